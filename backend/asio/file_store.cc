@@ -1,0 +1,216 @@
+#include "asio/file_store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include "asio/owned_fd.h"
+#include "block/assert.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace dst {
+namespace {
+
+constexpr std::size_t slot_header_bytes = 4096;
+constexpr std::size_t slot_stride_bytes = slot_header_bytes + Store::slot_bytes_max;
+constexpr std::array<char, 8> slot_magic{'D', 'S', 'T', 'S', 'T', 'O', 'R', '1'};
+
+Error file_error(const std::string& path, const char* what, int error) {
+    return {errc_from_errno(error), path + ": cannot " + what + ": " + std::strerror(error)};
+}
+
+/// Moves all of `bytes`; an errno value, or 0. A read that meets the end of the file answers ENODATA.
+template <typename Call, typename Byte>
+int move_all(Call call, int fd, std::span<Byte> bytes, std::uint64_t offset) {
+    while (!bytes.empty()) {
+        const ssize_t moved = call(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        if (moved < 0 && errno == EINTR) continue;
+        if (moved < 0) return errno;
+        if (moved == 0) return ENODATA;
+        bytes = bytes.subspan(static_cast<std::size_t>(moved));
+        offset += static_cast<std::uint64_t>(moved);
+    }
+    return 0;
+}
+
+Bytes encode_slot(const Bytes& content) {
+    Bytes slot(slot_header_bytes + content.size());
+    std::memcpy(slot.data(), slot_magic.data(), slot_magic.size());
+    for (std::size_t i = 0; i < 8; ++i) {
+        slot[slot_magic.size() + i] = static_cast<std::byte>(content.size() >> (8 * i));
+    }
+    std::memcpy(slot.data() + slot_header_bytes, content.data(), content.size());
+    return slot;
+}
+
+/// Empty when never written or not readable.
+Bytes read_slot(int fd, unsigned slot) {
+    const std::uint64_t at = slot * slot_stride_bytes;
+    std::array<std::byte, 16> header{};
+    if (move_all(::pread, fd, std::span<std::byte>(header), at) != 0) return {};
+    if (std::memcmp(header.data(), slot_magic.data(), slot_magic.size()) != 0) return {};
+    std::uint64_t length = 0;
+    for (std::size_t i = 0; i < 8; ++i) {
+        length |= static_cast<std::uint64_t>(header[slot_magic.size() + i]) << (8 * i);
+    }
+    if (length > Store::slot_bytes_max) return {};
+    Bytes content(length);
+    if (move_all(::pread, fd, std::span(content), at + slot_header_bytes) != 0) return {};
+    return content;
+}
+
+Result<StoreContents> read_contents(int fd, const std::string& path) {
+    struct stat status {};
+    if (fstat(fd, &status) != 0) return file_error(path, "look at it", errno);
+    if (!S_ISREG(status.st_mode)) return Error{Errc::invalid_argument, path + " is not a regular file"};
+    StoreContents contents;
+    for (unsigned slot = 0; slot < contents.slots.size(); ++slot) contents.slots[slot] = read_slot(fd, slot);
+    contents.machine = machine_id();
+    contents.inode = status.st_ino;
+    return contents;
+}
+
+Id hash_id(std::string_view text, XXH64_hash_t seed) {
+    XXH128_canonical_t canonical;
+    XXH128_canonicalFromHash(&canonical, XXH3_128bits_withSeed(text.data(), text.size(), seed));
+    Id id;
+    std::memcpy(id.bytes.data(), canonical.digest, id.bytes.size());
+    return id;
+}
+
+std::string first_line(const char* path) {
+    std::ifstream file(path);
+    std::string line;
+    std::getline(file, line);
+    return line;
+}
+
+int sync_folder(const std::filesystem::path& folder) {
+    const OwnedFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd) return errno;
+    return ::fsync(fd.get()) == 0 ? 0 : errno;
+}
+
+/// Makes the missing folders above `path`, each durably.
+Result<void> make_folders(const std::filesystem::path& path) {
+    std::vector<std::filesystem::path> missing;
+    std::error_code ignored;
+    for (auto at = path.parent_path(); !at.empty() && !std::filesystem::exists(at, ignored); at = at.parent_path()) {
+        missing.push_back(at);
+    }
+    for (auto at = missing.rbegin(); at != missing.rend(); ++at) {
+        if (::mkdir(at->c_str(), 0755) != 0 && errno != EEXIST) return file_error(*at, "make the folder", errno);
+        if (const int error = sync_folder(at->parent_path())) {
+            return file_error(at->parent_path(), "make the folder durable", error);
+        }
+    }
+    return {};
+}
+
+Result<void> lock_file(int fd, const std::string& path) {
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    if (fcntl(fd, F_OFD_SETLK, &lock) == 0) return {};
+    if (errno == EAGAIN || errno == EACCES) {
+        return Error{Errc::busy, path + " is locked: another process has this storage open"};
+    }
+    return file_error(path, "lock it", errno);
+}
+
+}  // namespace
+
+/// Shared with the helper thread, which may outlive the store.
+struct FileStore::File {
+    OwnedFd fd;
+};
+
+namespace {
+
+/// Room for both slots now, so that a full disk never stops a change of members.
+Result<void> prepare_new_file(int fd, const std::string& path) {
+    const auto bytes = static_cast<off_t>(2 * slot_stride_bytes);
+    if (const int error = posix_fallocate(fd, 0, bytes)) return file_error(path, "make room in it", error);
+    const int synced = ::fsync(fd) == 0 ? 0 : errno;
+    const int error = synced != 0 ? synced : sync_folder(std::filesystem::path(path).parent_path());
+    if (error != 0) return file_error(path, "make it durable", error);
+    return {};
+}
+
+Result<StoreContents> open_store(OwnedFd& fd, const std::string& path) {
+    if (auto made = make_folders(path); made.has_error()) return made.error();
+    bool created = true;
+    constexpr int flags = O_RDWR | O_CLOEXEC;
+    fd = OwnedFd(::open(path.c_str(), flags | O_CREAT | O_EXCL, 0600));
+    if (!fd && errno == EEXIST) {
+        created = false;
+        fd = OwnedFd(::open(path.c_str(), flags));
+    }
+    if (!fd) return file_error(path, created ? "create it" : "open it", errno);
+    if (auto locked = lock_file(fd.get(), path); locked.has_error()) return locked.error();
+    if (created) {
+        if (auto ready = prepare_new_file(fd.get(), path); ready.has_error()) {
+            ::unlink(path.c_str());
+            return ready.error();
+        }
+    }
+    auto contents = read_contents(fd.get(), path);
+    if (contents.has_value()) contents->created = created;
+    return contents;
+}
+
+}  // namespace
+
+Id machine_id() {
+    constexpr XXH64_hash_t machine_seed = 0x64737431;
+    constexpr XXH64_hash_t boot_seed = 0x64737432;
+    const std::string id = first_line("/etc/machine-id");
+    if (id.size() >= 32) return hash_id(id, machine_seed);
+    return hash_id(first_line("/proc/sys/kernel/random/boot_id"), boot_seed);
+}
+
+Result<StoreContents> read_store_file(const std::string& path) {
+    const OwnedFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) return file_error(path, "open it", errno);
+    return read_contents(fd.get(), path);
+}
+
+FileStore::FileStore(AsioLoop& loop, std::string path)
+    : path_(std::move(path)), file_(std::make_shared<File>()), worker_(loop) {}
+
+FileStore::~FileStore() = default;
+
+void FileStore::open(Callback<StoreContents> done) {
+    auto contents = std::make_shared<Result<StoreContents>>(Error{});
+    worker_.run([file = file_, path = path_, contents] { *contents = open_store(file->fd, path); },
+                [contents, path = path_, done = std::move(done)](Errc code) {
+                    if (code != Errc::ok) *contents = Error{code, path + ": no thread to open it with"};
+                    done(std::move(*contents));
+                });
+}
+
+void FileStore::write(unsigned slot, Bytes bytes, Callback<void> done) {
+    DST_ASSERT(slot < 2 && bytes.size() <= slot_bytes_max);
+    auto result = std::make_shared<Result<void>>();
+    auto work = [file = file_, path = path_, slot, bytes = std::move(bytes), result] {
+        const Bytes image = encode_slot(bytes);
+        int error = move_all(::pwrite, file->fd.get(), std::span(image), slot * slot_stride_bytes);
+        if (error == 0 && ::fdatasync(file->fd.get()) != 0) error = errno;
+        if (error != 0) *result = file_error(path, "write it", error);
+    };
+    worker_.run(std::move(work), [result, path = path_, done = std::move(done)](Errc code) {
+        if (code != Errc::ok) *result = Error{code, path + ": no thread to write it with"};
+        done(std::move(*result));
+    });
+}
+
+}  // namespace dst

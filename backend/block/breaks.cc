@@ -1,0 +1,36 @@
+#include "block/breaks.h"
+
+#include <array>
+
+namespace dst {
+namespace {
+
+constexpr std::array<std::string_view, rule_count> tokens{
+    "m1-all-acknowledge", "m2-record-before-ack", "m2-flush-drops",
+    "m5-journal-decides", "m5-all-in-sync",       "m5-claim-erased",
+    "m5-record-at-start", "m5-served-mark",       "m6-compare-and-set",
+    "m6-fence",           "m9-read-in-sync",      "m11-order",
+    "m12-buffers",        "m14-incarnation",
+};
+
+#ifdef DST_BREAKS
+std::array<bool, rule_count> switches{};
+#endif
+
+}  // namespace
+
+std::string_view to_token(Rule rule) noexcept { return tokens[static_cast<std::size_t>(rule)]; }
+
+std::optional<Rule> parse_rule(std::string_view token) noexcept {
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+        if (tokens[i] == token) return static_cast<Rule>(i);
+    }
+    return std::nullopt;
+}
+
+#ifdef DST_BREAKS
+bool broken(Rule rule) noexcept { return switches[static_cast<std::size_t>(rule)]; }
+void set_broken(Rule rule, bool on) noexcept { switches[static_cast<std::size_t>(rule)] = on; }
+#endif
+
+}  // namespace dst

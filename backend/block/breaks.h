@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace dst {
+
+/// Rules of docs/mirror.md that a test can leave out on purpose, to see that leaving them out is found. The switches
+/// exist only in builds with DST_BREAKS; elsewhere broken() is a constant.
+enum class Rule : std::uint8_t {
+    m1_all_acknowledge,    ///< left out: a write is acknowledged when one member has it
+    m2_record_before_ack,  ///< left out: what a lost member missed is acknowledged before the record is durable
+    m2_flush_drops,        ///< left out: a member whose flush failed stays in sync
+    m5_journal_decides,    ///< left out: a journal decides although another head has served since
+    m5_all_in_sync,        ///< left out: a start that the journal does not decide takes any in-sync member
+    m5_claim_erased,       ///< left out: the journal keeps its claim when it did not decide
+    m5_record_at_start,    ///< left out: the record is not written again at a start
+    m5_served_mark,        ///< left out: no served epoch is written
+    m6_compare_and_set,    ///< left out: a promise does not look whether the label is still what was peeked
+    m6_fence,              ///< left out: lower epochs are not refused
+    m9_read_in_sync,       ///< left out: members that are not in sync answer reads
+    m11_order,             ///< left out: overlapping requests run together
+    m12_buffers,           ///< left out: a request is completed while a member may still use its buffer
+    m14_incarnation,       ///< left out: a member that comes back is used whatever its incarnation
+};
+
+inline constexpr std::uint8_t rule_count = 14;
+
+/// The dashed name that `sim --break` takes: "m2-record-before-ack".
+std::string_view to_token(Rule rule) noexcept;
+std::optional<Rule> parse_rule(std::string_view token) noexcept;
+
+#ifdef DST_BREAKS
+bool broken(Rule rule) noexcept;
+/// For the whole process; tests only.
+void set_broken(Rule rule, bool on) noexcept;
+#else
+constexpr bool broken(Rule) noexcept { return false; }
+#endif
+
+}  // namespace dst

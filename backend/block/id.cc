@@ -1,0 +1,46 @@
+#include "block/id.h"
+
+#include <algorithm>
+
+namespace dst {
+namespace {
+
+int hex_value(char digit) noexcept {
+    if (digit >= '0' && digit <= '9') return digit - '0';
+    if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
+    if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
+    return -1;
+}
+
+}  // namespace
+
+bool Id::is_nil() const noexcept {
+    return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == 0; });
+}
+
+std::string to_string(const Id& id) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string text;
+    text.reserve(32);
+    for (const std::uint8_t byte : id.bytes) {
+        text.push_back(digits[byte >> 4]);
+        text.push_back(digits[byte & 15]);
+    }
+    return text;
+}
+
+std::string short_string(const Id& id) { return to_string(id).substr(0, 8); }
+
+std::optional<Id> parse_id(std::string_view text) noexcept {
+    Id id;
+    if (text.size() != 2 * id.bytes.size()) return std::nullopt;
+    for (std::size_t i = 0; i < id.bytes.size(); ++i) {
+        const int high = hex_value(text[2 * i]);
+        const int low = hex_value(text[2 * i + 1]);
+        if (high < 0 || low < 0) return std::nullopt;
+        id.bytes[i] = static_cast<std::uint8_t>(high * 16 + low);
+    }
+    return id;
+}
+
+}  // namespace dst

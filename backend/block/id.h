@@ -1,0 +1,43 @@
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace dst {
+
+/// 128 random bits that name a storage, medium, mirror, generation, head, connection or incarnation.
+struct Id {
+    std::array<std::uint8_t, 16> bytes{};
+
+    bool is_nil() const noexcept;
+    auto operator<=>(const Id&) const = default;
+};
+
+/// 32 lower-case hexadecimal digits.
+std::string to_string(const Id& id);
+/// The first eight of them, for messages and status.
+std::string short_string(const Id& id);
+/// Takes exactly 32 hexadecimal digits.
+std::optional<Id> parse_id(std::string_view text) noexcept;
+
+/// Counts heads of a storage (M6): higher numbers fence lower ones; the id tells two heads with one number apart.
+struct Epoch {
+    std::uint64_t number = 0;  ///< 0: no head was ever there
+    Id head;
+
+    bool none() const noexcept { return number == 0; }
+    bool operator==(const Epoch&) const = default;
+};
+
+/// Names the time during which nothing acknowledged can have been lost below a node. Compared for equality only.
+struct Incarnation {
+    Id id;
+
+    bool operator==(const Incarnation&) const = default;
+};
+
+}  // namespace dst

@@ -1,0 +1,120 @@
+#include <sys/stat.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/json/serialize.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "asio/asio_loop.h"
+#include "client/leaf_factory.h"
+#include "ctl/command.h"
+#include "ctl/inspection.h"
+#include "ctl/inspection_json.h"
+#include "ctl/inspection_text.h"
+#include "ctl/leaf_session.h"
+#include "ctl/leaves.h"
+#include "ctl/storage_file.h"
+#include "ctl/terminal_events.h"
+#include "yaml/address.h"
+
+namespace dst::ctl {
+namespace {
+
+struct Arguments {
+    std::string what;
+    bool json = false;
+    bool verbose = false;
+};
+
+/// "host:port/export", unless a file has that name.
+std::optional<spec::Netnode> as_netnode(const std::string& what) {
+    struct stat status {};
+    if (what.starts_with('/') || what.starts_with('.') || ::stat(what.c_str(), &status) == 0) return {};
+    std::string why;
+    return yaml::netnode_scalar().parse(what, why);
+}
+
+MediumInspection inspect_netnode_at(const spec::Netnode& netnode, const std::string& name, EventSink& events) {
+    AsioLoop loop;
+    auto leaf = make_netnode_leaf(loop, events, {netnode.address, netnode.port, netnode.export_name, 1, name});
+    LeafIdentity identity;
+    identity.head = program_and_host();
+    leaf->set_identity(identity);
+    return inspect_netnode(loop, std::move(leaf));
+}
+
+Inspection inspect_storage(const spec::Storage& storage, EventSink& events) {
+    Inspection found;
+    for (const spec::Node* leaf : leaves_of(storage.tree)) {
+        if (const auto* disk = std::get_if<spec::Disk>(&leaf->what)) {
+            found.media.push_back(inspect_local_medium(disk->path));
+        } else {
+            found.media.push_back(inspect_netnode_at(std::get<spec::Netnode>(leaf->what), leaf->name, events));
+        }
+    }
+    found.journals.push_back(inspect_journal(storage.journal));
+    return found;
+}
+
+/// None: the storage file has mistakes, which were printed.
+std::optional<Inspection> inspect(const Arguments& arguments, const Terminal& terminal) {
+    TerminalEvents events(terminal, arguments.verbose);
+    Inspection found;
+    if (auto netnode = as_netnode(arguments.what)) {
+        found.media.push_back(inspect_netnode_at(*netnode, arguments.what, events));
+    } else if (arguments.what.ends_with(".yaml") || arguments.what.ends_with(".yml")) {
+        auto storage = load_storage_file(arguments.what, terminal);
+        if (!storage) return {};
+        return inspect_storage(*storage, events);
+    } else if (is_journal_file(arguments.what)) {
+        found.journals.push_back(inspect_journal(arguments.what));
+    } else {
+        found.media.push_back(inspect_local_medium(arguments.what));
+    }
+    return found;
+}
+
+ExitStatus exit_status_of(const Inspection& found) {
+    ExitStatus status = ExitStatus::well;
+    for (const MediumInspection& medium : found.media) {
+        if (medium.error) status = worst(status, ExitStatus::other);
+        bool whole = medium.label_state == LabelState::valid && medium.label_fault.empty();
+        if (!whole) status = worst(status, ExitStatus::attention);
+    }
+    for (const JournalInspection& journal : found.journals) {
+        if (journal.error || journal.copied) status = worst(status, ExitStatus::attention);
+    }
+    return status;
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, Terminal& terminal, Action& action) {
+    auto arguments = std::make_shared<Arguments>();
+    CLI::App* command = app.add_subcommand("inspect", "Show what is kept on media: labels, records, maps, journal");
+    command
+        ->add_option("MEDIUM|FILE", arguments->what,
+                     "A disk or image, host:port/export, a journal, or a storage file (*.yaml) for all its leaves")
+        ->required();
+    command->add_flag("--json", arguments->json, "One JSON object (docs/schema/inspect.json)");
+    command->add_flag("-v,--verbose", arguments->verbose, "Show the events of connections too");
+    command->footer(
+        "Only reads: takes no lock, fences nothing, disturbs no head. Of media that are in use it shows a moment.\n"
+        "Exit status 1 when a label or a journal is missing or damaged.");
+    command->callback([&terminal, &action, arguments] {
+        action = [&terminal, arguments] {
+            auto found = inspect(*arguments, terminal);
+            if (!found) return ExitStatus::other;
+            if (arguments->json) {
+                terminal.out << boost::json::serialize(inspection_to_json(*found)) << "\n";
+            } else {
+                terminal.out << inspection_text(*found, terminal);
+            }
+            return exit_status_of(*found);
+        };
+    });
+}
+
+}  // namespace dst::ctl

@@ -1,0 +1,163 @@
+#include "ctl/inspection_json.h"
+
+#include <boost/json/array.hpp>
+#include <utility>
+
+namespace dst::ctl {
+namespace {
+
+namespace json = boost::json;
+
+std::string_view token_of(MemberState state) {
+    switch (state) {
+        case MemberState::in_sync: return "in_sync";
+        case MemberState::dirty: return "dirty";
+        case MemberState::resyncing: return "resyncing";
+        case MemberState::detached: return "detached";
+    }
+    return "unknown";
+}
+
+std::string_view token_of(LabelState state) {
+    switch (state) {
+        case LabelState::absent: return "absent";
+        case LabelState::valid: return "valid";
+        case LabelState::damaged: return "damaged";
+        case LabelState::unreadable: return "unreadable";
+    }
+    return "unknown";
+}
+
+std::string_view token_of(StartOrder order) {
+    switch (order) {
+        case StartOrder::none: return "none";
+        case StartOrder::takeover: return "takeover";
+        case StartOrder::accept_data_loss: return "accept_data_loss";
+        case StartOrder::resolve: return "resolve";
+    }
+    return "unknown";
+}
+
+json::object error_json(const Error& error) { return {{"code", to_token(error.code)}, {"text", error.text}}; }
+
+json::object epoch_json(const Epoch& epoch) { return {{"number", epoch.number}, {"head", to_string(epoch.head)}}; }
+
+json::object leaf_json(const RecordLeaf& leaf) {
+    return {{"place", leaf.place},
+            {"medium", to_string(leaf.medium)},
+            {"size_bytes", leaf.size_bytes},
+            {"logical_block_bytes", leaf.logical_block_bytes},
+            {"physical_block_bytes", leaf.physical_block_bytes}};
+}
+
+template <typename T, typename F>
+json::array array_of(const std::vector<T>& values, F&& convert) {
+    json::array array;
+    for (const T& value : values) array.emplace_back(convert(value));
+    return array;
+}
+
+json::object member_json(const RecordMember& member) {
+    json::object object{{"number", member.number},
+                        {"name", member.name},
+                        {"state", token_of(member.state)},
+                        {"incarnation", to_string(member.incarnation.id)},
+                        {"revision", member.revision},
+                        {"size_bytes", member.size_bytes},
+                        {"leaves", array_of(member.leaves, leaf_json)}};
+    if (!member.last_generation.is_nil()) object["last_generation"] = to_string(member.last_generation);
+    return object;
+}
+
+json::object record_json(const Record& record) {
+    return {{"storage", to_string(record.storage)},
+            {"mirror", to_string(record.mirror)},
+            {"medium", to_string(record.medium)},
+            {"generation", record.generation},
+            {"generation_id", to_string(record.generation_id)},
+            {"lineage", array_of(record.lineage, [](const Id& id) { return json::string(to_string(id)); })},
+            {"revision", record.revision},
+            {"epoch", epoch_json(record.epoch)},
+            {"forced", record.forced},
+            {"size_bytes", record.size_bytes},
+            {"logical_block_bytes", record.logical_block_bytes},
+            {"region_bytes", record.region_bytes},
+            {"next_number", record.next_number},
+            {"members", array_of(record.members, member_json)}};
+}
+
+json::object map_json(const MapInspection& map) {
+    json::object object{{"kind", map.kind == MapKind::intent ? "intent" : "owed"},
+                        {"regions", map.regions},
+                        {"set_regions", map.set_regions},
+                        {"region_bytes", map.region_bytes},
+                        {"slots_without_copy", map.slots_without_copy}};
+    if (map.kind == MapKind::owed) object["member"] = map.member;
+    return object;
+}
+
+json::object mirror_json(const MirrorInspection& mirror) {
+    return {{"record", record_json(mirror.record)},
+            {"bad_copies", mirror.bad_copies},
+            {"maps_here", mirror.maps_here},
+            {"maps", array_of(mirror.maps, map_json)}};
+}
+
+json::object label_json(const Label& label) {
+    return {{"storage", to_string(label.storage)},
+            {"storage_name", label.storage_name},
+            {"place", label.place},
+            {"member", label.member},
+            {"medium", to_string(label.medium)},
+            {"size_bytes", label.size_bytes},
+            {"logical_block_bytes", label.logical_block_bytes},
+            {"promised", epoch_json(label.promised)},
+            {"served", epoch_json(label.served)},
+            {"sequence", label.sequence}};
+}
+
+json::object medium_json(const MediumInspection& medium) {
+    json::object object{{"name", medium.name}, {"kind", medium.netnode ? "netnode" : "disk"}};
+    if (medium.error) {
+        object["error"] = error_json(*medium.error);
+        return object;
+    }
+    object["size_bytes"] = medium.size_bytes;
+    object["label_state"] = token_of(medium.label_state);
+    if (!medium.label_fault.empty()) object["label_fault"] = medium.label_fault;
+    if (medium.label) object["label"] = label_json(*medium.label);
+    if (medium.live) object["live"] = epoch_json(*medium.live);
+    object["mirrors"] = array_of(medium.mirrors, mirror_json);
+    return object;
+}
+
+json::object journal_json(const JournalInspection& found) {
+    json::object object{{"path", found.path}};
+    if (found.error) {
+        object["error"] = error_json(*found.error);
+        return object;
+    }
+    const Journal& journal = *found.journal;
+    object["storage"] = to_string(journal.storage);
+    object["storage_name"] = journal.storage_name;
+    object["machine"] = to_string(journal.machine);
+    object["copied"] = found.copied;
+    object["established"] = epoch_json(journal.established);
+    object["epoch_tried"] = journal.epoch_tried;
+    object["size_bytes"] = journal.size_bytes;
+    object["logical_block_bytes"] = journal.logical_block_bytes;
+    object["order"] = token_of(journal.order);
+    object["sequence"] = journal.sequence;
+    object["records"] = array_of(journal.records, record_json);
+    object["leaves"] = array_of(journal.leaves, leaf_json);
+    return object;
+}
+
+}  // namespace
+
+json::object inspection_to_json(const Inspection& inspection) {
+    return {{"media", array_of(inspection.media, medium_json)},
+            {"journals", array_of(inspection.journals, journal_json)}};
+}
+
+}  // namespace dst::ctl

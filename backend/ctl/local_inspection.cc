@@ -1,0 +1,127 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "asio/file_store.h"
+#include "ctl/inspection.h"
+
+namespace dst::ctl {
+namespace {
+
+/// A medium, opened for reading alone and without a lock.
+class LocalMedium : public LeafReader {
+public:
+    static Result<LocalMedium> open(const std::string& path) {
+        int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0) return system_error(path);
+        LocalMedium medium(fd);
+        struct stat status {};
+        if (::fstat(fd, &status) != 0) return system_error(path);
+        if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) {
+            return Error{Errc::invalid_argument, path + " is neither a file nor a block device"};
+        }
+        off_t end = ::lseek(fd, 0, SEEK_END);
+        if (end < 0) return system_error(path);
+        medium.size_bytes_ = static_cast<std::uint64_t>(end);
+        // A head writes past the page cache: what the cache still holds of a block device may be older.
+        ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+        return medium;
+    }
+
+    LocalMedium(LocalMedium&& other) noexcept : fd_(other.fd_), size_bytes_(other.size_bytes_) { other.fd_ = -1; }
+    LocalMedium& operator=(LocalMedium&&) = delete;
+    ~LocalMedium() override {
+        if (fd_ >= 0) ::close(fd_);
+    }
+
+    std::uint64_t size_bytes() const { return size_bytes_; }
+
+    Result<Bytes> read(const Extent& extent) override {
+        Bytes bytes(extent.length);
+        std::size_t done = 0;
+        while (done < bytes.size()) {
+            ssize_t count =
+                ::pread(fd_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(extent.offset + done));
+            if (count < 0 && errno == EINTR) continue;
+            if (count < 0) return system_error("reading");
+            if (count == 0) return Error{Errc::io_error, "the medium ends early"};
+            done += static_cast<std::size_t>(count);
+        }
+        return bytes;
+    }
+
+private:
+    explicit LocalMedium(int fd) : fd_(fd) {}
+
+    static Error system_error(const std::string& what) {
+        return {errc_from_errno(errno), what + ": " + std::strerror(errno)};
+    }
+
+    int fd_;
+    std::uint64_t size_bytes_ = 0;
+};
+
+LabelChoice read_label(LocalMedium& medium) {
+    LabelCopies copies;
+    for (unsigned copy = 0; copy < 2; ++copy) {
+        auto bytes = medium.read(label_copy(medium.size_bytes(), copy));
+        copies.readable[copy] = bytes.has_value();
+        if (bytes) std::memcpy(copies.images[copy].data(), bytes->data(), copies.images[copy].size());
+    }
+    return choose_label(copies);
+}
+
+}  // namespace
+
+MediumInspection inspect_local_medium(const std::string& path) {
+    MediumInspection found;
+    found.name = path;
+    auto medium = LocalMedium::open(path);
+    if (!medium) {
+        found.error = medium.error();
+        return found;
+    }
+    found.size_bytes = medium->size_bytes();
+    std::uint64_t leaf_bytes = leaf_size_bytes(found.size_bytes);
+    if (leaf_bytes == 0) return found;
+    LabelChoice choice = read_label(*medium);
+    found.label_state = choice.state;
+    found.label_fault = choice.one_copy_bad ? "one of the two copies is bad" : choice.why.text;
+    found.label = choice.label;
+    // A medium that has grown keeps its metadata where the label's size says.
+    if (found.label) {
+        found.mirrors = inspect_mirrors(*medium, std::min(leaf_bytes, found.label->size_bytes), *found.label);
+    }
+    return found;
+}
+
+bool is_journal_file(const std::string& path) {
+    auto contents = read_store_file(path);
+    if (!contents) return false;
+    JournalChoice choice = choose_journal(*contents);
+    return choice.journal || choice.damaged;
+}
+
+JournalInspection inspect_journal(const std::string& path) {
+    JournalInspection found;
+    found.path = path;
+    auto contents = read_store_file(path);
+    if (!contents) {
+        found.error = contents.error();
+        return found;
+    }
+    JournalChoice choice = choose_journal(*contents);
+    if (!choice.journal) {
+        found.error = choice.why;
+        return found;
+    }
+    found.copied = choice.journal->machine != contents->machine || choice.journal->inode != contents->inode;
+    found.journal = std::move(choice.journal);
+    return found;
+}
+
+}  // namespace dst::ctl

@@ -1,0 +1,139 @@
+#include "disk/incarnation.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string_view>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace dst {
+namespace {
+
+/// The kept file: magic, hash of boot and medium, random number, then the mark.
+struct Kept {
+    std::array<char, 8> magic;
+    Id basis;
+    Id random;
+    std::uint8_t mark;
+};
+constexpr std::array<char, 8> kept_magic{'D', 'S', 'T', 'I', 'N', 'C', '0', '1'};
+static_assert(offsetof(Kept, mark) == 40);
+
+Id hash_id(std::string_view text) {
+    XXH128_canonical_t canonical;
+    XXH128_canonicalFromHash(&canonical, XXH3_128bits(text.data(), text.size()));
+    Id id;
+    std::memcpy(id.bytes.data(), canonical.digest, id.bytes.size());
+    return id;
+}
+
+std::string first_line(const std::string& path) {
+    std::ifstream file(path);
+    std::string line;
+    std::getline(file, line);
+    return line;
+}
+
+std::string device_text(dev_t device) { return std::to_string(major(device)) + ":" + std::to_string(minor(device)); }
+
+/// Told apart from every other attachment of a disk in this boot; empty where the kernel has none.
+std::string disk_sequence(dev_t device) { return first_line("/sys/dev/block/" + device_text(device) + "/diskseq"); }
+
+struct MediumIdentity {
+    std::string place;   ///< names the kept file
+    std::string medium;  ///< differs when it is another medium in the same place
+};
+
+MediumIdentity identity_of(int fd) {
+    struct statx status {};
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_INO | STATX_BTIME, &status) != 0) return {};
+    if (S_ISBLK(status.stx_mode)) {
+        const dev_t device = makedev(status.stx_rdev_major, status.stx_rdev_minor);
+        std::uint64_t sequence = 0;
+#ifdef BLKGETDISKSEQ
+        if (ioctl(fd, BLKGETDISKSEQ, &sequence) != 0) sequence = 0;
+#endif
+        const std::string text = sequence != 0 ? std::to_string(sequence) : disk_sequence(device);
+        return {"block-" + device_text(device), text};
+    }
+    const dev_t device = makedev(status.stx_dev_major, status.stx_dev_minor);
+    const std::string birth = std::to_string(status.stx_btime.tv_sec) + "." + std::to_string(status.stx_btime.tv_nsec);
+    return {"file-" + device_text(device) + "-" + std::to_string(status.stx_ino), birth + "-" + disk_sequence(device)};
+}
+
+Id random_id() {
+    Id id;
+    while (getrandom(id.bytes.data(), id.bytes.size(), 0) != static_cast<ssize_t>(id.bytes.size())) {
+    }
+    return id;
+}
+
+}  // namespace
+
+std::string default_run_dir() {
+    const char* set = std::getenv("DST_RUN_DIR");
+    return set != nullptr && *set != '\0' ? set : "/run/dst";
+}
+
+std::unique_ptr<IncarnationKeeper> IncarnationKeeper::open(const std::string& run_dir, int fd) {
+    std::unique_ptr<IncarnationKeeper> keeper(new IncarnationKeeper);
+    const MediumIdentity identity = identity_of(fd);
+    const std::string boot = first_line("/proc/sys/kernel/random/boot_id");
+    const std::string basis_text = boot + "\n" + identity.place + "\n" + identity.medium;
+    Kept kept{kept_magic, hash_id(basis_text), random_id(), 0};
+
+    const std::filesystem::path folder = std::filesystem::path(run_dir) / "incarnations";
+    std::error_code failure;
+    std::filesystem::create_directories(folder, failure);
+    const std::string path = folder / identity.place;
+    keeper->file_ = OwnedFd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    Kept found{};
+    if (!keeper->file_) {
+        keeper->problem_ = path + ": cannot open it: " + std::strerror(errno);
+    } else if (pread(keeper->file_.get(), &found, sizeof found, 0) == static_cast<ssize_t>(sizeof found) &&
+               found.magic == kept.magic && found.basis == kept.basis && found.mark == 0) {
+        kept.random = found.random;
+    } else if (pwrite(keeper->file_.get(), &kept, sizeof kept, 0) != static_cast<ssize_t>(sizeof kept)) {
+        keeper->problem_ = path + ": cannot write it: " + std::strerror(errno);
+        keeper->file_.reset();
+        static_cast<void>(::unlink(path.c_str()));
+    }
+    const std::string whole = basis_text + "\n" + to_string(kept.random);
+    keeper->incarnation_ = Incarnation{hash_id(whole)};
+    return keeper;
+}
+
+void IncarnationKeeper::flush_begins() noexcept {
+    if (flushes_++ == 0 && !failed_) write_mark(true);
+}
+
+void IncarnationKeeper::flush_ended(bool success) noexcept {
+    if (!success) failed_ = true;
+    if (--flushes_ == 0 && !failed_) write_mark(false);
+}
+
+void IncarnationKeeper::write_mark(bool set) noexcept {
+    if (!file_) return;
+    const std::uint8_t mark = set ? 1 : 0;
+    if (pwrite(file_.get(), &mark, sizeof mark, offsetof(Kept, mark)) == 1) return;
+    // A mark that cannot be set must not be missed: without the file the next opening draws a new number.
+    if (set) {
+        static_cast<void>(ftruncate(file_.get(), 0));
+        file_.reset();
+    }
+}
+
+}  // namespace dst

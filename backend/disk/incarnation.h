@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "asio/owned_fd.h"
+#include "block/error.h"
+#include "block/id.h"
+
+namespace dst {
+
+/// Names the time during which nothing acknowledged can have been lost on one medium (docs/mirror.md): the kernel's
+/// boot id, the medium's own identity (device, inode and birth time, disk sequence number), and a random number kept in
+/// a small file under the run directory. A mark in that file is set while a flush runs and stays when one failed or
+/// its end was not seen; a mark found set, or a file missing or of another medium or boot, means a new number.
+///
+/// The mark is one byte written through the page cache: it outlives the process, and the run directory does not
+/// outlive the machine. (Not a mapping: a run directory that is full or tampered with would be a fatal signal in tgtd.)
+/// One opener at a time; the medium's lock sees to that.
+class IncarnationKeeper {
+public:
+    /// Takes up or begins the incarnation of the medium open as `fd`. Blocks. Never fails: where nothing can be kept,
+    /// the number is new at every opening, and problem() says why.
+    static std::unique_ptr<IncarnationKeeper> open(const std::string& run_dir, int fd);
+
+    const Incarnation& incarnation() const noexcept { return incarnation_; }
+    /// Empty, or why the number cannot be kept.
+    const std::string& problem() const noexcept { return problem_; }
+
+    /// Around every flush; they may overlap. A failed one leaves the mark for good.
+    void flush_begins() noexcept;
+    void flush_ended(bool success) noexcept;
+
+private:
+    IncarnationKeeper() = default;
+    void write_mark(bool set) noexcept;
+
+    OwnedFd file_;
+    Incarnation incarnation_;
+    std::string problem_;
+    unsigned flushes_ = 0;
+    bool failed_ = false;
+};
+
+/// $DST_RUN_DIR, else /run/dst.
+std::string default_run_dir();
+
+}  // namespace dst

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "asio/owned_fd.h"
+#include "block/block_device.h"
+#include "disk/incarnation.h"
+#include "disk/options.h"
+
+namespace dst {
+
+/// A medium that is open and locked.
+struct OpenedMedium {
+    std::shared_ptr<const OwnedFd> fd;  ///< the one that does the I/O and carries the lock
+    Geometry geometry;
+    bool block_device = false;
+    bool direct = false;
+    std::unique_ptr<IncarnationKeeper> incarnation;
+};
+
+/// Opens, locks and sizes the file or block device at `path`. Blocks. Errors say what is wrong and what helps:
+/// not_found, invalid_argument (neither file nor block device, empty), refused (permission, read-only), busy (somebody
+/// else has it; who, if that can be seen).
+Result<OpenedMedium> open_medium(const std::string& path, const DiskOptions& options);
+
+/// The size now; 0 when it cannot be told any more (the device has gone).
+std::uint64_t medium_size_bytes(int fd, bool block_device);
+
+/// The file has no name any more.
+bool medium_deleted(int fd);
+
+}  // namespace dst

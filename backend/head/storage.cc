@@ -1,0 +1,193 @@
+#include "head/storage.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "asio/asio_loop.h"
+#include "asio/worker.h"
+#include "block/assert.h"
+#include "block/loop.h"
+#include "head/failed_file.h"
+#include "head/log.h"
+#include "head/open_storage.h"
+
+namespace dst {
+namespace {
+
+/// What the storage's thread may take to answer at the limit, before its caller stops waiting for it.
+constexpr std::chrono::milliseconds answer_grace{300};
+/// What a failed open may take to give everything back, before that goes on in the background.
+constexpr std::chrono::milliseconds undo_limit{200};
+
+std::atomic<unsigned> background_closes{0};
+
+struct Opened {
+    Geometry geometry;
+    Id id;
+};
+
+}  // namespace
+
+/// The thread and what lives on it. The thread keeps the core alive, so that an end that hangs needs nobody to wait.
+class Storage::Core : public std::enable_shared_from_this<Core>, public OpenStorage::Observer {
+public:
+    Core(const spec::Storage& spec, const HeadOptions& options)
+        : name_(spec.name),
+          options_(options),
+          log_(Log::shared(options.program)),
+          open_(std::make_unique<OpenStorage>(loop_, spec, options, *this)),
+          limit_(loop_, [this] { at_limit(); }) {}
+
+    Result<void> start() {
+        const std::string thread_name = ("dst " + name_).substr(0, 15);
+        return start_thread(thread_, thread_name.c_str(), [self = shared_from_this()] { self->run(); });
+    }
+
+    Result<Opened> open(Limit limit);
+    void close(Limit limit);
+
+    AsioLoop& loop() noexcept { return loop_; }
+    BlockDevice& root() noexcept { return open_->root(); }
+
+private:
+    // On the storage's thread.
+    void run();
+    void on_sized() override { sized_ = true; }
+    void on_serving() override { report(opened()); }
+    void on_failed(const Error& why) override { report(why); }
+    void at_limit();
+    Opened opened() const { return {open_->geometry(), open_->id()}; }
+    void report(Result<Opened> outcome);
+    void begin_close();
+
+    void log(Severity severity, std::string_view id, const std::string& text) {
+        log_->write(severity, format_event(severity, id, text, {{"storage", name_}}));
+    }
+
+    const std::string name_;
+    const HeadOptions options_;
+    const std::shared_ptr<Log> log_;
+
+    AsioLoop loop_;
+    std::unique_ptr<OpenStorage> open_;
+    Timer limit_;
+    bool sized_ = false;
+    bool closing_ = false;
+
+    std::thread thread_;  // the owner's
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::optional<Result<Opened>> outcome_;  // mutex_
+    bool ended_ = false;                     // mutex_
+    bool abandoned_ = false;                 // mutex_
+};
+
+void Storage::Core::run() {
+    loop_.run();
+    limit_.stop();
+    open_.reset();
+    const std::lock_guard guard(mutex_);
+    ended_ = true;
+    changed_.notify_all();
+    if (!abandoned_) return;
+    --background_closes;
+    log(Severity::notice, "storage-closed-late",
+        "storage " + name_ + ", whose end went on in the background, is closed");
+}
+
+Result<Opened> Storage::Core::open(Limit limit) {
+    loop_.post_from_any_thread([this, limit] {
+        limit_.start(limit);
+        open_->open();
+    });
+    std::unique_lock guard(mutex_);
+    changed_.wait_for(guard, limit + answer_grace, [this] { return outcome_.has_value(); });
+    if (outcome_) return *outcome_;
+    const Error hangs{Errc::timed_out, "storage " + name_ +
+                                           ": opening its media hangs; a file system or disk of this "
+                                           "machine may not answer (see the kernel's log)"};
+    outcome_ = hangs;
+    guard.unlock();
+    leave_failed_file(options_, name_, hangs.text);
+    return hangs;
+}
+
+void Storage::Core::at_limit() {
+    if (sized_) return report(opened());
+    const StorageStatus status = open_->status();
+    const Error why{Errc::timed_out,
+                    status.reason.empty() ? "storage " + name_ + " did not open in time" : status.reason};
+    leave_failed_file(options_, name_, why.text);
+    report(why);
+}
+
+void Storage::Core::report(Result<Opened> outcome) {
+    limit_.stop();
+    const bool failed = !outcome;
+    {
+        const std::lock_guard guard(mutex_);
+        // Later notices, of a fenced storage too, reach its user through the root device.
+        if (outcome_) return;
+        outcome_ = std::move(outcome);
+        changed_.notify_all();
+    }
+    // An open whose failure was told must not come up afterwards.
+    if (failed) begin_close();
+}
+
+void Storage::Core::begin_close() {
+    if (std::exchange(closing_, true)) return;
+    open_->close([this] { loop_.stop(); });
+}
+
+void Storage::Core::close(Limit limit) {
+    loop_.post_from_any_thread([this] { begin_close(); });
+    std::unique_lock guard(mutex_);
+    changed_.wait_for(guard, limit, [this] { return ended_; });
+    if (ended_) {
+        guard.unlock();
+        thread_.join();
+        return;
+    }
+    abandoned_ = true;
+    ++background_closes;
+    log(Severity::warning, "storage-close-slow",
+        "storage " + name_ + " does not end in time, a disk or node may hang; its end goes on in the background");
+    thread_.detach();
+}
+
+Result<std::unique_ptr<Storage>> Storage::open(const spec::Storage& spec, const HeadOptions& options, Limit limit) {
+    const auto core = std::make_shared<Core>(spec, options);
+    if (auto started = core->start(); !started) return started.error();
+    const Result<Opened> opened = core->open(limit);
+    if (opened) return std::unique_ptr<Storage>(new Storage(core, opened->geometry, opened->id));
+    core->close(undo_limit);
+    return opened.error();
+}
+
+void Storage::close(std::unique_ptr<Storage> storage, Limit limit) {
+    if (const auto core = std::exchange(storage->core_, nullptr)) core->close(limit);
+}
+
+unsigned Storage::closing_in_background() noexcept { return background_closes; }
+
+Storage::Storage(std::shared_ptr<Core> core, const Geometry& geometry, const Id& id)
+    : core_(std::move(core)), geometry_(geometry), id_(id) {}
+
+Storage::~Storage() {
+    if (core_ != nullptr) core_->close(Limit(0));
+}
+
+AsioLoop& Storage::loop() noexcept { return core_->loop(); }
+
+BlockDevice& Storage::root() noexcept { return core_->root(); }
+
+void Storage::run_on_loop(std::function<void()> run) { core_->loop().post_from_any_thread(std::move(run)); }
+
+}  // namespace dst

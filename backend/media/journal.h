@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "block/store.h"
+#include "media/record.h"
+
+namespace dst {
+
+/// What the administrator ordered while no head ran; the next open carries it out and takes it away (docs/mirror.md).
+enum class StartOrder : std::uint8_t {
+    none = 0,
+    takeover = 1,          ///< start although another head seems alive
+    accept_data_loss = 2,  ///< start from what is reachable, under a new generation marked as forced
+    resolve = 3,           ///< of a split: discard `order_member` of `order_mirror`
+};
+
+/// What a head remembers of a storage between its lives (docs/mirror.md). All mirrors of the storage in one atomic
+/// write. A journal whose machine or inode is not the one it lies on is a copy and decides nothing (M5).
+struct Journal {
+    Id storage;
+    std::string storage_name;
+    Id machine;
+    std::uint64_t inode = 0;
+    Epoch established;              ///< M5 step 8; none: the journal has given up its claim (M5 step 5)
+    std::uint64_t epoch_tried = 0;  ///< the highest number this head ever tried
+    std::uint64_t size_bytes = 0;   ///< of the storage
+    std::uint32_t logical_block_bytes = 0;
+    std::vector<Record> records;     ///< one per mirror, in reading order of the tree
+    std::vector<RecordLeaf> leaves;  ///< of the whole tree, so that sizes are known while nodes are away
+    StartOrder order = StartOrder::none;
+    Id order_mirror;                 ///< resolve only, else nil
+    std::uint32_t order_member = 0;  ///< resolve only, else 0
+    std::uint64_t sequence = 0;      ///< the higher good slot counts
+
+    bool operator==(const Journal&) const = default;
+};
+
+/// At most Store::slot_bytes_max bytes. Error too_large: what does not fit.
+Result<Bytes> encode_journal(const Journal& journal);
+/// Survives any bytes. Errors: not_found (nothing there), corrupt, not_supported (a newer version of DST).
+Result<Journal> decode_journal(std::span<const std::byte> slot);
+
+/// The newest good one of the two slots, and the slot and sequence of the next write. Both bad or empty: no journal.
+struct JournalChoice {
+    std::optional<Journal> journal;
+    unsigned next_slot = 0;
+    std::uint64_t next_sequence = 1;
+    bool damaged = false;                               ///< something was there and neither copy is good
+    Error why{Errc::not_found, "no journal is there"};  ///< without a journal; ok with one
+};
+JournalChoice choose_journal(const StoreContents& contents);
+
+}  // namespace dst

@@ -1,0 +1,135 @@
+#include "media/label_area.h"
+
+#include <utility>
+
+#include "block/assert.h"
+
+namespace dst {
+namespace {
+
+/// An answer that says nothing of the place that should have been read.
+bool medium_is_leaving(Errc code) noexcept {
+    return code == Errc::disconnected || code == Errc::cancelled || code == Errc::timed_out;
+}
+
+}  // namespace
+
+LabelArea::LabelArea(RawMedium& raw) noexcept : raw_(raw) {
+    piece_ = {image_.data(), image_.size()};
+    request_.owner = this;
+    request_.done = [](Request& request) { static_cast<LabelArea*>(request.owner)->answered(request.result); };
+}
+
+void LabelArea::read(std::function<void(Errc)> done) {
+    DST_ASSERT(idle() && !stopped_);
+    done_ = std::move(done);
+    copy_ = 0;
+    read_copy();
+}
+
+void LabelArea::write(const LabelImage& image, std::function<void(Errc)> done) {
+    DST_ASSERT(idle() && !stopped_);
+    image_ = image;
+    begin_write(false, std::move(done));
+}
+
+void LabelArea::erase(std::function<void(Errc)> done) {
+    DST_ASSERT(idle() && !stopped_);
+    image_ = LabelImage{};
+    begin_write(true, std::move(done));
+}
+
+void LabelArea::begin_write(bool erasing, std::function<void(Errc)> done) {
+    done_ = std::move(done);
+    erasing_ = erasing;
+    first_written_ = false;
+    copy_ = choice_.next_copy;
+    write_copy();
+}
+
+void LabelArea::read_copy() {
+    step_ = Step::reading;
+    submit(Operation::read);
+}
+
+void LabelArea::write_copy() {
+    step_ = Step::writing;
+    submit(Operation::write);
+}
+
+void LabelArea::flush() {
+    step_ = Step::flushing;
+    submit(Operation::flush);
+}
+
+void LabelArea::submit(Operation operation) {
+    request_.operation = operation;
+    request_.fua = operation == Operation::write;
+    request_.extent = operation == Operation::flush ? Extent{} : label_copy(medium_bytes_, copy_);
+    request_.pieces = operation == Operation::flush ? Pieces{} : Pieces(&piece_, 1);
+    raw_.submit(request_);
+}
+
+void LabelArea::answered(Errc code) {
+    if (stopped_) {
+        finish(Errc::cancelled);
+        return;
+    }
+    switch (step_) {
+        case Step::reading: copy_read(code); return;
+        case Step::writing:
+            if (code == Errc::ok) {
+                flush();
+            } else {
+                copy_written(code);
+            }
+            return;
+        case Step::flushing: copy_written(code); return;
+        case Step::idle: break;
+    }
+    DST_ASSERT(!"an answer while nothing runs");
+}
+
+void LabelArea::copy_read(Errc code) {
+    if (medium_is_leaving(code)) {
+        finish(failed_ != Errc::ok ? std::exchange(failed_, Errc::ok) : code);
+        return;
+    }
+    copies_.readable[copy_] = code == Errc::ok;
+    copies_.images[copy_] = code == Errc::ok ? image_ : LabelImage{};
+    if (copy_ == 0) {
+        copy_ = 1;
+        read_copy();
+        return;
+    }
+    choice_ = choose_label(copies_);
+    finish(std::exchange(failed_, Errc::ok));
+}
+
+void LabelArea::copy_written(Errc code) {
+    const bool second = first_written_;
+    if (code != Errc::ok && (!second || erasing_)) {
+        // The old label or the new one may lie there now: only reading tells.
+        failed_ = code;
+        copy_ = 0;
+        read_copy();
+        return;
+    }
+    copies_.readable[copy_] = code == Errc::ok;
+    copies_.images[copy_] = image_;
+    if (!second) {
+        first_written_ = true;
+        copy_ ^= 1u;
+        write_copy();
+        return;
+    }
+    choice_ = choose_label(copies_);
+    finish(Errc::ok);
+}
+
+void LabelArea::finish(Errc code) {
+    step_ = Step::idle;
+    std::exchange(done_, nullptr)(code);
+}
+
+}  // namespace dst

@@ -1,0 +1,135 @@
+#include "media/record.h"
+
+#include <algorithm>
+
+#include "block/assert.h"
+#include "media/envelope.h"
+#include "media/layout.h"
+#include "media/record_codec.h"
+
+namespace dst {
+namespace {
+
+constexpr std::size_t padding_bytes = 4096;
+
+bool contains(const std::vector<Id>& ids, const Id& id) noexcept {
+    return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+bool has_absent_member_of(const Record& record, const Id& generation) noexcept {
+    return std::any_of(record.members.begin(), record.members.end(), [&](const RecordMember& member) {
+        return member.state != MemberState::in_sync && member.last_generation == generation;
+    });
+}
+
+Result<DecodedRecord> decode_opened(std::span<const std::byte> copy, const Envelope& envelope) {
+    if (envelope.state != EnvelopeState::good) return envelope_error(envelope, "record");
+    ByteReader reader(copy.first(envelope.length));
+    reader.skip(envelope_bytes);
+    DecodedRecord decoded{read_record(reader), envelope.sequence};
+    if (!reader.ok() || reader.remaining() != 0) return envelope_error(envelope, "record");
+    return decoded;
+}
+
+}  // namespace
+
+Descent compare_descent(const Record& first, const Record& second) noexcept {
+    if (first.generation_id == second.generation_id) return Descent::same;
+    const bool first_descends = contains(first.lineage, second.generation_id);
+    const bool second_descends = contains(second.lineage, first.generation_id);
+    if (first_descends && second_descends) {
+        if (first.generation == second.generation) return Descent::split;
+        return first.generation > second.generation ? Descent::newer : Descent::older;
+    }
+    if (first_descends) return Descent::newer;
+    return second_descends ? Descent::older : Descent::split;
+}
+
+bool on_lineage(const Record& record, const Id& generation) noexcept {
+    return record.generation_id == generation || contains(record.lineage, generation);
+}
+
+const Record& newer_of(const Record& first, const Record& second) noexcept {
+    switch (compare_descent(first, second)) {
+        case Descent::same: return second.revision > first.revision ? second : first;
+        case Descent::newer: return first;
+        case Descent::older: return second;
+        case Descent::split: break;
+    }
+    DST_ASSERT(!"records of one line");
+    return first;
+}
+
+const RecordMember* find_member(const Record& record, std::uint32_t number) noexcept {
+    const auto found = std::find_if(record.members.begin(), record.members.end(),
+                                    [number](const RecordMember& member) { return member.number == number; });
+    return found == record.members.end() ? nullptr : &*found;
+}
+
+RecordMember* find_member(Record& record, std::uint32_t number) noexcept {
+    return const_cast<RecordMember*>(find_member(std::as_const(record), number));
+}
+
+void bound_lineage(Record& record) {
+    if (record.lineage.size() <= lineage_kept) return;
+    std::vector<Id> kept(record.lineage.begin(), record.lineage.begin() + lineage_kept);
+    for (std::size_t i = lineage_kept; i < record.lineage.size(); ++i) {
+        const Id& generation = record.lineage[i];
+        if (has_absent_member_of(record, generation) && !contains(kept, generation)) kept.push_back(generation);
+    }
+    record.lineage = std::move(kept);
+}
+
+Result<Bytes> encode_record(const Record& record, std::uint64_t sequence) {
+    if (record.members.size() > mirror_members_max) {
+        return Error{Errc::too_large, "a mirror has " + std::to_string(record.members.size()) + " members, at most " +
+                                          std::to_string(mirror_members_max) + " fit"};
+    }
+    Record bounded = record;
+    bound_lineage(bounded);
+    Bytes copy(record_copy_bytes);
+    ByteWriter writer(copy);
+    writer.zeroes(envelope_bytes);
+    write_record(writer, bounded);
+    if (!writer.ok()) {
+        return Error{Errc::too_large, "the record of a mirror takes more than " + std::to_string(record_copy_bytes) +
+                                          " bytes: too many leaves, or a name over 255 bytes"};
+    }
+    const std::size_t length = writer.written();
+    seal(std::span(copy).first(length), record_magic, sequence);
+    copy.resize((length + padding_bytes - 1) / padding_bytes * padding_bytes);
+    return copy;
+}
+
+Result<DecodedRecord> decode_record(std::span<const std::byte> copy) {
+    return decode_opened(copy, open_envelope(copy, record_magic));
+}
+
+RecordChoice choose_record(std::span<const std::byte> first, std::span<const std::byte> second) {
+    const std::array<std::span<const std::byte>, 2> copies{first, second};
+    std::array<Envelope, 2> envelopes;
+    std::array<std::optional<Record>, 2> records;
+    RecordChoice choice;
+    for (std::size_t i = 0; i < 2; ++i) {
+        envelopes[i] = open_envelope(copies[i], record_magic);
+        Result<DecodedRecord> decoded = decode_opened(copies[i], envelopes[i]);
+        if (decoded) {
+            records[i] = std::move(decoded->record);
+            continue;
+        }
+        if (envelopes[i].state == EnvelopeState::good) envelopes[i].state = EnvelopeState::damaged;
+        if (choice.why.code != Errc::not_supported && decoded.error().code != Errc::not_found) {
+            choice.why = decoded.error();
+        }
+    }
+    const CopyChoice chosen = choose_copy(envelopes[0], envelopes[1]);
+    choice.next_copy = chosen.next;
+    choice.next_sequence = chosen.next_sequence;
+    if (chosen.newest >= 0) {
+        choice.record = std::move(records[static_cast<std::size_t>(chosen.newest)]);
+        choice.why = {Errc::ok, {}};
+    }
+    return choice;
+}
+
+}  // namespace dst

@@ -1,0 +1,115 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "block/buffer.h"
+#include "block/error.h"
+#include "block/id.h"
+
+namespace dst {
+
+/// What a record says of a member. On a mirror of one's own: in_sync members hold all that was acknowledged.
+enum class MemberState : std::uint8_t {
+    in_sync = 1,
+    dirty = 2,      ///< lacks what its owed map says
+    resyncing = 3,  ///< being brought up to date; never chosen silently by a forced start
+    detached = 4,   ///< out by the administrator's wish
+};
+
+/// A leaf below a member, as last seen.
+struct RecordLeaf {
+    std::string place;  ///< media/label.h
+    Id medium;
+    std::uint64_t size_bytes = 0;
+    std::uint32_t logical_block_bytes = 0;
+    std::uint32_t physical_block_bytes = 0;
+    bool operator==(const RecordLeaf&) const = default;
+};
+
+struct RecordMember {
+    std::uint32_t number = 0;  ///< from 1; never used again in this mirror
+    std::string name;          ///< as the file named it last, for messages
+    MemberState state = MemberState::in_sync;
+    Incarnation incarnation;         ///< when it was last in sync or in touch
+    std::uint64_t revision = 0;      ///< of the record, last acknowledged by it
+    Id last_generation;              ///< not in sync: the last generation id it knew; else nil
+    std::uint64_t size_bytes = 0;    ///< of the member's device
+    std::vector<RecordLeaf> leaves;  ///< in reading order
+    bool operator==(const RecordMember&) const = default;
+};
+
+/// The age of one mirror (docs/disk_format.md, docs/mirror.md "What is kept"). One per mirror and member, and all of a
+/// storage in its journal.
+struct Record {
+    Id storage;
+    Id mirror;                     ///< names the mirror for life
+    Id medium;                     ///< the mirror as one medium for what is above it; drawn anew by forced changes
+    std::uint64_t generation = 1;  ///< counts changes of the set in sync
+    Id generation_id;
+    std::vector<Id> lineage;       ///< generation ids before this one, newest first, abandoned and coming ones included
+    std::uint64_t revision = 1;    ///< counts every write of the record
+    Epoch epoch;                   ///< that wrote it
+    bool forced = false;           ///< started with --accept-data-loss
+    std::uint64_t size_bytes = 0;  ///< that the mirror offers
+    std::uint32_t logical_block_bytes = 0;
+    std::uint64_t region_bytes = 0;
+    std::uint32_t next_number = 1;  ///< the next new member's
+    std::vector<RecordMember> members;
+
+    bool operator==(const Record&) const = default;
+};
+
+/// How two records of one mirror stand to each other, by lineage (M5 step 2). When each has the other's generation id
+/// in its lineage (a promotion was noted before it was made, M8), the higher generation is the newer.
+enum class Descent {
+    same,   ///< same generation id
+    newer,  ///< the first descends from the second
+    older,  ///< the second descends from the first
+    split,  ///< neither is an ancestor of the other
+};
+Descent compare_descent(const Record& first, const Record& second) noexcept;
+
+/// True when `generation` is the record's own or in its lineage.
+bool on_lineage(const Record& record, const Id& generation) noexcept;
+
+/// The newer of two of one line: by descent, then by revision. Must not be called for a split.
+const Record& newer_of(const Record& first, const Record& second) noexcept;
+
+const RecordMember* find_member(const Record& record, std::uint32_t number) noexcept;
+RecordMember* find_member(Record& record, std::uint32_t number) noexcept;
+
+/// How much of a lineage is kept: the newest lineage_kept ids, and behind them, in order, those older ones that are the
+/// last generation of a member that is not in sync, so that such a member is never taken for a split (M7).
+inline constexpr std::size_t lineage_kept = 64;
+/// Drops the rest. encode_record() encodes a record as if this had been called.
+void bound_lineage(Record& record);
+
+/// One copy as it lies on a member: checksummed, padded to 4 KiB, at most record_copy_bytes. `sequence` orders the two
+/// copies. Error too_large: more members, leaves or names than fit (mirror_members_max, 255 bytes a name).
+inline constexpr std::uint64_t record_copy_bytes = 32 * 1024;
+Result<Bytes> encode_record(const Record& record, std::uint64_t sequence);
+
+struct DecodedRecord {
+    Record record;
+    std::uint64_t sequence = 0;
+};
+/// Survives any bytes; `copy` may be longer than what counts. What it answers keeps the invariants that the rest of
+/// the program asserts: powers of two, bounded counts, known states, unique member numbers. Errors: not_found (no
+/// record there), corrupt, not_supported (a newer version of DST).
+Result<DecodedRecord> decode_record(std::span<const std::byte> copy);
+
+/// The newest good one of the two copies on a member and the copy that the next write goes to. A copy that could not
+/// be read is an empty span.
+struct RecordChoice {
+    std::optional<Record> record;
+    unsigned next_copy = 0;
+    std::uint64_t next_sequence = 1;
+    Error why{Errc::not_found, "no record is there"};  ///< without a record; ok with one
+};
+RecordChoice choose_record(std::span<const std::byte> first, std::span<const std::byte> second);
+
+}  // namespace dst

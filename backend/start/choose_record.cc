@@ -1,0 +1,131 @@
+#include "start/choose_record.h"
+
+#include <algorithm>
+
+#include "block/breaks.h"
+
+namespace dst {
+namespace {
+
+constexpr std::uint32_t bit(std::size_t index) { return std::uint32_t{1} << index; }
+
+std::string describe(const Record& record) {
+    return "generation " + std::to_string(record.generation) + " (" + short_string(record.generation_id) + ")";
+}
+
+/// A medium below that is not the one the record knows: it may hold anything (M7).
+bool same_media(const RecordMember& recorded, const MemberView& view) {
+    for (const RecordLeaf& leaf : recorded.leaves) {
+        for (const RecordLeaf& now : view.leaves) {
+            if (now.place == leaf.place && now.medium != leaf.medium) return false;
+        }
+    }
+    return true;
+}
+
+/// Why an in-sync member cannot be used; empty when it can.
+std::string check_member(const RecordMember& recorded, const MemberView& view, const Record& best) {
+    if (!view.reachable) return view.why_not.empty() ? "it cannot be reached" : view.why_not;
+    if (!view.record) return "it has no record of the mirror";
+    if (!on_lineage(best, view.record->generation_id)) return "its record is of another line";
+    if (view.record->revision < recorded.revision) return "it was put back from an older copy";
+    if (!same_media(recorded, view)) return "a medium below was exchanged";
+    return {};
+}
+
+std::string list(const std::vector<std::string>& texts) {
+    std::string joined;
+    for (const std::string& text : texts) joined += (joined.empty() ? "" : ", ") + text;
+    return joined;
+}
+
+struct Candidate {
+    const Record* record;
+    std::string from;
+};
+
+}  // namespace
+
+StartChoice choose_record(const std::optional<Record>& journal, bool decides, const std::vector<MemberView>& views) {
+    StartChoice choice;
+    std::vector<Candidate> candidates;
+    if (journal && decides) candidates.push_back({&*journal, "the journal"});
+    std::vector<std::string> unreachable;
+    for (const MemberView& view : views) {
+        if (view.reachable && view.record) {
+            candidates.push_back({&*view.record, view.name});
+        } else {
+            unreachable.push_back(view.name + (view.why_not.empty() ? "" : " (" + view.why_not + ")"));
+        }
+    }
+    if (candidates.empty()) {
+        choice.reason = "no member with a record can be reached: " + list(unreachable);
+        return choice;
+    }
+    Candidate best = candidates.front();
+    for (const Candidate& candidate : candidates) {
+        if (compare_descent(*candidate.record, *best.record) == Descent::split) {
+            choice.verdict = Verdict::split;
+            choice.reason = best.from + " has " + describe(*best.record) + " and " + candidate.from + " has " +
+                            describe(*candidate.record) + ", and neither follows from the other: both sides were " +
+                            "written to without each other. Decide with dstctl resolve whose data are given up";
+            return choice;
+        }
+        if (&newer_of(*candidate.record, *best.record) == candidate.record) best = candidate;
+    }
+    choice.record = *best.record;
+    std::vector<std::string> missing;
+    for (const RecordMember& recorded : choice.record.members) {
+        if (recorded.state != MemberState::in_sync) continue;
+        const auto view = std::find_if(views.begin(), views.end(),
+                                       [&](const MemberView& each) { return each.number == recorded.number; });
+        const std::string why = view == views.end() ? "it cannot be reached, or is not in the file"
+                                                    : check_member(recorded, *view, choice.record);
+        if (why.empty()) {
+            choice.used |= bit(static_cast<std::size_t>(view - views.begin()));
+        } else {
+            missing.push_back(recorded.name + " (" + why + ")");
+        }
+    }
+    const bool enough = choice.used != 0 && (decides || missing.empty() || broken(Rule::m5_all_in_sync));
+    if (enough) {
+        choice.verdict = Verdict::use;
+        return choice;
+    }
+    choice.reason = decides ? "no member in sync can be used: " + list(missing)
+                            : "waits for " + list(missing) +
+                                  ": in sync by the newest record that can be reached, and without the journal of the "
+                                  "last head only all of these together are sure to hold what was written last";
+    return choice;
+}
+
+IncarnationChoice choose_incarnations(const StartChoice& choice, const std::vector<MemberView>& views) {
+    IncarnationChoice result;
+    std::vector<std::string> changed;
+    bool all_there = true;
+    for (const RecordMember& recorded : choice.record.members) {
+        if (recorded.state != MemberState::in_sync) continue;
+        bool there = false;
+        for (std::size_t i = 0; i < views.size(); ++i) {
+            if (views[i].number != recorded.number || (choice.used & bit(i)) == 0) continue;
+            there = true;
+            if (views[i].incarnation == recorded.incarnation) result.used |= bit(i);
+        }
+        if (!there) changed.push_back(recorded.name);
+        all_there = all_there && there;
+    }
+    result.leave = true;
+    if (result.used != 0) return result;
+    if (!all_there) {
+        result.wait = true;
+        result.reason = "waits for " + list(changed) +
+                        ": the members that are there have been off, or lost power, since the last head ended without "
+                        "closing the storage; only writes that were never flushed are at stake";
+        return result;
+    }
+    result.used = choice.used;
+    result.all_changed = true;
+    return result;
+}
+
+}  // namespace dst

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "block/id.h"
+#include "media/record.h"
+
+namespace dst {
+
+/// What a start sees of one member of a mirror.
+struct MemberView {
+    std::string name;              ///< as the file names it
+    std::uint32_t number = 0;      ///< by its leaves' labels; 0: not known
+    bool reachable = false;        ///< labels are in order and the device reads
+    std::string why_not;           ///< not reachable: the reason
+    std::optional<Record> record;  ///< its own
+    Incarnation incarnation;
+    std::vector<RecordLeaf> leaves;  ///< as they are now
+};
+
+enum class Verdict {
+    use,    ///< `record` with the members in `used`
+    wait,   ///< for the members in `missing`
+    split,  ///< two records, neither an ancestor of the other: serve nothing
+};
+
+struct StartChoice {
+    Verdict verdict = Verdict::wait;
+    Record record;
+    std::uint32_t used = 0;  ///< a bit per view: in sync, reachable, and passed M7's checks of medium and revision
+    std::string reason;      ///< why it waits, or which two are split: a sentence
+};
+
+/// M5 step 2 for one mirror. `journal` is the journal's record of it, if any; when the journal does not decide it
+/// counts for nothing.
+StartChoice choose_record(const std::optional<Record>& journal, bool decides, const std::vector<MemberView>& views);
+
+/// M5 step 3: which of the chosen members are used when the intent maps are not all empty.
+struct IncarnationChoice {
+    bool wait = false;
+    std::uint32_t used = 0;
+    bool leave = false;        ///< in-sync members that are not used leave before anything is answered
+    bool all_changed = false;  ///< nobody is unchanged, and all are there: something may be lost below
+    std::string reason;
+};
+IncarnationChoice choose_incarnations(const StartChoice& choice, const std::vector<MemberView>& views);
+
+}  // namespace dst

@@ -1,0 +1,98 @@
+#include <algorithm>
+
+#include "start/engine_impl.h"
+
+/// What `dstctl status` shows.
+namespace dst {
+
+StorageState StorageEngine::Impl::storage_state() const {
+    if (journal_error_.code != Errc::ok) return StorageState::failed;
+    if (fenced_) return StorageState::fenced;
+    switch (starter_.state()) {
+        case Starter::State::waiting:
+        case Starter::State::starting: return StorageState::waiting;
+        case Starter::State::failed: return StorageState::failed;
+        case Starter::State::split: return StorageState::split;
+        case Starter::State::serving: break;
+    }
+    if (gate_.given_up()) return StorageState::failed;
+    if (gate_.holding() || !tree_.root().device->up()) {
+        return gate_.outermost() ? StorageState::held : StorageState::failed;
+    }
+    const auto& mirrors = tree_.mirrors();
+    const auto degraded = [](const Vertex* mirror) { return mirror->mirror->degraded(); };
+    return std::any_of(mirrors.begin(), mirrors.end(), degraded) ? StorageState::degraded : StorageState::healthy;
+}
+
+std::string StorageEngine::Impl::state_reason() const {
+    switch (storage_state()) {
+        case StorageState::healthy: return {};
+        case StorageState::degraded: return "members are missing or not in sync";
+        case StorageState::held: return "no usable member is left for a part of the storage; requests wait";
+        case StorageState::fenced: return fenced_reason_;
+        case StorageState::waiting:
+        case StorageState::split:
+        case StorageState::failed: break;
+    }
+    if (journal_error_.code != Errc::ok) return journal_error_.text;
+    if (starter_.state() == Starter::State::serving) {
+        return gate_.outermost() ? "no usable member has been left for too long; requests fail until one returns"
+                                 : "no usable member is left for a part of the tree; it is down until one returns";
+    }
+    if (!leaves_open_) return opened_ ? "the journal is being opened" : "not opened yet";
+    const std::string reason = starter_.reason();
+    return reason.empty() ? "the start is under way" : reason;
+}
+
+VertexStatus StorageEngine::Impl::vertex_status(const Vertex& vertex) const {
+    VertexStatus status;
+    status.name = vertex.spec->name;
+    status.size_bytes = vertex.device->geometry().size_bytes;
+    status.state = vertex.device->up() ? VertexState::up : VertexState::down;
+    if (vertex.leaf != nullptr) {
+        status.kind = std::holds_alternative<spec::Disk>(vertex.spec->what) ? VertexKind::disk : VertexKind::netnode;
+        if (!vertex.device->up() && vertex.leaf->last_error().code != Errc::ok) {
+            status.reason = to_string(vertex.leaf->last_error());
+        }
+    } else {
+        status.kind = vertex.linear != nullptr ? VertexKind::linear : VertexKind::mirror;
+    }
+    if (vertex.parent != nullptr && vertex.parent->mirror != nullptr) {
+        const Mirror::ChildStatus child = vertex.parent->mirror->child_status(vertex.position);
+        status.state = child.state;
+        if (child.state != VertexState::in_sync && (status.reason.empty() || child.state != VertexState::unreachable)) {
+            status.reason = child.reason;
+        }
+    }
+    if (vertex.leaf != nullptr && vertex.device->up() && !starter_.refusal(vertex.index).empty()) {
+        const bool member = vertex.parent != nullptr && vertex.parent->mirror != nullptr;
+        status.state = member ? VertexState::refused : VertexState::down;
+        status.reason = starter_.refusal(vertex.index);
+    }
+    for (const auto& child : vertex.children) status.children.push_back(vertex_status(*child));
+    return status;
+}
+
+StorageStatus StorageEngine::Impl::status() const {
+    StorageStatus status;
+    status.storage = storage_.name;
+    status.state = storage_state();
+    status.reason = state_reason();
+    status.size_bytes = gate_.geometry().size_bytes;
+    status.logical_block_bytes = gate_.geometry().size_bytes == 0 ? 0 : gate_.geometry().logical_block_bytes;
+    status.id = id_;
+    status.head = head_;
+    status.epoch = starter_.epoch().number;
+    const Vertex& root = tree_.root();
+    if (root.mirror != nullptr) {
+        status.generation = root.mirror->record().generation;
+    } else {
+        for (const Vertex* mirror : tree_.mirrors()) {
+            status.generation = std::max(status.generation, mirror->mirror->record().generation);
+        }
+    }
+    status.tree = vertex_status(root);
+    return status;
+}
+
+}  // namespace dst

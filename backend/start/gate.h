@@ -1,0 +1,109 @@
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+#include <functional>
+#include <memory>
+
+#include "block/block_device.h"
+#include "block/events.h"
+#include "block/loop.h"
+#include "block/pool.h"
+#include "block/range_lock.h"
+#include "config/spec.h"
+
+namespace dst {
+
+/// The root device of a storage: orders overlapping requests (M11) and passes them on to the tree while that serves.
+///
+/// Outermost, it is up from when it is sized and holds what the tree cannot answer for want of a usable member (M10). A
+/// held request keeps its range. After on_loss.hold it completes with `not_ready`; when nothing could be answered for
+/// on_loss.give_up, requests fail with `io_error` at once, until the tree answers again.
+///
+/// Below another storage it never holds, so that the mirror above can go on with its other members: it is up while the
+/// tree serves and is up, goes down with the tree's reason, and passes the tree's errors on as they are.
+class Gate final : public BlockDevice, private BlockDevice::Observer {
+public:
+    enum class Standing { outermost, below_another };
+
+    Gate(Loop& loop, EventSink& events, const spec::Policy& policy, Standing standing);
+    ~Gate() override;
+
+    /// Size and blocks do not change any more. Outermost: up from now on.
+    void set_geometry(const Geometry& geometry);
+    /// The clock of on_loss begins.
+    void opened();
+    /// Requests go to `tree` from now on; held ones too.
+    void serve(BlockDevice& tree);
+    /// What the tree's root reports to.
+    BlockDevice::Observer& tree_observer() noexcept { return *this; }
+    /// Something below has come back: held requests try again.
+    void retry();
+    /// Called, from the loop, when the tree answers `fenced`.
+    void set_on_fenced(std::function<void()> fenced) { fenced_ = std::move(fenced); }
+    /// All requests, held and new ones, end with `code`; for good.
+    void fail(Errc code);
+
+    bool outermost() const noexcept { return standing_ == Standing::outermost; }
+    bool holding() const noexcept { return !held_.empty(); }
+    bool given_up() const;
+    bool idle() const noexcept { return in_flight_ == 0; }
+
+    const Geometry& geometry() const override { return geometry_; }
+    bool up() const override;
+    Incarnation incarnation() const override;
+    void submit(Request& request) override;
+    void close(std::function<void()> closed) override;
+
+private:
+    /// One request on its way. Pooled.
+    struct Item : boost::intrusive::list_base_hook<> {
+        Gate* gate = nullptr;
+        Request* outer = nullptr;
+        Request inner;
+        RangeLock::Holder lock;
+        bool locked = false;
+        TimePoint arrived;
+        TimePoint passed;
+    };
+    using ItemList = boost::intrusive::list<Item, boost::intrusive::constant_time_size<false>>;
+
+    void on_up(BlockDevice& device) override;
+    void on_down(BlockDevice& device, const Error& why) override;
+
+    static void granted(RangeLock::Holder& holder);
+    static void answered(Request& request);
+    void start(Item& item);
+    void pass(Item& item);
+    void hold(Item& item);
+    void finish(Item& item, Errc code);
+    void tick();
+    void end_late_ones();
+    void check_closed();
+
+    Loop& loop_;
+    EventSink& events_;
+    Standing standing_;
+    Duration hold_;
+    Duration give_up_;
+    Duration stuck_;
+    Geometry geometry_;
+    BlockDevice* tree_ = nullptr;
+    bool tree_up_ = false;     ///< as last told, below another storage
+    Incarnation incarnation_;  ///< of the tree when it came up, below another storage
+    RangeLock lock_;
+    std::unique_ptr<Pool<Item>> items_;
+    ItemList passed_;  ///< oldest first
+    ItemList held_;
+    std::size_t in_flight_ = 0;
+    bool lost_ = true;  ///< nothing was answered since lost_since_
+    TimePoint lost_since_;
+    bool opened_ = false;
+    bool closing_ = false;
+    Errc failed_ = Errc::ok;
+    Timer timer_;
+    Task fenced_task_;
+    std::function<void()> fenced_;
+    std::function<void()> closed_;
+};
+
+}  // namespace dst

@@ -1,0 +1,214 @@
+#include "start/init_plan.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "start/place_check.h"
+
+namespace dst {
+namespace {
+
+const Vertex* find_adopted(const Vertex& vertex, const std::string& name) {
+    if (vertex.parent != nullptr && vertex.parent->mirror != nullptr && vertex.spec->name == name) return &vertex;
+    for (const auto& child : vertex.children) {
+        const Vertex* found = find_adopted(*child, name);
+        if (found != nullptr) return found;
+    }
+    return nullptr;
+}
+
+bool is_below(const Vertex& vertex, const Vertex& above) {
+    for (const Vertex* at = &vertex; at != nullptr; at = at->parent) {
+        if (at == &above) return true;
+    }
+    return false;
+}
+
+std::uint32_t nearest_number(const Vertex& leaf) {
+    for (const Vertex* vertex = &leaf; vertex->parent != nullptr; vertex = vertex->parent) {
+        if (vertex->parent->mirror != nullptr) return vertex->parent->mirror->number(vertex->position);
+    }
+    return 0;
+}
+
+/// Every byte below can be known to be zero without writing all of it.
+bool zeroable(const Vertex& vertex, const std::vector<InitLeaf>& found, const std::vector<bool>& adopted) {
+    for (const Vertex* leaf : leaves_below(vertex)) {
+        if (adopted[leaf->index]) return false;
+        if (!found[leaf->index].probe.zeroes_known && !leaf->device->geometry().fast_zeroes) return false;
+    }
+    return true;
+}
+
+struct Planner {
+    Tree& tree;
+    const std::vector<InitLeaf>& found;
+    const std::vector<bool>& adopted;
+    const Vertex* adopted_member;
+    Loop& loop;
+    InitPlan plan;
+    Error error{Errc::ok, {}};
+
+    bool walk(Vertex& vertex) {
+        for (const auto& child : vertex.children) {
+            if (!walk(*child)) return false;
+        }
+        if (vertex.linear != nullptr) vertex.linear->refresh_geometry();
+        return vertex.mirror == nullptr || plan_mirror(vertex);
+    }
+
+    bool plan_mirror(Vertex& vertex) {
+        const auto& what = std::get<spec::Mirror>(vertex.spec->what);
+        std::uint64_t smallest = ~std::uint64_t{0};
+        for (const auto& child : vertex.children) {
+            smallest = std::min(smallest, child->device->geometry().size_bytes);
+        }
+        InitPlan::MirrorPlan mine;
+        mine.mirror = &vertex;
+        Record& record = mine.record;
+        record.region_bytes = what.region_bytes.value_or(default_region_bytes(smallest));
+        record.size_bytes = ~std::uint64_t{0};
+        for (const auto& child : vertex.children) {
+            const std::uint64_t member_bytes = child->device->geometry().size_bytes;
+            const std::uint64_t data_bytes = mirror_layout(member_bytes, record.region_bytes).data_bytes;
+            const std::uint64_t whole = data_bytes / plan.logical_block_bytes * plan.logical_block_bytes;
+            if (whole == 0) {
+                error = {Errc::too_large, child->spec->name + " is too small for a member of a mirror: it has " +
+                                              std::to_string(member_bytes) + " bytes"};
+                return false;
+            }
+            record.size_bytes = std::min(record.size_bytes, whole);
+        }
+        record.storage = plan.storage;
+        record.mirror = loop.random_id();
+        record.medium = loop.random_id();
+        record.generation_id = loop.random_id();
+        record.revision = 0;
+        record.logical_block_bytes = plan.logical_block_bytes;
+        record.next_number = static_cast<std::uint32_t>(vertex.children.size()) + 1;
+        const bool zero = zeroable(vertex, found, adopted);
+        std::size_t first = 0;
+        for (std::size_t i = 0; i < vertex.children.size(); ++i) {
+            vertex.mirror->set_number(i, static_cast<std::uint32_t>(i) + 1);
+            if (vertex.children[i].get() == adopted_member) first = i;
+        }
+        for (std::size_t i = 0; i < vertex.children.size(); ++i) {
+            if (zero || i == first) mine.in_sync |= 1u << i;
+        }
+        plan.all_in_sync = plan.all_in_sync && std::popcount(mine.in_sync) == static_cast<int>(vertex.children.size());
+        vertex.mirror->assume(record);
+        plan.mirrors.push_back(std::move(mine));
+        return true;
+    }
+
+    /// The places below are known only when all mirrors have been numbered.
+    void add_members() {
+        for (InitPlan::MirrorPlan& mirror : plan.mirrors) {
+            for (std::size_t i = 0; i < mirror.mirror->children.size(); ++i) {
+                const Vertex& child = *mirror.mirror->children[i];
+                RecordMember member;
+                member.number = static_cast<std::uint32_t>(i) + 1;
+                member.name = child.spec->name;
+                member.state = (mirror.in_sync & (1u << i)) != 0 ? MemberState::in_sync : MemberState::dirty;
+                member.incarnation = child.device->incarnation();
+                member.size_bytes = child.device->geometry().size_bytes;
+                for (const Vertex* leaf : leaves_below(child)) {
+                    const Geometry& geometry = leaf->device->geometry();
+                    member.leaves.push_back({Tree::place_of(*leaf), plan.labels[leaf->index].medium,
+                                             geometry.size_bytes, geometry.logical_block_bytes,
+                                             geometry.physical_block_bytes});
+                }
+                mirror.record.members.push_back(std::move(member));
+            }
+        }
+    }
+
+    void add_labels(const std::string& storage_name) {
+        for (const Vertex* leaf : tree.leaves()) {
+            Label label;
+            label.medium = loop.random_id();
+            label.storage = plan.storage;
+            label.storage_name = storage_name;
+            label.place = Tree::place_of(*leaf);
+            label.member = nearest_number(*leaf);
+            label.size_bytes = leaf->device->geometry().size_bytes;
+            label.logical_block_bytes = plan.logical_block_bytes;
+            plan.labels.push_back(std::move(label));
+        }
+    }
+
+    /// Only below mirrors that start with all members in sync must the bytes be equal.
+    void add_zeroes() {
+        for (const Vertex* leaf : tree.leaves()) {
+            if (adopted[leaf->index] || found[leaf->index].probe.zeroes_known) continue;
+            const bool needed = std::any_of(plan.mirrors.begin(), plan.mirrors.end(), [&](const auto& mirror) {
+                return is_below(*leaf, *mirror.mirror) && mirror.mirror->children.size() > 1 &&
+                       std::popcount(mirror.in_sync) == static_cast<int>(mirror.mirror->children.size());
+            });
+            if (needed) plan.to_be_zeroed.push_back(leaf);
+        }
+    }
+};
+
+}  // namespace
+
+Error check_init_leaf(const Vertex& leaf, const InitLeaf& found, const std::string& storage_name,
+                      const InitOptions& options, bool adopted) {
+    const std::string& name = leaf.spec->name;
+    if (found.error.code != Errc::ok) return found.error;
+    if (found.peek.live) {
+        return {Errc::busy, name + " is in use by a head that is alive; end that first"};
+    }
+    if (options.force) return {Errc::ok, {}};
+    switch (found.peek.label_state) {
+        case LabelState::absent: break;
+        case LabelState::damaged: return {Errc::refused, name + " has a damaged DST label; --force overwrites it"};
+        case LabelState::unreadable: return {Errc::medium_error, name + " cannot read its label area"};
+        case LabelState::valid: {
+            const auto label = decode_label(found.peek.label);
+            if (label && label->storage_name == storage_name) {
+                return {Errc::refused, name + " is initialised already for the storage '" + storage_name +
+                                           "'; --force makes it anew, and its data are lost"};
+            }
+            return {Errc::refused, name + " belongs to the storage '" +
+                                       (label ? label->storage_name : std::string("unknown")) +
+                                       "'; --force takes it away from there"};
+        }
+    }
+    if (!found.probe.found.empty() && !adopted) {
+        return {Errc::refused, name + " carries " + found.probe.found + "; --force overwrites it"};
+    }
+    return {Errc::ok, {}};
+}
+
+Result<std::vector<bool>> adopted_leaves(const Tree& tree, const InitOptions& options) {
+    std::vector<bool> adopted(tree.leaves().size(), false);
+    if (!options.adopt) return adopted;
+    const Vertex* member = find_adopted(tree.root(), *options.adopt);
+    if (member == nullptr) {
+        return Error{Errc::invalid_argument, "--adopt: no member of a mirror is named " + *options.adopt};
+    }
+    for (const Vertex* leaf : leaves_below(*member)) adopted[leaf->index] = true;
+    return adopted;
+}
+
+Result<InitPlan> make_init_plan(Tree& tree, const std::string& storage_name, const std::vector<InitLeaf>& found,
+                                const InitOptions& options, Loop& loop) {
+    const auto adopted = adopted_leaves(tree, options);
+    if (!adopted) return adopted.error();
+    const Vertex* member = options.adopt ? find_adopted(tree.root(), *options.adopt) : nullptr;
+    Planner planner{tree, found, *adopted, member, loop, {}, {Errc::ok, {}}};
+    planner.plan.storage = loop.random_id();
+    for (const Vertex* leaf : tree.leaves()) {
+        planner.plan.logical_block_bytes =
+            std::max(planner.plan.logical_block_bytes, leaf->device->geometry().logical_block_bytes);
+    }
+    if (!planner.walk(tree.root())) return planner.error;
+    planner.add_labels(storage_name);
+    planner.add_members();
+    planner.add_zeroes();
+    planner.plan.size_bytes = tree.root().device->geometry().size_bytes;
+    return std::move(planner.plan);
+}
+
+}  // namespace dst

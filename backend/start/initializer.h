@@ -1,0 +1,55 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "block/error.h"
+#include "config/spec.h"
+#include "start/storage_engine.h"
+
+namespace dst {
+
+struct InitOptions {
+    bool force = false;                ///< overwrite what is there
+    std::optional<std::string> adopt;  ///< the name of the mirror member whose data are kept
+};
+
+/// What `init` found and did.
+struct InitReport {
+    struct LeafLine {
+        std::string name;
+        std::string place;  ///< empty when it was refused before places were given
+        std::string text;   ///< "labelled", or why not
+        Errc code = Errc::ok;
+        std::uint64_t size_bytes = 0;  ///< that the label names
+    };
+    std::vector<LeafLine> leaves;  ///< in reading order
+    Id storage;
+    std::uint64_t size_bytes = 0;
+    std::uint32_t logical_block_bytes = 0;
+    bool all_in_sync = true;  ///< false: members but the first (or adopted) one are owed everything
+    bool done = false;        ///< false: nothing but what `leaves` says was changed; see `error`
+    Error error;              ///< why not done: a sentence for the administrator
+};
+
+/// `dstctl init`: labels every leaf of a storage. Looks at all of them first and changes nothing unless all may be
+/// taken; writes zeroes where that is fast, then records and maps, the labels last, and the journal. Everything on the
+/// loop's thread. Not to be destroyed before run() has called back.
+class Initializer {
+public:
+    Initializer(spec::Storage storage, EngineEnvironment environment, InitOptions options);
+    ~Initializer();
+    Initializer(const Initializer&) = delete;
+    Initializer& operator=(const Initializer&) = delete;
+
+    /// Call once. An error only when nothing could be tried (journal in use); else a report.
+    void run(Callback<InitReport> done);
+
+private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace dst

@@ -1,0 +1,107 @@
+#include "start/journal_keeper.h"
+
+#include <utility>
+
+#include "block/assert.h"
+
+namespace dst {
+
+JournalKeeper::JournalKeeper(Loop& loop, EventSink& events, std::unique_ptr<Store> store)
+    : loop_(loop), events_(events), store_(std::move(store)) {
+    DST_ASSERT(store_ != nullptr);
+}
+
+void JournalKeeper::open(Callback<void> done) {
+    store_->open([this, done = std::move(done)](const Result<StoreContents>& contents) {
+        if (!contents) return done(contents.error());
+        opened_ = true;
+        JournalChoice choice = choose_journal(*contents);
+        next_slot_ = choice.next_slot;
+        if (choice.damaged) {
+            events_.event(Severity::warning, "journal-damaged",
+                          "the journal cannot be read; the storage starts when all members in sync are there",
+                          {{"journal", store_->name()}});
+        }
+        if (choice.journal) {
+            journal_ = std::move(*choice.journal);
+            found_ = true;
+            claims_ = !journal_.established.none() && journal_.machine == contents->machine &&
+                      journal_.inode == contents->inode;
+            if (!claims_ && !journal_.established.none()) {
+                events_.event(Severity::warning, "journal-copied",
+                              "the journal was copied from another place; the storage starts when all members in sync "
+                              "are there",
+                              {{"journal", store_->name()}});
+            }
+        }
+        const bool moved = journal_.machine != contents->machine || journal_.inode != contents->inode;
+        // One head id per journal, so that marks of an earlier life of this head are not another head's.
+        if (moved || journal_.established.head.is_nil()) journal_.established = {0, loop_.random_id()};
+        journal_.machine = contents->machine;
+        journal_.inode = contents->inode;
+        done({});
+    });
+}
+
+void JournalKeeper::give_up_claim() {
+    claims_ = false;
+    journal_.established.number = 0;
+}
+
+const Record* JournalKeeper::record_of(const Id& mirror) const {
+    for (const Record& record : journal_.records) {
+        if (record.mirror == mirror) return &record;
+    }
+    return nullptr;
+}
+
+void JournalKeeper::set_record(const Record& record) {
+    for (Record& mine : journal_.records) {
+        if (mine.mirror != record.mirror) continue;
+        mine = record;
+        return;
+    }
+    journal_.records.push_back(record);
+}
+
+void JournalKeeper::write(Callback<void> done) {
+    next_.push_back(std::move(done));
+    if (!writing_) start_write();
+}
+
+void JournalKeeper::start_write() {
+    writing_ = true;
+    current_ = std::exchange(next_, {});
+    ++journal_.sequence;
+    auto bytes = encode_journal(journal_);
+    if (!bytes) {
+        loop_.defer([this, error = bytes.error()] { written(error); });
+        return;
+    }
+    store_->write(next_slot_, std::move(*bytes), [this](const Result<void>& result) { written(result); });
+}
+
+void JournalKeeper::written(const Result<void>& result) {
+    writing_ = false;
+    if (result) {
+        next_slot_ = 1 - next_slot_;
+    } else {
+        events_.event(Severity::error, "journal-write-failed",
+                      "the journal could not be written; changes of members wait for it: " + to_string(result.error()),
+                      {{"journal", store_->name()}});
+    }
+    const std::vector<Callback<void>> told = std::exchange(current_, {});
+    if (!next_.empty()) start_write();
+    for (const Callback<void>& done : told) done(result);
+}
+
+void JournalKeeper::keep(const Record& record, Callback<void> done) {
+    set_record(record);
+    write(std::move(done));
+}
+
+void JournalKeeper::on_fenced(const std::string& member) {
+    if (fenced_) fenced_(member);
+}
+
+}  // namespace dst

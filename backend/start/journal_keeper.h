@@ -1,0 +1,67 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "block/events.h"
+#include "block/loop.h"
+#include "block/store.h"
+#include "media/journal.h"
+#include "tree/mirror.h"
+
+namespace dst {
+
+/// The head's journal: what was found, and what is to be written. Writes follow one another; those that are asked for
+/// while one is under way share the next.
+class JournalKeeper final : public RecordKeeper {
+public:
+    JournalKeeper(Loop& loop, EventSink& events, std::unique_ptr<Store> store);
+
+    /// Opens, locks and reads. Error busy: another process has it.
+    void open(Callback<void> done);
+    const std::string& name() const { return store_->name(); }
+    bool opened() const noexcept { return opened_; }
+
+    /// A good journal was there.
+    bool found() const noexcept { return found_; }
+    /// It lies where it was written, and holds a claim (M5 step 2).
+    bool claims() const noexcept { return claims_; }
+    /// The claim is given up (M5 step 5), in memory; write() makes it durable.
+    void give_up_claim();
+
+    /// To be changed by the engine; what write() writes.
+    Journal& journal() noexcept { return journal_; }
+    const Journal& journal() const noexcept { return journal_; }
+    /// The record of the mirror with this id, or null.
+    const Record* record_of(const Id& mirror) const;
+    void set_record(const Record& record);
+
+    void write(Callback<void> done);
+    bool idle() const noexcept { return !writing_; }
+
+    void keep(const Record& record, Callback<void> done) override;
+    void on_fenced(const std::string& member) override;
+    void set_on_fenced(std::function<void(const std::string&)> fenced) { fenced_ = std::move(fenced); }
+
+private:
+    void start_write();
+    void written(const Result<void>& result);
+
+    Loop& loop_;
+    EventSink& events_;
+    std::unique_ptr<Store> store_;
+    Journal journal_;
+    unsigned next_slot_ = 0;
+    bool opened_ = false;
+    bool found_ = false;
+    bool claims_ = false;
+    bool writing_ = false;
+    std::vector<Callback<void>> current_;
+    std::vector<Callback<void>> next_;
+    std::function<void(const std::string&)> fenced_;
+};
+
+}  // namespace dst

@@ -1,0 +1,220 @@
+#include "start/place_check.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+namespace dst {
+namespace {
+
+/// One step of a place: ".N" or "/N".
+struct Step {
+    char kind = '.';
+    std::uint32_t number = 0;
+};
+
+std::optional<std::vector<Step>> parse_place(const std::string& place) {
+    std::vector<Step> steps;
+    if (place == "-") return steps;
+    const char* at = place.data();
+    const char* const end = at + place.size();
+    while (at != end) {
+        Step step;
+        step.kind = *at++;
+        if (step.kind != '.' && step.kind != '/') return std::nullopt;
+        const auto parsed = std::from_chars(at, end, step.number);
+        if (parsed.ec != std::errc() || parsed.ptr == at) return std::nullopt;
+        at = parsed.ptr;
+        steps.push_back(step);
+    }
+    return steps;
+}
+
+/// The vertices from the root down to `leaf`, without the root itself.
+std::vector<const Vertex*> path_to(const Vertex& leaf) {
+    std::vector<const Vertex*> path;
+    for (const Vertex* vertex = &leaf; vertex->parent != nullptr; vertex = vertex->parent) path.push_back(vertex);
+    std::reverse(path.begin(), path.end());
+    return path;
+}
+
+/// The same kinds of steps in the same number: the label fits this shape of tree.
+bool same_shape(const std::vector<Step>& steps, const std::vector<const Vertex*>& path) {
+    if (steps.size() != path.size()) return false;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        if ((steps[i].kind == '/') != (path[i]->parent->mirror != nullptr)) return false;
+    }
+    return true;
+}
+
+void refuse(LeafFinding& finding, std::string text, bool fatal) {
+    if (!finding.refusal.empty()) return;
+    finding.refusal = std::move(text);
+    finding.fatal = fatal;
+}
+
+/// The leaf that should be where `place` says, when the numbers are known.
+const Vertex* leaf_at(const Tree& tree, const std::string& place) {
+    for (const Vertex* leaf : tree.leaves()) {
+        if (Tree::place_of(*leaf) == place) return leaf;
+    }
+    return nullptr;
+}
+
+void collect(Vertex& vertex, std::vector<Vertex*>& mirrors) {
+    if (vertex.mirror != nullptr) mirrors.push_back(&vertex);
+    for (const auto& child : vertex.children) collect(*child, mirrors);
+}
+
+void collect(const Vertex& vertex, std::vector<const Vertex*>& leaves) {
+    if (vertex.leaf != nullptr) leaves.push_back(&vertex);
+    for (const auto& child : vertex.children) collect(*child, leaves);
+}
+
+/// What the labels below each child of `mirror` say about its number; 0: they say nothing, or not the same.
+std::vector<std::uint32_t> claimed_numbers(const Vertex& mirror, const std::vector<LeafFinding>& findings) {
+    std::vector<std::uint32_t> claimed(mirror.children.size(), 0);
+    for (std::size_t i = 0; i < mirror.children.size(); ++i) {
+        bool contradiction = false;
+        for (const Vertex* leaf : leaves_below(*mirror.children[i])) {
+            const LeafFinding& finding = findings[leaf->index];
+            if (!finding.label || !finding.refusal.empty()) continue;
+            const auto steps = parse_place(finding.label->place);
+            const auto path = path_to(*leaf);
+            if (!steps || !same_shape(*steps, path)) continue;
+            for (std::size_t s = 0; s < path.size(); ++s) {
+                if (path[s] != mirror.children[i].get()) continue;
+                contradiction = contradiction || (claimed[i] != 0 && claimed[i] != (*steps)[s].number);
+                claimed[i] = (*steps)[s].number;
+            }
+        }
+        if (contradiction) claimed[i] = 0;
+    }
+    return claimed;
+}
+
+void number_children(const Vertex& mirror, const Record* record, const std::vector<LeafFinding>& findings) {
+    std::vector<std::uint32_t> numbers = claimed_numbers(mirror, findings);
+    std::map<std::uint32_t, unsigned> uses;
+    for (const std::uint32_t number : numbers) ++uses[number];
+    for (std::uint32_t& number : numbers) {
+        if (number != 0 && uses[number] > 1) number = 0;
+    }
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+        if (record == nullptr || numbers[i] != 0) continue;
+        for (const RecordMember& member : record->members) {
+            if (member.name != mirror.children[i]->spec->name) continue;
+            if (std::find(numbers.begin(), numbers.end(), member.number) == numbers.end()) numbers[i] = member.number;
+        }
+    }
+    for (std::size_t i = 0; i < numbers.size(); ++i) mirror.mirror->set_number(i, numbers[i]);
+}
+
+std::string wrong_place_text(const Tree& tree, const Vertex& leaf, const Label& label,
+                             const std::vector<LeafFinding>& findings) {
+    const std::string& name = leaf.spec->name;
+    const std::string mine = Tree::place_of(leaf);
+    std::string text = name + " carries the label of place " + label.place;
+    const Vertex* owner = leaf_at(tree, label.place);
+    if (owner == nullptr || owner == &leaf) {
+        return text + ", which is not in this tree; put the right medium there, or correct the file";
+    }
+    text += ", where the file names " + owner->spec->name;
+    const auto& other = findings[owner->index].label;
+    if (other && !mine.empty() && other->place == mine) return text + ": the two are swapped";
+    return text + "; put the right media there, or correct the file";
+}
+
+}  // namespace
+
+std::vector<Vertex*> mirrors_in_reading_order(const Tree& tree) {
+    std::vector<Vertex*> mirrors;
+    collect(tree.root(), mirrors);
+    return mirrors;
+}
+
+std::vector<const Vertex*> leaves_below(const Vertex& vertex) {
+    std::vector<const Vertex*> leaves;
+    collect(vertex, leaves);
+    return leaves;
+}
+
+StorageIdentity check_labels(const Tree& tree, const std::string& name, const Id& known,
+                             std::vector<LeafFinding>& findings) {
+    StorageIdentity identity{known, 0};
+    for (const Vertex* leaf : tree.leaves()) {
+        const LeafFinding& finding = findings[leaf->index];
+        if (!finding.label || finding.label->storage_name != name) continue;
+        if (identity.id.is_nil()) identity.id = finding.label->storage;
+        if (identity.id == finding.label->storage) identity.logical_block_bytes = finding.label->logical_block_bytes;
+    }
+    for (const Vertex* leaf : tree.leaves()) {
+        LeafFinding& finding = findings[leaf->index];
+        const std::string& leaf_name = leaf->spec->name;
+        if (!finding.reachable) continue;
+        if (!finding.label) {
+            const std::string why =
+                finding.state == LabelState::absent    ? " is not labelled; run dstctl init with the storage's file"
+                : finding.state == LabelState::damaged ? " has a damaged label in both copies"
+                                                       : " cannot read its label area; look at the disk";
+            refuse(finding, leaf_name + why, false);
+            continue;
+        }
+        const Label& label = *finding.label;
+        const Geometry& geometry = leaf->device->geometry();
+        if (label.storage != identity.id) {
+            refuse(finding,
+                   leaf_name + " belongs to the storage '" + label.storage_name + "' (" + short_string(label.storage) +
+                       "), not to '" + name + "'" +
+                       (label.storage_name == name ? " (" + short_string(identity.id) + ")" : ""),
+                   true);
+        } else if (label.size_bytes > geometry.size_bytes) {
+            refuse(finding,
+                   leaf_name + " is too small: its label says " + std::to_string(label.size_bytes) +
+                       " bytes, the medium has " + std::to_string(geometry.size_bytes),
+                   true);
+        } else if (geometry.logical_block_bytes > label.logical_block_bytes) {
+            refuse(finding,
+                   leaf_name + " has blocks of " + std::to_string(geometry.logical_block_bytes) +
+                       " bytes, the storage was initialised with " + std::to_string(label.logical_block_bytes),
+                   true);
+        }
+    }
+    return identity;
+}
+
+void assign_places(const Tree& tree, const std::vector<Record>& records, std::vector<LeafFinding>& findings) {
+    const std::vector<Vertex*> mirrors = mirrors_in_reading_order(tree);
+    for (std::size_t i = 0; i < mirrors.size(); ++i) {
+        number_children(*mirrors[i], i < records.size() ? &records[i] : nullptr, findings);
+    }
+    std::vector<std::string> texts(findings.size());
+    for (const Vertex* leaf : tree.leaves()) {
+        const LeafFinding& finding = findings[leaf->index];
+        if (!finding.label || !finding.refusal.empty()) continue;
+        if (Tree::place_of(*leaf) == finding.label->place) continue;
+        texts[leaf->index] = wrong_place_text(tree, *leaf, *finding.label, findings);
+    }
+    for (std::size_t i = 0; i < findings.size(); ++i) {
+        if (!texts[i].empty()) refuse(findings[i], texts[i], true);
+    }
+}
+
+std::string check_names(const Vertex& mirror, const Record& record) {
+    for (std::size_t i = 0; i < mirror.children.size(); ++i) {
+        const Vertex& child = *mirror.children[i];
+        const std::uint32_t number = mirror.mirror->number(i);
+        if (child.leaf == nullptr || number == 0) continue;
+        for (const RecordMember& member : record.members) {
+            if (member.name != child.spec->name || member.number == number) continue;
+            const RecordMember* const carried = find_member(record, number);
+            return child.spec->name + " carries the label of member " + std::to_string(number) + " (" +
+                   (carried != nullptr ? carried->name : std::string("unknown")) +
+                   "), and by the record it is member " + std::to_string(member.number) +
+                   ": the two are swapped; put the media back, or name them as they lie";
+        }
+    }
+    return {};
+}
+
+}  // namespace dst

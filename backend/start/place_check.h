@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "media/label.h"
+#include "tree/build.h"
+
+namespace dst {
+
+/// What a start found on one leaf.
+struct LeafFinding {
+    bool reachable = false;  ///< up, and its label area was looked at
+    LabelState state = LabelState::absent;
+    std::optional<Label> label;
+    std::string refusal;  ///< a sentence: why it is not used; empty: in order
+    bool fatal = false;   ///< the storage must not be started around it: it is somebody else's, or in the wrong place
+};
+
+/// Which storage the leaves belong to. Nil: no leaf has a label.
+struct StorageIdentity {
+    Id id;
+    std::uint32_t logical_block_bytes = 0;
+};
+
+/// Looks whether the labelled leaves belong to the storage `name` (with the id `known`, unless nil), and refuses those
+/// that do not; those without a label are refused too. `findings` are in the order of tree.leaves().
+StorageIdentity check_labels(const Tree& tree, const std::string& name, const Id& known,
+                             std::vector<LeafFinding>& findings);
+
+/// Gives the children of the mirrors their numbers: by the labels below them, else by their names in `records` (in
+/// reading order of the mirrors; may be empty). Refuses leaves whose labels say another place, and says which two are
+/// swapped.
+void assign_places(const Tree& tree, const std::vector<Record>& records, std::vector<LeafFinding>& findings);
+
+/// A mirror's children against the names in its record: the refusal when two are swapped; empty when in order.
+std::string check_names(const Vertex& mirror, const Record& record);
+
+/// The tree's mirrors in the order of the file, outer ones first.
+std::vector<Vertex*> mirrors_in_reading_order(const Tree& tree);
+
+/// The leaves below a vertex, in the order of the file.
+std::vector<const Vertex*> leaves_below(const Vertex& vertex);
+
+}  // namespace dst

@@ -1,0 +1,239 @@
+#include "start/starter.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "block/assert.h"
+#include "block/breaks.h"
+
+namespace dst {
+namespace {
+
+/// Nodes that come up a little later than the others are waited for: without them the start would do, and they would
+/// have to be brought up to date for nothing.
+constexpr Duration grace = std::chrono::milliseconds(1500);
+
+/// While it waits it looks again, for what does not announce itself.
+constexpr Duration look_again = std::chrono::seconds(2);
+constexpr Duration look_for_head = std::chrono::seconds(1);
+
+/// A start whose steps take longer stands before a disk that hangs.
+constexpr Duration stuck_time = std::chrono::seconds(15);
+
+void collect_inner(Vertex& vertex, std::vector<Vertex*>& inner) {
+    for (const auto& child : vertex.children) collect_inner(*child, inner);
+    if (vertex.leaf == nullptr) inner.push_back(&vertex);
+}
+
+}  // namespace
+
+Starter::Starter(StartContext context, Hooks hooks)
+    : context_(std::move(context)),
+      hooks_(std::move(hooks)),
+      findings_(context_.tree.leaves().size()),
+      peeks_(context_.tree.leaves().size()),
+      timer_(context_.loop, [this] { evaluate(); }),
+      evaluate_task_(context_.loop, [this] { evaluate(); }),
+      stuck_timer_(context_.loop, [this] { cut_stuck(); }) {
+    collect_inner(context_.tree.root(), inner_);
+}
+
+void Starter::begin() {
+    begun_ = true;
+    opened_at_ = context_.loop.now();
+    evaluate_task_.post();
+}
+
+void Starter::leaf_up(std::size_t) {
+    if (begun_ && state_ == State::waiting) evaluate_task_.post();
+}
+
+void Starter::leaf_down(std::size_t leaf) {
+    // Those that never were there only say so again.
+    if (findings_[leaf].reachable) lost_leaf_ = true;
+}
+
+void Starter::end(std::function<void()> done) {
+    ended_ = true;
+    timer_.stop();
+    evaluate_task_.cancel();
+    if (state_ != State::starting) return context_.loop.defer(std::move(done));
+    end_done_ = std::move(done);
+}
+
+void Starter::schedule(Duration after) { timer_.start(after); }
+
+void Starter::evaluate() {
+    if (!begun_ || ended_ || state_ != State::waiting) return;
+    timer_.stop();
+    const auto& leaves = context_.tree.leaves();
+    const auto is_up = [](const Vertex* leaf) { return leaf->device->up(); };
+    const bool all_up = std::all_of(leaves.begin(), leaves.end(), is_up);
+    const Duration waited = context_.loop.now() - opened_at_;
+    if (!all_up && waited < grace) {
+        reason_ = "waits for " + missing_leaves();
+        return schedule(grace - waited);
+    }
+    if (std::none_of(leaves.begin(), leaves.end(), is_up)) {
+        return wait("no node can be reached: " + missing_leaves(), look_again);
+    }
+    for (Vertex* mirror : context_.tree.mirrors()) {
+        mirror->mirror->stop();
+        // What an attempt that was given up still has under way ends first.
+        if (!mirror->mirror->idle()) return schedule(std::chrono::milliseconds(50));
+    }
+    state_ = State::starting;
+    stuck_timer_.start(stuck_time);
+    ++attempt_;
+    lost_leaf_ = false;
+    work_.clear();
+    findings_.assign(leaves.size(), {});
+    peek_all();
+}
+
+bool Starter::stopped(std::uint64_t attempt, const Result<void>& result) {
+    DST_ASSERT(attempt == attempt_);
+    if (ended_) {
+        if (state_ == State::starting) state_ = State::waiting;
+        if (end_done_) context_.loop.defer(std::exchange(end_done_, nullptr));
+        return true;
+    }
+    if (state_ != State::starting) return true;
+    if (!result) {
+        begin_again(to_string(result.error()));
+        return true;
+    }
+    if (lost_leaf_) {
+        begin_again("a node was lost during the start");
+        return true;
+    }
+    return false;
+}
+
+void Starter::peek_all() {
+    auto step = std::make_shared<StartStep>(context_.loop, [this, attempt = attempt_](const Result<void>& result) {
+        if (!stopped(attempt, result)) peeked();
+    });
+    for (const Vertex* leaf : context_.tree.leaves()) {
+        if (!leaf->device->up()) continue;
+        leaf->leaf->peek([this, i = leaf->index, attempt = attempt_, end = step->add()](const Result<Peek>& peek) {
+            if (peek && attempt == attempt_) {
+                peeks_[i] = *peek;
+                findings_[i].reachable = true;
+                findings_[i].state = peek->label_state;
+                if (peek->label_state == LabelState::valid) {
+                    auto label = decode_label(peek->label);
+                    if (label) findings_[i].label = std::move(*label);
+                    if (!label) findings_[i].state = LabelState::damaged;
+                }
+            }
+            end({});
+        });
+    }
+    step->all_added();
+}
+
+void Starter::peeked() {
+    JournalKeeper& journal = context_.journal;
+    identity_ = check_labels(context_.tree, context_.storage.name, journal.found() ? journal.journal().storage : Id{},
+                             findings_);
+    const bool foreign =
+        journal.found() && std::any_of(findings_.begin(), findings_.end(), [&](const LeafFinding& finding) {
+            return finding.label && finding.label->storage != identity_.id &&
+                   finding.label->storage_name == context_.storage.name;
+        });
+    assign_places(context_.tree, journal.journal().records, findings_);
+    for (const LeafFinding& finding : findings_) {
+        if (!finding.fatal) continue;
+        return fail(Errc::refused,
+                    finding.refusal + (foreign ? "; the journal " + journal.name() +
+                                                     " is of an earlier storage of this name: remove it if that is gone"
+                                               : ""),
+                    false);
+    }
+    std::string where;
+    if (context_.storage.policy.takeover == spec::Takeover::ask && other_head_lives(where)) {
+        return wait("another head is alive on " + where +
+                        "; end it there, or take the storage over with dstctl start --takeover",
+                    look_for_head);
+    }
+    decides_ = journal_decides();
+    next_inner_ = 0;
+    choose_next();
+}
+
+bool Starter::other_head_lives(std::string& where) const {
+    for (const Vertex* leaf : context_.tree.leaves()) {
+        if (!findings_[leaf->index].reachable || !peeks_[leaf->index].live) continue;
+        where = leaf->spec->name;
+        return true;
+    }
+    return false;
+}
+
+bool Starter::journal_decides() const {
+    const JournalKeeper& journal = context_.journal;
+    if (!journal.found() || !journal.claims()) return false;
+    if (broken(Rule::m5_journal_decides)) return true;
+    const Epoch& established = journal.journal().established;
+    for (const LeafFinding& finding : findings_) {
+        if (!finding.label || !finding.refusal.empty()) continue;
+        const Epoch& served = finding.label->served;
+        if (served.head != established.head && served.number >= established.number && !served.none()) return false;
+    }
+    return true;
+}
+
+void Starter::wait(std::string reason, Duration again) {
+    if (reason != reason_ || state_ != State::waiting) {
+        context_.events.event(Severity::notice, "start-waits", "the start waits: " + reason,
+                              {{"storage", context_.storage.name}});
+    }
+    state_ = State::waiting;
+    reason_ = std::move(reason);
+    schedule(again);
+}
+
+void Starter::fail(Errc code, const std::string& text, bool split) {
+    state_ = split ? State::split : State::failed;
+    reason_ = text;
+    context_.events.event(Severity::error, split ? "storage-split" : "start-refused", text,
+                          {{"storage", context_.storage.name}});
+    hooks_.failed({code, text});
+}
+
+/// What hangs ends, and does not come up again before it answers; the others come back at once.
+void Starter::cut_stuck() {
+    if (state_ != State::starting) return;
+    context_.events.event(Severity::warning, "start-stuck", "a node does not answer; the start begins again without it",
+                          {{"storage", context_.storage.name}});
+    for (const Vertex* leaf : context_.tree.leaves()) {
+        if (leaf->device->up()) leaf->device->cut({Errc::timed_out, "it does not answer during the start"});
+    }
+    stuck_timer_.start(stuck_time);
+}
+
+void Starter::begin_again(const std::string& why) {
+    state_ = State::waiting;
+    opened_at_ = context_.loop.now();
+    reason_ = "the start begins again: " + why;
+    context_.events.event(Severity::info, "start-again", reason_, {{"storage", context_.storage.name}});
+    schedule(std::chrono::milliseconds(50 + context_.loop.random() % 450));
+}
+
+std::string Starter::missing_leaves() const {
+    std::string text;
+    for (const Vertex* leaf : context_.tree.leaves()) {
+        if (leaf->device->up()) continue;
+        const Error& error = leaf->leaf->last_error();
+        text += (text.empty() ? "" : ", ") + leaf->spec->name;
+        if (error.code != Errc::ok) text += " (" + to_string(error) + ")";
+    }
+    return text;
+}
+
+std::string Starter::reason() const {
+    return state_ == State::waiting || state_ == State::failed || state_ == State::split ? reason_ : std::string();
+}
+
+}  // namespace dst

@@ -1,0 +1,142 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "block/events.h"
+#include "block/loop.h"
+#include "config/spec.h"
+#include "start/choose_record.h"
+#include "start/journal_keeper.h"
+#include "start/place_check.h"
+#include "start/start_step.h"
+#include "tree/build.h"
+
+namespace dst {
+
+/// What a start works on. All of it outlives the starter.
+struct StartContext {
+    Loop& loop;
+    EventSink& events;
+    const spec::Storage& storage;
+    Tree& tree;
+    JournalKeeper& journal;
+    std::string head;
+};
+
+/// M5 and M6: from leaves that come up to a tree that serves. Peeks, chooses, promises, makes the start durable,
+/// serves; begins again from the peek when anything moves under it.
+class Starter {
+public:
+    enum class State { waiting, starting, serving, failed, split };
+
+    struct Hooks {
+        std::function<void(const Geometry&, const Id&)> sized;  ///< before anything is promised
+        std::function<void()> serving;
+        std::function<void(const Error&)> failed;  ///< for good: state failed or split
+    };
+
+    Starter(StartContext context, Hooks hooks);
+
+    /// The journal is open, and so are the leaves.
+    void begin();
+    void leaf_up(std::size_t leaf);
+    void leaf_down(std::size_t leaf);
+    /// Nothing is started any more; `done` when nothing of a start is under way.
+    void end(std::function<void()> done);
+
+    State state() const noexcept { return state_; }
+    /// While waiting, failed or split: for which nodes, and why they matter.
+    std::string reason() const;
+    /// Why a leaf is not used; empty when nothing speaks against it.
+    const std::string& refusal(std::size_t leaf) const { return findings_.at(leaf).refusal; }
+    const Id& storage_id() const noexcept { return identity_.id; }
+    const Epoch& epoch() const noexcept { return epoch_; }
+
+private:
+    /// A mirror while its record is being chosen.
+    struct MirrorWork {
+        std::vector<MemberView> views;
+        std::vector<FoundRecord> found;
+        StartChoice choice;
+        bool usable = false;
+        bool intents = false;  ///< some region may differ
+        bool all_changed = false;
+        std::uint32_t used = 0;
+        std::uint32_t leave = 0;  ///< leave before anything is answered
+        std::string reason;
+    };
+
+    // starter.cc: life, peeking, waiting
+    void schedule(Duration after);
+    void evaluate();
+    void peek_all();
+    void peeked();
+    void wait(std::string reason, Duration again);
+    void fail(Errc code, const std::string& text, bool split);
+    void begin_again(const std::string& why);
+    void cut_stuck();
+    /// A step of `attempt` has ended: true when the start does not go on from there.
+    bool stopped(std::uint64_t attempt, const Result<void>& result);
+    std::string missing_leaves() const;
+    bool other_head_lives(std::string& where) const;
+    bool journal_decides() const;
+
+    // starter_choose.cc: records, bottom up
+    void choose_next();
+    void read_records(Vertex& mirror);
+    void records_read(Vertex& mirror);
+    std::optional<Record> journal_record(const Vertex& mirror, const std::vector<MemberView>& views) const;
+    void read_intents(Vertex& mirror);
+    void intents_read(Vertex& mirror);
+    void stand(Vertex& mirror);
+    bool usable(const Vertex& vertex) const;
+    MemberView view_of(const Vertex& child) const;
+    void all_chosen();
+    std::string why_not_usable(const Vertex& vertex) const;
+
+    // starter_establish.cc: from the journal's claim to serving
+    void establish();
+    void promise_all();
+    void promised();
+    void write_records_next();
+    void record_written(Vertex& mirror);
+    Record start_record(Vertex& mirror);
+    void prepare_journal();
+    void mark_served();
+    void write_journal();
+    void serve_roots();
+    std::vector<const Vertex*> used_leaves() const;
+    void collect_used(const Vertex& vertex, std::vector<const Vertex*>& leaves) const;
+    bool below_a_mirror(const Vertex& vertex) const;
+
+    StartContext context_;
+    Hooks hooks_;
+    State state_ = State::waiting;
+    std::string reason_;
+    bool begun_ = false;
+    bool ended_ = false;
+    bool sized_ = false;
+    bool lost_leaf_ = false;  ///< one that is used went down since the peek
+    bool decides_ = false;
+    std::uint64_t attempt_ = 0;
+    TimePoint opened_at_;
+    std::vector<Vertex*> inner_;  ///< linears and mirrors, children before parents
+    std::size_t next_inner_ = 0;
+    std::size_t next_record_ = 0;
+    std::vector<LeafFinding> findings_;
+    std::vector<Peek> peeks_;
+    std::map<const Vertex*, MirrorWork> work_;
+    StorageIdentity identity_;
+    Epoch epoch_;
+    std::function<void()> end_done_;
+    Timer timer_;
+    Task evaluate_task_;
+    Timer stuck_timer_;
+};
+
+}  // namespace dst

@@ -1,0 +1,212 @@
+#include <algorithm>
+#include <utility>
+
+#include "block/assert.h"
+#include "start/starter.h"
+
+/// M5 steps 2 and 3 for each mirror, inner ones first: an outer mirror's records are read through the inner ones.
+namespace dst {
+
+bool Starter::usable(const Vertex& vertex) const {
+    if (vertex.leaf != nullptr) {
+        const LeafFinding& finding = findings_[vertex.index];
+        return finding.label && finding.refusal.empty() && vertex.device->up();
+    }
+    if (vertex.mirror != nullptr) {
+        const auto work = work_.find(&vertex);
+        return work != work_.end() && work->second.usable && vertex.device->up();
+    }
+    return std::all_of(vertex.children.begin(), vertex.children.end(),
+                       [this](const auto& child) { return usable(*child); });
+}
+
+std::string Starter::why_not_usable(const Vertex& vertex) const {
+    if (vertex.leaf != nullptr) {
+        const LeafFinding& finding = findings_[vertex.index];
+        if (!finding.refusal.empty()) return finding.refusal;
+        const Error& error = vertex.leaf->last_error();
+        return error.code == Errc::ok ? "it cannot be reached" : to_string(error);
+    }
+    if (vertex.mirror != nullptr) {
+        const auto work = work_.find(&vertex);
+        return work == work_.end() ? "it cannot be reached" : work->second.reason;
+    }
+    for (const auto& child : vertex.children) {
+        if (!usable(*child)) return child->spec->name + ": " + why_not_usable(*child);
+    }
+    return {};
+}
+
+MemberView Starter::view_of(const Vertex& child) const {
+    MemberView view;
+    view.name = child.spec->name;
+    view.number = child.parent->mirror->number(child.position);
+    view.reachable = usable(child);
+    if (!view.reachable) {
+        view.why_not = why_not_usable(child);
+        return view;
+    }
+    view.incarnation = child.device->incarnation();
+    for (const Vertex* leaf : leaves_below(child)) {
+        const LeafFinding& finding = findings_[leaf->index];
+        if (!finding.label) continue;
+        const Geometry& geometry = leaf->device->geometry();
+        view.leaves.push_back({finding.label->place, finding.label->medium, finding.label->size_bytes,
+                               geometry.logical_block_bytes, geometry.physical_block_bytes});
+    }
+    return view;
+}
+
+void Starter::choose_next() {
+    while (next_inner_ < inner_.size()) {
+        Vertex& vertex = *inner_[next_inner_++];
+        if (vertex.mirror != nullptr) return read_records(vertex);
+        vertex.linear->refresh_geometry();
+    }
+    all_chosen();
+}
+
+void Starter::read_records(Vertex& mirror) {
+    MirrorWork& work = work_[&mirror];
+    work.views.clear();
+    for (const auto& child : mirror.children) work.views.push_back(view_of(*child));
+    work.found.resize(work.views.size());
+    auto step =
+        std::make_shared<StartStep>(context_.loop, [this, attempt = attempt_, &mirror](const Result<void>& result) {
+            if (!stopped(attempt, result)) records_read(mirror);
+        });
+    for (std::size_t i = 0; i < work.views.size(); ++i) {
+        if (!work.views[i].reachable) continue;
+        MemberView& view = work.views[i];
+        auto read = [this, &view, attempt = attempt_, end = step->add()](const Result<FoundRecord>& found) {
+            if (attempt == attempt_ && found) {
+                view.record = found->record;
+                if (found->damaged) view.why_not = "its record is damaged";
+            } else if (attempt == attempt_) {
+                view.reachable = false;
+                view.why_not = to_string(found.error());
+            }
+            end({});
+        };
+        mirror.mirror->metadata(i).read_record(std::move(read));
+    }
+    step->all_added();
+}
+
+std::optional<Record> Starter::journal_record(const Vertex& mirror, const std::vector<MemberView>& views) const {
+    const JournalKeeper& journal = context_.journal;
+    if (!journal.found()) return std::nullopt;
+    for (const MemberView& view : views) {
+        if (!view.record) continue;
+        const Record* record = journal.record_of(view.record->mirror);
+        if (record != nullptr) return *record;
+    }
+    const std::vector<Vertex*> mirrors = mirrors_in_reading_order(context_.tree);
+    const std::vector<Record>& records = journal.journal().records;
+    const auto at = static_cast<std::size_t>(std::find(mirrors.begin(), mirrors.end(), &mirror) - mirrors.begin());
+    if (records.size() != mirrors.size()) return std::nullopt;
+    return records[at];
+}
+
+void Starter::records_read(Vertex& mirror) {
+    MirrorWork& work = work_[&mirror];
+    const std::optional<Record> journal = journal_record(mirror, work.views);
+    std::optional<Id> id;
+    if (journal) id = journal->mirror;
+    for (MemberView& view : work.views) {
+        if (!view.record) continue;
+        if (!id) id = view.record->mirror;
+        if (view.record->storage == identity_.id && view.record->mirror == *id) continue;
+        view.record.reset();
+        view.reachable = false;
+        view.why_not = "its record is of another mirror";
+    }
+    work.choice = choose_record(journal, decides_, work.views);
+    switch (work.choice.verdict) {
+        case Verdict::split: return fail(Errc::refused, mirror.spec->name + ": " + work.choice.reason, true);
+        case Verdict::wait: work.reason = work.choice.reason; return choose_next();
+        case Verdict::use: break;
+    }
+    const std::string swapped = check_names(mirror, work.choice.record);
+    if (!swapped.empty()) return fail(Errc::refused, swapped, false);
+    read_intents(mirror);
+}
+
+void Starter::read_intents(Vertex& mirror) {
+    MirrorWork& work = work_[&mirror];
+    auto step =
+        std::make_shared<StartStep>(context_.loop, [this, attempt = attempt_, &mirror](const Result<void>& result) {
+            if (!stopped(attempt, result)) intents_read(mirror);
+        });
+    for (std::size_t i = 0; i < work.views.size(); ++i) {
+        if ((work.choice.used & (1u << i)) == 0) continue;
+        auto take = [&work](const RegionMap& map) { work.intents = work.intents || map.any(); };
+        mirror.mirror->metadata(i).read_intent_map(work.choice.record, step->add<RegionMap>(std::move(take)));
+    }
+    step->all_added();
+}
+
+void Starter::intents_read(Vertex& mirror) {
+    MirrorWork& work = work_[&mirror];
+    work.used = work.choice.used;
+    if (work.intents && context_.storage.policy.write_cache) {
+        const IncarnationChoice incarnations = choose_incarnations(work.choice, work.views);
+        if (incarnations.wait) {
+            work.reason = incarnations.reason;
+            return choose_next();
+        }
+        work.used = incarnations.used;
+        work.all_changed = incarnations.all_changed;
+        for (std::size_t i = 0; i < work.views.size(); ++i) {
+            const RecordMember* member =
+                work.views[i].number == 0 ? nullptr : find_member(work.choice.record, work.views[i].number);
+            if (member == nullptr || member->state != MemberState::in_sync) continue;
+            if ((work.used & (1u << i)) == 0) work.leave |= 1u << i;
+        }
+    }
+    stand(mirror);
+}
+
+void Starter::stand(Vertex& mirror) {
+    MirrorWork& work = work_[&mirror];
+    for (std::size_t i = 0; i < work.views.size(); ++i) {
+        if ((work.used & (1u << i)) == 0 || usable(*mirror.children[i])) continue;
+        return begin_again(work.views[i].name + " was lost during the start");
+    }
+    mirror.mirror->stand(work.choice.record, work.used);
+    work.usable = true;
+    choose_next();
+}
+
+void Starter::all_chosen() {
+    const Vertex& root = context_.tree.root();
+    if (!usable(root)) {
+        const std::string why = why_not_usable(root);
+        const auto& leaves = context_.tree.leaves();
+        const bool all_up =
+            std::all_of(leaves.begin(), leaves.end(), [](const Vertex* leaf) { return leaf->device->up(); });
+        // What a disk could not read just now, it may read the next time.
+        const bool refused = std::any_of(findings_.begin(), findings_.end(), [](const LeafFinding& finding) {
+            return !finding.refusal.empty() && finding.state != LabelState::unreadable;
+        });
+        // Nothing more can come: only the user can help.
+        if (all_up && refused) return fail(Errc::refused, why, false);
+        return wait(why, std::chrono::seconds(2));
+    }
+    Geometry geometry = root.device->geometry();
+    geometry.logical_block_bytes = std::max(geometry.logical_block_bytes, identity_.logical_block_bytes);
+    geometry.physical_block_bytes = std::max(geometry.physical_block_bytes, geometry.logical_block_bytes);
+    const Journal& journal = context_.journal.journal();
+    if (context_.journal.found() &&
+        (journal.size_bytes != geometry.size_bytes || journal.logical_block_bytes != geometry.logical_block_bytes)) {
+        return fail(Errc::refused,
+                    "the media make a storage of " + std::to_string(geometry.size_bytes) +
+                        " bytes, the journal remembers " + std::to_string(journal.size_bytes) +
+                        "; the file does not describe the storage that was initialised",
+                    false);
+    }
+    hooks_.sized(geometry, identity_.id);
+    establish();
+}
+
+}  // namespace dst

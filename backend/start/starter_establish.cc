@@ -1,0 +1,206 @@
+#include <algorithm>
+#include <utility>
+
+#include "block/assert.h"
+#include "block/breaks.h"
+#include "start/starter.h"
+
+/// M5 steps 5 to 8: nothing is promised before the journal is right, nothing is served before everything is durable.
+namespace dst {
+
+/// Leaves below the members in use: those are promised, and no others.
+void Starter::collect_used(const Vertex& vertex, std::vector<const Vertex*>& leaves) const {
+    if (vertex.leaf != nullptr) leaves.push_back(&vertex);
+    std::uint32_t used = ~0u;
+    if (vertex.mirror != nullptr) used = work_.at(&vertex).used;
+    for (const auto& child : vertex.children) {
+        if ((used & (1u << child->position)) != 0) collect_used(*child, leaves);
+    }
+}
+
+std::vector<const Vertex*> Starter::used_leaves() const {
+    std::vector<const Vertex*> leaves;
+    collect_used(context_.tree.root(), leaves);
+    return leaves;
+}
+
+bool Starter::below_a_mirror(const Vertex& vertex) const {
+    for (const Vertex* above = vertex.parent; above != nullptr; above = above->parent) {
+        if (above->mirror != nullptr) return true;
+    }
+    return false;
+}
+
+void Starter::establish() {
+    JournalKeeper& journal = context_.journal;
+    std::uint64_t highest = std::max(journal.journal().epoch_tried, journal.journal().established.number);
+    for (const LeafFinding& finding : findings_) {
+        if (finding.label) highest = std::max({highest, finding.label->promised.number, finding.label->served.number});
+    }
+    epoch_ = {highest + 1, journal.journal().established.head};
+    prepare_journal();
+    // A start that the journal does not decide erases its claim before it promises anything (step 5).
+    if (!decides_ && !broken(Rule::m5_claim_erased)) journal.give_up_claim();
+    journal.write([this, attempt = attempt_](const Result<void>& written) {
+        if (!stopped(attempt, written)) promise_all();
+    });
+}
+
+void Starter::prepare_journal() {
+    Journal& journal = context_.journal.journal();
+    const Geometry& geometry = context_.tree.root().device->geometry();
+    if (journal.storage != identity_.id) journal.records.clear();
+    journal.storage = identity_.id;
+    journal.storage_name = context_.storage.name;
+    journal.epoch_tried = epoch_.number;
+    journal.size_bytes = geometry.size_bytes;
+    journal.logical_block_bytes = std::max(geometry.logical_block_bytes, identity_.logical_block_bytes);
+    for (const Vertex* leaf : context_.tree.leaves()) {
+        const LeafFinding& finding = findings_[leaf->index];
+        if (!finding.label || !finding.refusal.empty()) continue;
+        const Geometry& below = leaf->device->geometry();
+        const RecordLeaf now{finding.label->place, finding.label->medium, finding.label->size_bytes,
+                             below.logical_block_bytes, below.physical_block_bytes};
+        const auto known = std::find_if(journal.leaves.begin(), journal.leaves.end(),
+                                        [&](const RecordLeaf& each) { return each.place == now.place; });
+        if (known != journal.leaves.end()) {
+            *known = now;
+        } else {
+            journal.leaves.push_back(now);
+        }
+    }
+}
+
+void Starter::promise_all() {
+    auto step = std::make_shared<StartStep>(context_.loop, [this, attempt = attempt_](const Result<void>& result) {
+        if (!stopped(attempt, result)) promised();
+    });
+    for (const Vertex* leaf : used_leaves()) {
+        leaf->leaf->promise(peeks_[leaf->index], epoch_, step->add<LabelImage>(nullptr));
+    }
+    step->all_added();
+}
+
+void Starter::promised() {
+    // Connections that come later name the epoch, so that they take the session on.
+    for (const Vertex* leaf : used_leaves()) {
+        leaf->leaf->set_identity({identity_.id, Tree::place_of(*leaf), epoch_, context_.head});
+    }
+    next_record_ = 0;
+    write_records_next();
+}
+
+Record Starter::start_record(Vertex& mirror) {
+    MirrorWork& work = work_.at(&mirror);
+    Record record = work.choice.record;
+    for (const MemberView& view : work.views) {
+        if (view.record) record.revision = std::max(record.revision, view.record->revision);
+    }
+    ++record.revision;
+    record.epoch = epoch_;
+    if (work.all_changed) record.medium = context_.loop.random_id();
+    for (std::size_t i = 0; i < work.views.size(); ++i) {
+        const MemberView& view = work.views[i];
+        RecordMember* const member = view.number == 0 ? nullptr : find_member(record, view.number);
+        if (member == nullptr) continue;
+        member->name = view.name;
+        if ((work.used & (1u << i)) == 0) continue;
+        member->incarnation = view.incarnation;
+        member->revision = view.record->revision;
+        member->size_bytes = mirror.children[i]->device->geometry().size_bytes;
+        member->leaves = view.leaves;
+    }
+    return record;
+}
+
+/// Step 7, inner mirrors first, since the outer records are written through them; from then on they keep M2.
+void Starter::write_records_next() {
+    const std::vector<const Vertex*> leaves = used_leaves();
+    while (next_record_ < inner_.size()) {
+        Vertex& vertex = *inner_[next_record_++];
+        if (vertex.mirror == nullptr) continue;
+        const bool used = std::any_of(leaves.begin(), leaves.end(), [&](const Vertex* leaf) {
+            for (const Vertex* above = leaf; above != nullptr; above = above->parent) {
+                if (above == &vertex) return true;
+            }
+            return false;
+        });
+        if (!used) {
+            vertex.mirror->stop();
+            continue;
+        }
+        if (broken(Rule::m5_record_at_start)) return record_written(vertex);
+        const Record record = start_record(vertex);
+        vertex.mirror->write_start_record(record,
+                                          [this, attempt = attempt_, &vertex, record](const Result<void>& written) {
+                                              if (stopped(attempt, written)) return;
+                                              context_.journal.set_record(record);
+                                              record_written(vertex);
+                                          });
+        return;
+    }
+    mark_served();
+}
+
+void Starter::record_written(Vertex& mirror) {
+    if (!below_a_mirror(mirror)) return write_records_next();
+    mirror.mirror->serve(work_.at(&mirror).leave, [this, attempt = attempt_](const Result<void>& result) {
+        if (!stopped(attempt, result)) write_records_next();
+    });
+}
+
+void Starter::mark_served() {
+    if (broken(Rule::m5_served_mark)) return write_journal();
+    auto step = std::make_shared<StartStep>(context_.loop, [this, attempt = attempt_](const Result<void>& result) {
+        if (!stopped(attempt, result)) write_journal();
+    });
+    for (const Vertex* leaf : used_leaves()) {
+        leaf->leaf->mark_served(epoch_, step->add<LabelImage>(nullptr));
+    }
+    step->all_added();
+}
+
+void Starter::write_journal() {
+    JournalKeeper& journal = context_.journal;
+    journal.journal().established = epoch_;
+    // In reading order, so that a start finds them while no node can be reached.
+    std::vector<Record> records;
+    for (const Vertex* mirror : mirrors_in_reading_order(context_.tree)) {
+        // One that this start does not need keeps what the journal remembers of it.
+        const MirrorWork& work = work_.at(mirror);
+        const Record* const known = journal.record_of(work.choice.record.mirror);
+        const std::optional<Record> remembered = journal_record(*mirror, work.views);
+        if (known != nullptr) {
+            records.push_back(*known);
+        } else if (work.usable || !remembered) {
+            records.push_back(work.choice.record);
+        } else {
+            records.push_back(*remembered);
+        }
+    }
+    journal.journal().records = std::move(records);
+    journal.write([this, attempt = attempt_](const Result<void>& written) {
+        if (!written) context_.journal.give_up_claim();
+        if (!stopped(attempt, written)) serve_roots();
+    });
+}
+
+/// Step 8: the mirrors that no other is above.
+void Starter::serve_roots() {
+    auto step = std::make_shared<StartStep>(context_.loop, [this, attempt = attempt_](const Result<void>& result) {
+        if (stopped(attempt, result)) return;
+        state_ = State::serving;
+        reason_.clear();
+        context_.events.event(Severity::notice, "storage-serving", "the storage serves",
+                              {{"storage", context_.storage.name},
+                               {"epoch", std::to_string(epoch_.number)},
+                               {"decided_by", decides_ ? "journal" : "members"}});
+        hooks_.serving();
+    });
+    for (Vertex* mirror : context_.tree.mirrors()) {
+        if (!below_a_mirror(*mirror)) mirror->mirror->serve(work_.at(mirror).leave, step->add());
+    }
+    step->all_added();
+}
+
+}  // namespace dst

@@ -1,0 +1,239 @@
+#include "start/storage_engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "start/engine_impl.h"
+#include "tree/owned_request.h"
+
+namespace dst {
+namespace {
+
+/// What a clean end may take before what hangs is cut off.
+constexpr Duration close_time = std::chrono::seconds(20);
+
+}  // namespace
+
+StorageEngine::Impl::Impl(spec::Storage storage, EngineEnvironment environment, Observer* observer)
+    : storage_(std::move(storage)),
+      loop_(environment.loop),
+      events_(environment.events),
+      make_leaf_(std::move(environment.make_leaf)),
+      head_(std::move(environment.head)),
+      observer_(observer),
+      journal_(loop_, events_, std::move(environment.journal)),
+      tree_(storage_.tree, make_leaf_, {loop_, events_, &journal_, storage_.policy.member_timeout}, this),
+      gate_(loop_, events_, storage_.policy,
+            environment.outermost ? Gate::Standing::outermost : Gate::Standing::below_another),
+      starter_({loop_, events_, storage_, tree_, journal_, head_}, hooks()),
+      close_timer_(loop_, [this] { cut_at_close(); }) {
+    journal_.set_on_fenced([this](const std::string& member) { fenced(member); });
+    // A leaf's notices come through on_leaf_up() and on_leaf_down().
+    if (tree_.root().leaf == nullptr) tree_.root().device->set_observer(&gate_.tree_observer());
+    gate_.set_on_fenced([this] { fenced(tree_.root().spec->name); });
+}
+
+Starter::Hooks StorageEngine::Impl::hooks() {
+    return {[this](const Geometry& geometry, const Id& id) { sized(geometry, id); }, [this] { serving(); },
+            [this](const Error& why) { failed(why); }};
+}
+
+void StorageEngine::Impl::open() {
+    opened_ = true;
+    gate_.opened();
+    journal_.open([this](const Result<void>& result) {
+        if (closing_) return;
+        if (!result) {
+            journal_error_ = {result.error().code,
+                              "the journal " + journal_.name() + " cannot be used: " + to_string(result.error())};
+            events_.event(Severity::error, "journal-unusable", journal_error_.text, {{"storage", storage_.name}});
+            return failed(journal_error_);
+        }
+        if (journal_.found()) assume();
+        for (const Vertex* leaf : tree_.leaves()) {
+            leaf->leaf->set_identity({journal_.journal().storage, Tree::place_of(*leaf), {}, head_});
+            leaf->leaf->open();
+        }
+        leaves_open_ = true;
+        starter_.begin();
+    });
+}
+
+/// The journal's sizes stand for nodes that cannot be reached yet, so that a LUN can be attached and hold I/O.
+void StorageEngine::Impl::assume() {
+    const Journal& journal = journal_.journal();
+    std::vector<LeafFinding> nothing(tree_.leaves().size());
+    assign_places(tree_, journal.records, nothing);
+    const std::vector<Vertex*> mirrors = mirrors_in_reading_order(tree_);
+    if (journal.records.size() == mirrors.size()) {
+        for (std::size_t i = 0; i < mirrors.size(); ++i) mirrors[i]->mirror->assume(journal.records[i]);
+    }
+    Geometry whole;
+    for (const Vertex* leaf : tree_.leaves()) {
+        const std::string place = Tree::place_of(*leaf);
+        for (const RecordLeaf& known : journal.leaves) {
+            whole.physical_block_bytes = std::max(whole.physical_block_bytes, known.physical_block_bytes);
+            if (known.place != place) continue;
+            Geometry geometry;
+            geometry.size_bytes = known.size_bytes;
+            geometry.logical_block_bytes = known.logical_block_bytes;
+            geometry.physical_block_bytes = known.physical_block_bytes;
+            leaf->leaf->assume_geometry(geometry);
+        }
+    }
+    whole.size_bytes = journal.size_bytes;
+    whole.logical_block_bytes = journal.logical_block_bytes;
+    whole.physical_block_bytes = std::max(whole.physical_block_bytes, whole.logical_block_bytes);
+    whole.can_unmap = true;
+    sized(whole, journal.storage);
+}
+
+void StorageEngine::Impl::sized(const Geometry& geometry, const Id& id) {
+    if (gate_.geometry().size_bytes != 0 || geometry.size_bytes == 0) return;
+    id_ = id;
+    gate_.set_geometry(geometry);
+    tell([](Observer& observer) { observer.on_sized(); });
+}
+
+void StorageEngine::Impl::serving() {
+    // A journal knows sizes and blocks, not what the media are able to do.
+    Geometry geometry = gate_.geometry();
+    geometry.can_unmap = tree_.root().device->geometry().can_unmap;
+    geometry.fast_zeroes = tree_.root().device->geometry().fast_zeroes;
+    gate_.set_geometry(geometry);
+    gate_.serve(*tree_.root().device);
+    tell([](Observer& observer) { observer.on_serving(); });
+}
+
+void StorageEngine::Impl::failed(const Error& why) {
+    gate_.fail(Errc::io_error);
+    tell([why](Observer& observer) { observer.on_failed(why); });
+}
+
+void StorageEngine::Impl::fenced(const std::string& member) {
+    // A starting head begins again by itself (M6).
+    if (fenced_ || closing_ || starter_.state() != Starter::State::serving) return;
+    fenced_ = true;
+    fenced_reason_ = "another head has taken over (" + member + " refuses this one); it never serves again here";
+    events_.event(Severity::critical, "storage-fenced", fenced_reason_, {{"storage", storage_.name}});
+    gate_.fail(Errc::fenced);
+    tell([](Observer& observer) { observer.on_fenced(); });
+}
+
+void StorageEngine::Impl::on_leaf_up(std::size_t leaf) {
+    if (closing_) return;
+    starter_.leaf_up(leaf);
+    if (tree_.root().leaf != nullptr) gate_.tree_observer().on_up(*tree_.root().device);
+    gate_.retry();
+}
+
+void StorageEngine::Impl::on_leaf_down(std::size_t leaf, const Error& why) {
+    starter_.leaf_down(leaf);
+    if (tree_.root().leaf != nullptr) gate_.tree_observer().on_down(*tree_.root().device, why);
+}
+
+void StorageEngine::Impl::tell(std::function<void(Observer&)> what) {
+    if (observer_ == nullptr) return;
+    loop_.defer([alive = std::weak_ptr<int>(alive_), this, what = std::move(what)] {
+        if (!alive.expired() && !closing_) what(*observer_);
+    });
+}
+
+bool StorageEngine::Impl::is_serving() const { return !fenced_ && starter_.state() == Starter::State::serving; }
+
+/// In order: no new requests, none in flight, no start under way; flushed and marked clean; inner devices, then leaves.
+void StorageEngine::Impl::close(std::function<void()> closed) {
+    DST_ASSERT(!closing_);
+    const bool clean = is_serving();
+    closing_ = true;
+    closed_ = std::move(closed);
+    close_timer_.start(close_time);
+    gate_.close([this, clean] {
+        starter_.end([this, clean] {
+            if (clean) return settle();
+            close_inner();
+        });
+    });
+}
+
+void StorageEngine::Impl::cut_at_close() {
+    events_.event(Severity::warning, "close-stuck", "a node does not answer while the storage is closed; it is cut off",
+                  {{"storage", storage_.name}});
+    for (const Vertex* leaf : tree_.leaves()) {
+        if (leaf->device->up()) leaf->device->cut({Errc::timed_out, "it does not answer while the storage is closed"});
+    }
+}
+
+/// Outer mirrors first: what they write at the end goes through the inner ones.
+void StorageEngine::Impl::settle() {
+    if (tree_.mirrors().empty()) {
+        OwnedOrder order;
+        order.operation = Operation::flush;
+        return submit_owned(*tree_.root().device, std::move(order), [this](Errc code, const Bytes&) {
+            if (code != Errc::ok) settle_failed({code, "the media did not flush at the end"});
+            close_inner();
+        });
+    }
+    settle_next(mirrors_in_reading_order(tree_), 0);
+}
+
+void StorageEngine::Impl::settle_next(std::vector<Vertex*> mirrors, std::size_t at) {
+    if (at == mirrors.size()) return close_inner();
+    Mirror& mirror = *mirrors[at]->mirror;
+    if (!mirror.serving()) return settle_next(std::move(mirrors), at + 1);
+    mirror.settle([this, mirrors, at](const Result<void>& result) {
+        if (!result) settle_failed(result.error());
+        settle_next(mirrors, at + 1);
+    });
+}
+
+void StorageEngine::Impl::settle_failed(const Error& why) {
+    events_.event(Severity::warning, "unclean-end",
+                  "the storage could not be closed cleanly; the next start treats all its members with suspicion: " +
+                      to_string(why),
+                  {{"storage", storage_.name}});
+}
+
+void StorageEngine::Impl::close_inner() {
+    auto step = std::make_shared<StartStep>(loop_, [this](const Result<void>&) { close_leaves(); });
+    close_vertex(tree_.root(), *step, false);
+    step->all_added();
+}
+
+void StorageEngine::Impl::close_leaves() {
+    close_timer_.stop();
+    auto step = std::make_shared<StartStep>(loop_, [this](const Result<void>&) { close_journal(); });
+    if (leaves_open_) close_vertex(tree_.root(), *step, true);
+    step->all_added();
+}
+
+void StorageEngine::Impl::close_vertex(Vertex& vertex, StartStep& step, bool leaves) {
+    if ((vertex.leaf != nullptr) == leaves) {
+        vertex.device->close([ended = step.add()] { ended({}); });
+    }
+    for (const auto& child : vertex.children) close_vertex(*child, step, leaves);
+}
+
+void StorageEngine::Impl::close_journal() {
+    if (journal_.idle()) return loop_.defer(std::exchange(closed_, nullptr));
+    journal_.write([this](const Result<void>&) { loop_.defer(std::exchange(closed_, nullptr)); });
+}
+
+StorageEngine::StorageEngine(spec::Storage storage, EngineEnvironment environment, Observer* observer)
+    : impl_(std::make_unique<Impl>(std::move(storage), std::move(environment), observer)) {}
+
+StorageEngine::~StorageEngine() = default;
+
+void StorageEngine::open() { impl_->open(); }
+BlockDevice& StorageEngine::root() { return impl_->gate(); }
+Geometry StorageEngine::geometry() const { return impl_->gate().geometry(); }
+Id StorageEngine::storage_id() const { return impl_->id(); }
+StorageStatus StorageEngine::status() const { return impl_->status(); }
+bool StorageEngine::waiting() const {
+    const Starter::State state = impl_->starter().state();
+    return state == Starter::State::waiting || state == Starter::State::starting;
+}
+bool StorageEngine::serving() const { return impl_->is_serving(); }
+void StorageEngine::close(std::function<void()> closed) { impl_->close(std::move(closed)); }
+
+}  // namespace dst

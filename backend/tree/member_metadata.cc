@@ -1,0 +1,226 @@
+#include "tree/member_metadata.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "block/assert.h"
+#include "tree/owned_request.h"
+
+namespace dst {
+namespace {
+
+/// The disk does not give it; another copy may be good. Any other error says nothing about the medium.
+bool is_bad_copy(Errc code) { return code == Errc::medium_error || code == Errc::io_error || code == Errc::corrupt; }
+
+bool all_zero(const Bytes& bytes) {
+    return std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte == std::byte{0}; });
+}
+
+Error error_of(Errc code, std::string_view what) { return {code, std::string("the mirror's ") + std::string(what)}; }
+
+}  // namespace
+
+/// Both copies, one after the other.
+class MemberMetadata::ReadRecord : public std::enable_shared_from_this<ReadRecord> {
+public:
+    ReadRecord(MemberMetadata& owner, Callback<FoundRecord> done) : owner_(owner), done_(std::move(done)) {}
+
+    void read(unsigned copy) {
+        // Where the record lies does not depend on the regions, which only it tells.
+        const MirrorLayout layout = mirror_layout(owner_.device_.geometry().size_bytes, 1u << 20);
+        OwnedOrder order;
+        order.extent = layout.record_copy(copy);
+        submit_owned(owner_.device_, std::move(order),
+                     [self = shared_from_this(), copy](Errc code, Bytes bytes) { self->have(copy, code, bytes); });
+    }
+
+private:
+    void have(unsigned copy, Errc code, const Bytes& bytes) {
+        if (code != Errc::ok && !is_bad_copy(code)) return done_(error_of(code, "record could not be read"));
+        if (code != Errc::ok) {
+            ++unreadable_;
+        } else if (!all_zero(bytes)) {
+            take(copy, bytes);
+        }
+        if (copy == 0) return read(1);
+        if (unreadable_ == 2) return done_(error_of(code, "record could not be read"));
+        found_.damaged = found_.damaged && !found_.record;
+        owner_.sequence_ = found_.sequence;
+        owner_.next_copy_ = found_.record ? 1 - found_.copy : 0;
+        done_(std::move(found_));
+    }
+
+    void take(unsigned copy, const Bytes& bytes) {
+        auto decoded = decode_record(bytes);
+        if (!decoded) {
+            found_.damaged = true;
+            return;
+        }
+        if (found_.record && found_.sequence >= decoded->sequence) return;
+        found_.record = std::move(decoded->record);
+        found_.sequence = decoded->sequence;
+        found_.copy = copy;
+    }
+
+    MemberMetadata& owner_;
+    Callback<FoundRecord> done_;
+    FoundRecord found_;
+    unsigned unreadable_ = 0;
+};
+
+void MemberMetadata::read_record(Callback<FoundRecord> done) {
+    std::make_shared<ReadRecord>(*this, std::move(done))->read(0);
+}
+
+void MemberMetadata::write_record(const Record& record, Callback<void> done) {
+    auto bytes = encode_record(record, sequence_ + 1);
+    // A record that was built within the limits of its mirror always fits.
+    DST_ASSERT(bytes.has_value());
+    const MirrorLayout layout = mirror_layout(device_.geometry().size_bytes, record.region_bytes);
+    OwnedOrder order;
+    order.operation = Operation::write;
+    order.extent = {layout.record_copy(next_copy_).offset, bytes->size()};
+    order.bytes = std::move(*bytes);
+    order.fua = true;
+    submit_owned(device_, std::move(order), [this, done = std::move(done)](Errc code, const Bytes&) {
+        // A copy that may be half written is the one to write again; its sequence may have arrived.
+        ++sequence_;
+        if (code != Errc::ok) return done(error_of(code, "record could not be written"));
+        next_copy_ = 1 - next_copy_;
+        done({});
+    });
+}
+
+RegionMap MemberMetadata::empty_map(const Record& record) const {
+    const std::uint64_t regions = (record.size_bytes + record.region_bytes - 1) / record.region_bytes;
+    return RegionMap(regions, record.region_bytes);
+}
+
+unsigned MemberMetadata::map_place(const Record& record, const MapIdentity& identity) {
+    if (identity.kind == MapKind::intent) return 0;
+    // Owed maps lie in the order of the members in the record.
+    unsigned place = 1;
+    for (const RecordMember& member : record.members) {
+        if (member.number == identity.member) break;
+        ++place;
+    }
+    return std::min(place, mirror_members_max - 1);
+}
+
+std::vector<MapSlotPlace>& MemberMetadata::places(unsigned map, std::uint64_t slots) {
+    if (places_.size() <= map) places_.resize(map + 1);
+    if (places_[map].size() != slots) places_[map].assign(slots, {});
+    return places_[map];
+}
+
+/// Slot after slot, each with both copies.
+class MemberMetadata::ReadMap : public std::enable_shared_from_this<ReadMap> {
+public:
+    ReadMap(MemberMetadata& owner, const Record& record, const MapIdentity& identity, Callback<RegionMap> done)
+        : owner_(owner),
+          identity_(identity),
+          place_(map_place(record, identity)),
+          layout_(mirror_layout(owner.device_.geometry().size_bytes, record.region_bytes)),
+          map_(owner.empty_map(record)),
+          done_(std::move(done)) {}
+
+    void read() {
+        if (slot_ == map_.slots()) return done_(std::move(map_));
+        OwnedOrder order;
+        order.extent = layout_.map_slot(place_, slot_, copy_);
+        submit_owned(owner_.device_, std::move(order),
+                     [self = shared_from_this()](Errc code, Bytes bytes) { self->have(code, std::move(bytes)); });
+    }
+
+private:
+    void have(Errc code, Bytes bytes) {
+        if (code != Errc::ok && !is_bad_copy(code)) return done_(error_of(code, "map could not be read"));
+        if (code != Errc::ok) bytes.clear();
+        copies_[copy_] = std::move(bytes);
+        if (copy_ == 0) {
+            copy_ = 1;
+            return read();
+        }
+        const MapSlotChoice choice = choose_map_slot(copies_[0], copies_[1], identity_, slot_, map_);
+        owner_.places(place_, map_.slots())[slot_] = choice.next;
+        copy_ = 0;
+        ++slot_;
+        read();
+    }
+
+    MemberMetadata& owner_;
+    MapIdentity identity_;
+    unsigned place_;
+    MirrorLayout layout_;
+    RegionMap map_;
+    Callback<RegionMap> done_;
+    std::uint64_t slot_ = 0;
+    unsigned copy_ = 0;
+    std::array<Bytes, 2> copies_;
+};
+
+void MemberMetadata::read_intent_map(const Record& record, Callback<RegionMap> done) {
+    std::make_shared<ReadMap>(*this, record, MapIdentity{record.mirror, MapKind::intent, 0}, std::move(done))->read();
+}
+
+/// Finds the places by reading first, where they are not known yet; then slot after slot.
+class MemberMetadata::WriteMap : public std::enable_shared_from_this<WriteMap> {
+public:
+    WriteMap(MemberMetadata& owner, const Record& record, const MapIdentity& identity, RegionMap map,
+             Callback<void> done)
+        : owner_(owner),
+          record_(record),
+          identity_(identity),
+          place_(map_place(record, identity)),
+          layout_(mirror_layout(owner.device_.geometry().size_bytes, record.region_bytes)),
+          map_(std::move(map)),
+          done_(std::move(done)) {}
+
+    void begin() {
+        if (owner_.places_.size() > place_ && owner_.places_[place_].size() == map_.slots()) return write();
+        auto found = [self = shared_from_this()](const Result<RegionMap>& old) {
+            if (!old) return self->done_(old.error());
+            self->write();
+        };
+        std::make_shared<ReadMap>(owner_, record_, identity_, std::move(found))->read();
+    }
+
+private:
+    void write() {
+        if (slot_ == map_.slots()) return done_({});
+        const MapSlotPlace& place = owner_.places(place_, map_.slots())[slot_];
+        OwnedOrder order;
+        order.operation = Operation::write;
+        order.extent = layout_.map_slot(place_, slot_, place.copy);
+        order.fua = true;
+        order.bytes.resize(map_slot_bytes);
+        encode_map_slot(map_, identity_, slot_, {place.sequence, record_.revision}, order.bytes);
+        submit_owned(owner_.device_, std::move(order),
+                     [self = shared_from_this()](Errc code, const Bytes&) { self->written(code); });
+    }
+
+    void written(Errc code) {
+        if (code != Errc::ok) return done_(error_of(code, "map could not be written"));
+        owner_.places(place_, map_.slots())[slot_].advance();
+        ++slot_;
+        write();
+    }
+
+    MemberMetadata& owner_;
+    Record record_;
+    MapIdentity identity_;
+    unsigned place_;
+    MirrorLayout layout_;
+    RegionMap map_;
+    Callback<void> done_;
+    std::uint64_t slot_ = 0;
+};
+
+void MemberMetadata::write_map(const Record& record, const MapIdentity& identity, const RegionMap& map,
+                               Callback<void> done) {
+    DST_ASSERT(map.regions() == empty_map(record).regions());
+    std::make_shared<WriteMap>(*this, record, identity, map, std::move(done))->begin();
+}
+
+}  // namespace dst

@@ -1,0 +1,308 @@
+#include "tree/mirror.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "block/assert.h"
+#include "tree/mirror_parts.h"
+#include "tree/owned_request.h"
+
+namespace dst {
+namespace {
+
+/// Waits for several answers and passes on one: the first error, or success.
+class Joined : public std::enable_shared_from_this<Joined> {
+public:
+    Joined(Loop& loop, Callback<void> done) : loop_(loop), done_(std::move(done)) {}
+
+    Callback<void> one() {
+        ++pending_;
+        return [self = shared_from_this()](const Result<void>& result) {
+            if (!result && !self->error_) self->error_ = result.error();
+            self->ended();
+        };
+    }
+    /// After the last one(); the answer comes later even when there was none.
+    void all_started() {
+        ++pending_;
+        loop_.defer([self = shared_from_this()] { self->ended(); });
+    }
+
+private:
+    void ended() {
+        if (--pending_ != 0) return;
+        error_ ? done_(*error_) : done_({});
+    }
+
+    Loop& loop_;
+    Callback<void> done_;
+    unsigned pending_ = 0;
+    std::optional<Error> error_;
+};
+
+}  // namespace
+
+Mirror::Member::Member(Mirror& mirror, std::size_t position, const MirrorChild& child)
+    : owner(mirror),
+      index(position),
+      device(*child.device),
+      name(child.name),
+      read(child.read),
+      remote(child.remote),
+      metadata(*child.device),
+      away(mirror.loop_, [this] { owner.away_too_long(*this); }),
+      give_up(mirror.loop_, [this] { owner.give_up_resending(*this); }) {}
+
+Mirror::Mirror(const MirrorEnvironment& environment, std::string name, std::vector<MirrorChild> children)
+    : environment_(environment),
+      loop_(environment.loop),
+      name_(std::move(name)),
+      lock_(loop_),
+      ios_(std::make_unique<Pool<Io>>()),
+      watch_timer_(loop_, [this] { watch(); }),
+      announce_task_(loop_, [this] { announce(); }),
+      fenced_task_(loop_, [this] { environment_.keeper->on_fenced(fenced_by_); }) {
+    DST_ASSERT(!children.empty() && children.size() <= mirror_members_max);
+    for (std::size_t i = 0; i < children.size(); ++i) {
+        members_.push_back(std::make_unique<Member>(*this, i, children[i]));
+    }
+}
+
+Mirror::~Mirror() { DST_ASSERT(in_flight_ == 0); }
+
+void Mirror::set_number(std::size_t index, std::uint32_t number) { members_.at(index)->number = number; }
+
+std::uint32_t Mirror::number(std::size_t index) const { return members_.at(index)->number; }
+
+MemberMetadata& Mirror::metadata(std::size_t index) { return members_.at(index)->metadata; }
+
+void Mirror::assume(const Record& record) {
+    DST_ASSERT(state_ == State::unopened);
+    record_ = record;
+    geometry_.size_bytes = record.size_bytes;
+    geometry_.logical_block_bytes = record.logical_block_bytes;
+    geometry_.physical_block_bytes = record.logical_block_bytes;
+    for (const RecordMember& member : record.members) {
+        for (const RecordLeaf& leaf : member.leaves) {
+            geometry_.physical_block_bytes = std::max(geometry_.physical_block_bytes, leaf.physical_block_bytes);
+        }
+    }
+}
+
+void Mirror::take_record(const Record& record) {
+    record_ = record;
+    submitted_ = record;
+    in_sync_ = 0;
+    for (const auto& member : members_) {
+        const RecordMember* found = member->number == 0 ? nullptr : find_member(record, member->number);
+        if (found != nullptr && found->state == MemberState::in_sync) in_sync_ |= member->mask();
+    }
+}
+
+void Mirror::take_geometry() {
+    Geometry geometry = geometry_;
+    geometry.size_bytes = record_.size_bytes;
+    geometry.logical_block_bytes = record_.logical_block_bytes;
+    geometry.can_unmap = true;
+    geometry.fast_zeroes = true;
+    for (const auto& member : members_) {
+        if ((joined_ & member->mask()) == 0) continue;
+        const Geometry& below = member->device.geometry();
+        geometry.logical_block_bytes = std::max(geometry.logical_block_bytes, below.logical_block_bytes);
+        geometry.physical_block_bytes = std::max(geometry.physical_block_bytes, below.physical_block_bytes);
+        geometry.can_unmap = geometry.can_unmap && below.can_unmap;
+        geometry.fast_zeroes = geometry.fast_zeroes && below.fast_zeroes;
+    }
+    geometry.physical_block_bytes = std::max(geometry.physical_block_bytes, geometry.logical_block_bytes);
+    geometry_ = geometry;
+}
+
+void Mirror::stand(const Record& record, std::uint32_t used) {
+    DST_ASSERT(state_ == State::unopened && in_flight_ == 0);
+    take_record(record);
+    DST_ASSERT(used != 0 && (used & ~in_sync_) == 0);
+    joined_ = used;
+    failed_ = 0;
+    for (const auto& member : members_) {
+        member->changed = false;
+        member->known_generation = record.generation_id;
+        member->reason.clear();
+        if ((used & member->mask()) == 0) continue;
+        member->incarnation = member->device.incarnation();
+        member->told_up = true;
+    }
+    take_geometry();
+    state_ = State::standing;
+}
+
+void Mirror::write_start_record(const Record& record, Callback<void> done) {
+    DST_ASSERT(state_ == State::standing);
+    take_record(record);
+    auto joined = std::make_shared<Joined>(loop_, std::move(done));
+    for (const auto& member : members_) {
+        if ((joined_ & member->mask()) == 0) continue;
+        Member* const to = member.get();
+        to->metadata.write_record(record, [to, record, ended = joined->one()](const Result<void>& written) {
+            if (!written) return ended(written);
+            to->acknowledged = record.revision;
+            to->known_generation = record.generation_id;
+            RegionMap map = to->metadata.empty_map(record);
+            map.set_all();
+            to->metadata.write_map(record, {record.mirror, MapKind::intent, 0}, map, ended);
+        });
+    }
+    joined->all_started();
+}
+
+void Mirror::serve(std::uint32_t drop, Callback<void> done) {
+    DST_ASSERT(state_ == State::standing && (drop & joined_) == 0);
+    state_ = State::serving;
+    take_geometry();
+    served_ = std::move(done);
+    for (const auto& member : members_) {
+        // The first one to leave may have taken others along that are not there.
+        if ((drop & in_sync_ & ~failed_ & member->mask()) == 0 || !may_fail(*member)) continue;
+        fail_member(*member, "it may have lost writes that were not flushed while this head was not looking");
+    }
+    announce_task_.post();
+}
+
+void Mirror::stop() {
+    if (state_ != State::standing && state_ != State::serving) return;
+    state_ = State::unopened;
+    change_.reset();
+    ++attempts_;
+    served_ = nullptr;
+    joined_ = 0;
+    failed_ = 0;
+    redraw_medium_ = false;
+    watch_timer_.stop();
+    for (const auto& member : members_) {
+        member->away.stop();
+        member->give_up.post();
+    }
+    const std::vector<Io*> waiting = std::exchange(waiting_, {});
+    for (Io* io : waiting) finish(*io, Errc::disconnected);
+    announce_task_.post();
+}
+
+void Mirror::settle(Callback<void> done) {
+    const Mask members = reachable();
+    auto flushed = [this, members, done = std::move(done)](const Result<void>& result) {
+        if (!result) return done(result);
+        auto cleared = std::make_shared<Joined>(loop_, done);
+        for (const auto& member : members_) {
+            if ((members & member->mask()) == 0) continue;
+            MemberMetadata& metadata = member->metadata;
+            metadata.write_map(record_, {record_.mirror, MapKind::intent, 0}, metadata.empty_map(record_),
+                               cleared->one());
+        }
+        cleared->all_started();
+    };
+    auto all = std::make_shared<Joined>(loop_, std::move(flushed));
+    for (const auto& member : members_) {
+        if ((members & member->mask()) == 0) continue;
+        OwnedOrder order;
+        order.operation = Operation::flush;
+        submit_owned(member->device, std::move(order), [ended = all->one(), member = member.get()](Errc code, Bytes) {
+            if (code == Errc::ok) return ended({});
+            ended(Error{code, member->name + " did not flush at the end"});
+        });
+    }
+    all->all_started();
+}
+
+Mirror::Mask Mirror::reachable() const {
+    Mask mask = 0;
+    for (const auto& member : members_) {
+        if (member->device.up() && !member->changed) mask |= member->mask();
+    }
+    return mask & in_sync_ & joined_ & ~failed_;
+}
+
+bool Mirror::may_fail(const Member& member) const { return (in_sync_ & ~failed_ & joined_ & ~member.mask()) != 0; }
+
+bool Mirror::up() const {
+    switch (state_) {
+        case State::standing: return reachable() != 0;
+        case State::serving: return reachable() != 0 && !served_ && !redraw_medium_;
+        case State::unopened:
+        case State::closing: return false;
+    }
+    return false;
+}
+
+Incarnation Mirror::incarnation() const { return {record_.medium}; }
+
+void Mirror::announce() {
+    if (state_ == State::serving && served_ && !change_ && failed_ == 0) {
+        const Callback<void> served = std::exchange(served_, nullptr);
+        served({});
+    }
+    const bool now_up = state_ == State::serving && up();
+    if (now_up == announced_up_) return;
+    announced_up_ = now_up;
+    if (now_up) {
+        notify_up();
+    } else {
+        notify_down({Errc::disconnected, "mirror " + name_ + ": no member in sync can be reached"});
+    }
+}
+
+void Mirror::cut(const Error& why) {
+    for (const auto& member : members_) {
+        if ((joined_ & member->mask()) != 0) member->device.cut(why);
+    }
+}
+
+void Mirror::close(std::function<void()> closed) {
+    DST_ASSERT(state_ != State::closing);
+    stop();
+    state_ = State::closing;
+    closed_ = std::move(closed);
+    check_closed();
+}
+
+void Mirror::check_closed() {
+    if (state_ != State::closing || in_flight_ != 0 || !closed_) return;
+    loop_.defer(std::exchange(closed_, nullptr));
+}
+
+bool Mirror::idle() const noexcept {
+    for (const auto& member : members_) {
+        if (member->metadata_in_flight || !member->outstanding.empty()) return false;
+    }
+    return in_flight_ == 0;
+}
+
+bool Mirror::degraded() const noexcept {
+    std::size_t in_sync = 0;
+    for (const auto& member : members_) {
+        if ((in_sync_ & ~failed_ & member->mask()) != 0 && member->device.up()) ++in_sync;
+    }
+    return in_sync < members_.size();
+}
+
+const Counters& Mirror::counters(std::size_t index) const { return members_.at(index)->counters; }
+
+Mirror::ChildStatus Mirror::child_status(std::size_t index) const {
+    const Member& member = *members_.at(index);
+    const RecordMember* recorded = member.number == 0 ? nullptr : find_member(record_, member.number);
+    if (recorded == nullptr) return {VertexState::unreachable, "not known to the mirror's record"};
+    if ((failed_ & member.mask()) != 0) return {VertexState::dirty, member.reason};
+    const std::string why = member.reason.empty() ? "dropped before this start" : member.reason;
+    switch (recorded->state) {
+        case MemberState::in_sync: break;
+        case MemberState::dirty: return {VertexState::dirty, why};
+        case MemberState::resyncing: return {VertexState::resyncing, why};
+        case MemberState::detached: return {VertexState::detached, "taken out by the administrator"};
+    }
+    if (member.changed) return {VertexState::unreachable, "it came back and may have lost writes; waiting for another"};
+    if (!member.device.up()) return {VertexState::unreachable, member.reason};
+    if (state_ == State::serving && (joined_ & member.mask()) == 0) {
+        return {VertexState::unreachable, "it came up after the start and has missed nothing yet; it is not in use"};
+    }
+    return {VertexState::in_sync, {}};
+}
+
+}  // namespace dst

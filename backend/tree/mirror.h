@@ -1,0 +1,208 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "block/block_device.h"
+#include "block/counters.h"
+#include "block/events.h"
+#include "block/loop.h"
+#include "block/pool.h"
+#include "block/range_lock.h"
+#include "block/status.h"
+#include "config/spec.h"
+#include "media/record.h"
+#include "tree/member_metadata.h"
+
+namespace dst {
+
+/// Where a mirror's record goes besides its members: the head's journal. Outlives the mirror.
+class RecordKeeper {
+public:
+    virtual ~RecordKeeper() = default;
+    /// Makes `record` durable in the journal (M2: journal first). One at a time per mirror.
+    virtual void keep(const Record& record, Callback<void> done) = 0;
+    /// A member answered `fenced` (M6): another head has taken over. Never called from inside a call to the mirror.
+    virtual void on_fenced(const std::string& member) = 0;
+};
+
+struct MirrorEnvironment {
+    Loop& loop;
+    EventSink& events;
+    RecordKeeper* keeper = nullptr;
+    Duration member_timeout = std::chrono::seconds(8);
+};
+
+/// What a mirror is made of, beside the device itself.
+struct MirrorChild {
+    BlockDevice* device = nullptr;  ///< belongs to somebody else, outlives the mirror
+    std::string name;
+    spec::ReadPreference read = spec::ReadPreference::automatic;
+    bool remote = false;
+};
+
+/// N copies (docs/mirror.md). Three steps of life, driven by the engine: unopened (down); standing on a record, where
+/// it answers reads from the members in use, for what lies above and has to be chosen yet; serving, where M1 and M2
+/// hold: a change is acknowledged when all members have it that the durable record calls in sync.
+///
+/// Serving, it is up while a member in use is. With none it answers `disconnected` and its parent, in the end the
+/// root, decides what to do with the request.
+class Mirror final : public BlockDevice, private BlockDevice::Observer {
+public:
+    Mirror(const MirrorEnvironment& environment, std::string name, std::vector<MirrorChild> children);
+    ~Mirror() override;
+
+    const std::string& name() const noexcept { return name_; }
+    std::size_t children() const noexcept { return members_.size(); }
+    BlockDevice::Observer& child_observer() noexcept { return *this; }
+
+    // --- Opening, for the engine (start/).
+
+    /// The number in the record of child `index`; 0: not known, or not a member.
+    void set_number(std::size_t index, std::uint32_t number);
+    std::uint32_t number(std::size_t index) const;
+    MemberMetadata& metadata(std::size_t index);
+    /// What a journal remembers, while nothing has been reached.
+    void assume(const Record& record);
+
+    /// Stands on `record` with the children in `used` (a bit per index): all of them are in sync by the record and up.
+    void stand(const Record& record, std::uint32_t used);
+    /// M5 step 7: makes `record` durable on every member in use, and their intent maps say that anything may differ.
+    void write_start_record(const Record& record, Callback<void> done);
+    /// From here on M2. The children in `drop`, in sync by the record and not in use, leave before anything is
+    /// answered; `done` says that they have, and that the mirror is up.
+    void serve(std::uint32_t drop, Callback<void> done);
+    /// Back to unopened; requests in flight complete with `disconnected` as the members answer them.
+    void stop();
+    /// A clean end: members in use flush, and their intent maps say that nothing differs. Nothing may be in flight.
+    void settle(Callback<void> done);
+
+    const Record& record() const noexcept { return record_; }
+    bool serving() const noexcept { return state_ == State::serving; }
+    /// Nothing of it is under way: after stop(), it may stand again.
+    bool idle() const noexcept;
+
+    // --- Status.
+
+    /// The children's states and reasons, in the children's order; other fields are left to the caller.
+    struct ChildStatus {
+        VertexState state = VertexState::unreachable;
+        std::string reason;
+    };
+    ChildStatus child_status(std::size_t index) const;
+    bool degraded() const noexcept;
+    const Counters& counters(std::size_t index) const;
+
+    // --- BlockDevice.
+
+    const Geometry& geometry() const override { return geometry_; }
+    bool up() const override;
+    Incarnation incarnation() const override;
+    void submit(Request& request) override;
+    void cut(const Error& why) override;
+    /// Completes what is in flight as the members answer it; does not close the children.
+    void close(std::function<void()> closed) override;
+
+private:
+    enum class State { unopened, standing, serving, closing };
+    struct Member;
+    struct Part;
+    struct Io;
+    struct Change;
+
+    /// A bit per child.
+    using Mask = std::uint32_t;
+    static constexpr Mask bit(std::size_t index) noexcept { return Mask{1} << index; }
+
+    // mirror.cc: life and state
+    void take_record(const Record& record);
+    void take_geometry();
+    Mask reachable() const;
+    /// False for the last one (M10): it is never called dirty.
+    bool may_fail(const Member& member) const;
+    void announce();
+    void check_closed();
+
+    // mirror_members.cc: children coming and going (M14), holding requests too long
+    void on_up(BlockDevice& device) override;
+    void on_down(BlockDevice& device, const Error& why) override;
+    Member& member_of(const BlockDevice& device);
+    void returned(Member& member);
+    void returned_changed(Member& member);
+    void judge_changed();
+    bool may_return(Member& member);
+    void away_too_long(Member& member);
+    void resend_all(Member& member);
+    void give_up_resending(Member& member);
+    void watch();
+    void watch_member(Member& member);
+    void abandon(Member& member);
+    void probe(Member& member);
+    Duration limit_of(Operation operation) const;
+
+    // mirror_io.cc: one request
+    void start(Io& io);
+    void start_read(Io& io);
+    Member* choose_reader(const Io& io);
+    void fan_out(Io& io);
+    Part& prepare(Io& io, Member& member);
+    void send(Part& part);
+    void answered(Part& part, Errc code);
+    bool should_resend(Part& part, Errc code);
+    void gather_read(Io& io, Member& member, Errc code);
+    void gather_change(Io& io);
+    void acknowledge_or_wait(Io& io);
+    void report_fenced(const Member& member);
+    static Errc joint_error(const Io& io);
+    void finish(Io& io, Errc code);
+
+    // mirror_change.cc: M2
+    void fail_member(Member& member, const std::string& why);
+    void request_change();
+    void begin_change();
+    Record next_record();
+    void journal_kept(std::uint64_t attempt, const Result<void>& kept);
+    void write_to_member(Member& member);
+    void member_written(Member& member, std::uint64_t attempt, const Result<void>& written);
+    void step_ended();
+    void change_done();
+    void change_failed(const Error& why);
+    void release_waiting();
+
+    MirrorEnvironment environment_;
+    Loop& loop_;
+    std::string name_;
+    std::vector<std::unique_ptr<Member>> members_;
+    Geometry geometry_;
+    State state_ = State::unopened;
+
+    Record record_;     ///< the newest that is durable everywhere it must be
+    Record submitted_;  ///< the newest that was given to the journal or a member; the next one descends from it
+    Mask in_sync_ = 0;  ///< by record_
+    Mask failed_ = 0;   ///< of in_sync_: left out by the next record; nothing is sent to them any more
+    Mask joined_ = 0;   ///< checked and promised at the start; others take nothing
+
+    std::unique_ptr<Change> change_;
+    std::uint64_t attempts_ = 0;
+    Callback<void> served_;       ///< waits for the members that leave at the start
+    bool redraw_medium_ = false;  ///< the next record names a new medium: something may be lost below (incarnation)
+
+    RangeLock lock_;
+    std::unique_ptr<Pool<Io>> ios_;
+    std::size_t in_flight_ = 0;
+    std::vector<Io*> waiting_;  ///< carried out, but the record is not durable yet (M2)
+    std::uint64_t rotation_ = 0;
+
+    Timer watch_timer_;
+    Task announce_task_;
+    Task fenced_task_;
+    std::string fenced_by_;
+    bool announced_up_ = false;
+    std::function<void()> closed_;
+};
+
+}  // namespace dst

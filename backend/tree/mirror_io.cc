@@ -1,0 +1,338 @@
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "block/assert.h"
+#include "block/breaks.h"
+#include "tree/mirror_parts.h"
+
+/// One request of a mirror: lock (M11), fan out, gather, [degrade, M2], acknowledge (M1), unlock.
+namespace dst {
+namespace {
+
+/// A sequential stream stays with its member while that has not so many more reads to answer than the others.
+constexpr std::uint32_t stream_lead_max = 16;
+
+/// A part that comes back `disconnected` so often without its member going down is not sent again.
+constexpr unsigned resends_max = 8;
+
+bool is_change(const Request& request) { return changes_data(request.operation); }
+
+bool is_read(const Request& request) {
+    return request.operation == Operation::read || request.operation == Operation::checksum;
+}
+
+int rank(spec::ReadPreference preference) {
+    switch (preference) {
+        case spec::ReadPreference::prefer: return 0;
+        case spec::ReadPreference::automatic: return 1;
+        case spec::ReadPreference::avoid: return 2;
+    }
+    return 1;
+}
+
+void count(Counters& counters, const Request& request, Errc code) {
+    if (code != Errc::ok) ++counters.errors;
+    switch (request.operation) {
+        case Operation::read:
+        case Operation::checksum:
+            ++counters.reads;
+            counters.read_bytes += request.extent.length;
+            return;
+        case Operation::write:
+        case Operation::write_zeroes:
+        case Operation::unmap:
+            ++counters.writes;
+            counters.write_bytes += request.extent.length;
+            return;
+        case Operation::flush: ++counters.flushes; return;
+    }
+}
+
+}  // namespace
+
+void Mirror::submit(Request& request) {
+    const Errc code = state_ == State::unopened ? Errc::disconnected : check_request(request, geometry_);
+    if (code != Errc::ok) return loop_.complete_later(request, code);
+    if (state_ == State::closing) return loop_.complete_later(request, Errc::cancelled);
+    const bool may = state_ == State::serving ? up() : is_read(request) && reachable() != 0;
+    if (!may) return loop_.complete_later(request, Errc::disconnected);
+
+    Io& io = ios_->take();
+    ++in_flight_;
+    io.mirror = this;
+    io.outer = &request;
+    io.chunk = request.extent;
+    io.tried = 0;
+    io.failed = 0;
+    io.done = ~Mask{0};
+    for (const auto& member : members_) io.losses[member->index] = member->losses;
+    io.locked = request.operation != Operation::flush && !broken(Rule::m11_order);
+    if (!io.locked) return start(io);
+    io.lock.extent = request.extent;
+    io.lock.mode = is_change(request) ? RangeLock::Mode::exclusive : RangeLock::Mode::shared;
+    io.lock.owner = &io;
+    io.lock.granted = Io::granted;
+    if (lock_.lock(io.lock)) start(io);
+}
+
+void Mirror::Io::granted(RangeLock::Holder& holder) {
+    Io& io = *static_cast<Io*>(holder.owner);
+    io.mirror->start(io);
+}
+
+/// May finish the request at once only when it was not called from submit(), which has seen a reachable member.
+void Mirror::start(Io& io) {
+    if (is_read(*io.outer)) return start_read(io);
+    if (io.outer->operation != Operation::write) {
+        io.chunk.length = std::min(io.chunk.length, discard_bytes_max);
+    }
+    fan_out(io);
+}
+
+void Mirror::start_read(Io& io) {
+    Member* member = choose_reader(io);
+    if (member == nullptr) return finish(io, io.failed == 0 ? Errc::disconnected : joint_error(io));
+    io.tried |= member->mask();
+    io.pending = 1;
+    Part& part = prepare(io, *member);
+    part.request.pieces = io.outer->pieces;
+    part.request.checksum_piece_bytes = io.outer->checksum_piece_bytes;
+    ++member->reads_in_flight;
+    member->stream_end = io.outer->extent.end();
+    send(part);
+}
+
+/// M9: from members in sync that were not asked yet; the file's preference, then a sequential stream's member, then
+/// the least busy, then a local one, then in turn.
+Mirror::Member* Mirror::choose_reader(const Io& io) {
+    Mask candidates = reachable() & ~io.tried;
+    if (broken(Rule::m9_read_in_sync)) {
+        for (const auto& member : members_) {
+            if (member->device.up() && member->number != 0) candidates |= member->mask() & ~io.tried;
+        }
+    }
+    std::uint32_t least = std::numeric_limits<std::uint32_t>::max();
+    int best_rank = 3;
+    for (const auto& member : members_) {
+        if ((candidates & member->mask()) == 0) continue;
+        if (rank(member->read) > best_rank) continue;
+        if (rank(member->read) < best_rank) least = member->reads_in_flight;
+        best_rank = rank(member->read);
+        least = std::min(least, member->reads_in_flight);
+    }
+    Member* best = nullptr;
+    const std::size_t members = members_.size();
+    const std::size_t first = ++rotation_ % members;
+    for (std::size_t i = 0; i < members; ++i) {
+        Member& member = *members_[(first + i) % members];
+        if ((candidates & member.mask()) == 0 || rank(member.read) != best_rank) continue;
+        if (member.stream_end == io.outer->extent.offset && member.reads_in_flight <= least + stream_lead_max) {
+            return &member;
+        }
+        if (member.reads_in_flight != least) continue;
+        if (best == nullptr || (best->remote && !member.remote)) best = &member;
+    }
+    return best;
+}
+
+/// Sends the chunk to every member that must have it. Those that are away for a moment get it when they return (M14);
+/// those that cannot be reached have missed it.
+void Mirror::fan_out(Io& io) {
+    io.pending = 0;
+    io.chunk_done = 0;
+    io.failed = 0;
+    Mask up_now = 0;
+    for (const auto& member : members_) {
+        if (state_ != State::serving || (in_sync_ & ~failed_ & joined_ & member->mask()) == 0) continue;
+        if (member->device.up() && !member->changed) {
+            up_now |= member->mask();
+            ++io.pending;
+        } else if (may_return(*member)) {
+            ++io.pending;
+            Part& part = prepare(io, *member);
+            member->resend.push_back(part);
+        }
+    }
+    if (io.pending == 0) return gather_change(io);
+    for (const auto& member : members_) {
+        if ((up_now & member->mask()) != 0) send(prepare(io, *member));
+    }
+}
+
+Mirror::Part& Mirror::prepare(Io& io, Member& member) {
+    Part& part = io.parts[member.index];
+    DST_ASSERT(!part.hook.is_linked());
+    part.io = &io;
+    part.member = &member;
+    part.resends = 0;
+    part.sent = loop_.now();
+    part.request.operation = io.outer->operation;
+    part.request.fua = io.outer->fua;
+    part.request.extent = io.chunk;
+    part.request.pieces = io.outer->operation == Operation::write ? io.outer->pieces : Pieces();
+    part.request.checksum_piece_bytes = 0;
+    part.request.owner = &part;
+    part.request.done = Part::done;
+    return part;
+}
+
+void Mirror::send(Part& part) {
+    Member& member = *part.member;
+    part.sent = loop_.now();
+    part.arrival = member.arrivals;
+    member.outstanding.push_back(part);
+    ++member.counters.in_flight;
+    if (!watch_timer_.running()) watch_timer_.start(environment_.member_timeout / 4);
+    member.device.submit(part.request);
+}
+
+void Mirror::Part::done(Request& request) {
+    Part& part = *static_cast<Part*>(request.owner);
+    Member& member = *part.member;
+    member.outstanding.erase(Member::PartList::s_iterator_to(part));
+    --member.counters.in_flight;
+    count(member.counters, request, request.result);
+    if (!is_lost(request.result)) member.answered = std::max(member.answered, part.sent);
+    if (is_read(request)) --member.reads_in_flight;
+    if (part.abandoned) {
+        part.abandoned = false;
+        if (--part.io->abandoned == 0 && part.io->outer == nullptr) member.owner.ios_->give_back(*part.io);
+        return;
+    }
+    member.owner.answered(part, request.result);
+}
+
+void Mirror::answered(Part& part, Errc code) {
+    Io& io = *part.io;
+    Member& member = *part.member;
+    if (should_resend(part, code)) {
+        ++part.resends;
+        if (member.device.up() && part.arrival != member.arrivals && !member.changed) return send(part);
+        member.resend.push_back(part);
+        return;
+    }
+    if (code == Errc::fenced) report_fenced(member);
+    if (is_read(*io.outer)) return gather_read(io, member, code);
+    if (code == Errc::ok) {
+        io.chunk_done |= member.mask();
+    } else {
+        io.failed |= member.mask();
+        io.errors[member.index] = code;
+    }
+    DST_ASSERT(io.pending > 0);
+    if (--io.pending == 0) gather_change(io);
+}
+
+/// M14. A device that answers `disconnected` and stays up has lost one of several ways; only after it has been down
+/// and up again is it sure that nothing of the old way is queued, so it is cut.
+bool Mirror::should_resend(Part& part, Errc code) {
+    Member& member = *part.member;
+    if (!is_lost(code) || is_read(*part.io->outer) || state_ != State::serving) return false;
+    if (((failed_ | ~joined_) & member.mask()) != 0 || part.resends >= resends_max) return false;
+    if (member.device.up() && part.arrival == member.arrivals) {
+        member.device.cut({Errc::disconnected, "one of its connections was lost"});
+        return may_return(member);
+    }
+    return member.device.up() ? !member.changed : may_return(member);
+}
+
+void Mirror::report_fenced(const Member& member) {
+    fenced_by_ = member.name;
+    fenced_task_.post();
+}
+
+void Mirror::gather_read(Io& io, Member& member, Errc code) {
+    if (code == Errc::ok || code == Errc::fenced) return finish(io, code);
+    io.failed |= member.mask();
+    io.errors[member.index] = code;
+    if (!is_lost(code) &&
+        (member.read_error_told.ns < 0 || loop_.now() - member.read_error_told > std::chrono::seconds(1))) {
+        member.read_error_told = loop_.now();
+        environment_.events.event(Severity::warning, "member-read-error",
+                                  "a member could not read; another one answers while there is one. The member stays "
+                                  "in use: look at its disk",
+                                  {{"mirror", name_},
+                                   {"member", member.name},
+                                   {"error", std::string(to_string(code))},
+                                   {"offset", std::to_string(io.outer->extent.offset)},
+                                   {"length", std::to_string(io.outer->extent.length)}});
+    }
+    start_read(io);
+}
+
+void Mirror::gather_change(Io& io) {
+    for (const auto& member : members_) {
+        if ((io.failed & member->mask()) == 0 || io.errors[member->index] != Errc::fenced) continue;
+        return finish(io, Errc::fenced);
+    }
+    // Nobody has it: nobody is dropped, and nothing was acknowledged.
+    if (io.chunk_done == 0) return finish(io, io.failed == 0 ? Errc::disconnected : joint_error(io));
+    io.done &= io.chunk_done;
+    if (io.chunk.end() < io.outer->extent.end()) {
+        io.chunk.offset = io.chunk.end();
+        io.chunk.length = std::min(io.outer->extent.end() - io.chunk.offset, discard_bytes_max);
+        return fan_out(io);
+    }
+    acknowledge_or_wait(io);
+}
+
+/// M1, M2: acknowledged when every member has it that the durable record calls in sync.
+void Mirror::acknowledge_or_wait(Io& io) {
+    // What a member answered before it came back changed may be lost in a cache that is gone.
+    for (const auto& member : members_) {
+        if (io.losses[member->index] != member->losses) io.done &= ~member->mask();
+    }
+    const Mask lacking = in_sync_ & ~io.done;
+    if (lacking == 0 || broken(Rule::m1_all_acknowledge)) return finish(io, Errc::ok);
+    if (io.outer->operation == Operation::flush && broken(Rule::m2_flush_drops)) return finish(io, Errc::ok);
+    if (state_ != State::serving) return finish(io, Errc::disconnected);
+    // Those that have it may have been lost since to another request; the last one stays, whatever it lacks.
+    if ((in_sync_ & ~failed_ & io.done) == 0) {
+        return finish(io, io.failed == 0 ? Errc::disconnected : joint_error(io));
+    }
+    for (const auto& member : members_) {
+        if ((lacking & ~failed_ & member->mask()) == 0) continue;
+        const bool answered = (io.failed & member->mask()) != 0 && !is_lost(io.errors[member->index]);
+        std::string why = "it cannot be reached";
+        if (answered) {
+            why = std::string(to_string(io.outer->operation)) +
+                  " failed: " + std::string(to_string(io.errors[member->index]));
+        } else if (!member->device.up() && !member->reason.empty()) {
+            why = member->reason;
+        } else if ((joined_ & member->mask()) == 0) {
+            why = "it was not there at the start";
+        }
+        fail_member(*member, why);
+    }
+    if (broken(Rule::m2_record_before_ack)) {
+        finish(io, Errc::ok);
+    } else {
+        waiting_.push_back(&io);
+    }
+    // Members that had failed before, whose record could not be made durable: another try.
+    if (!change_) request_change();
+}
+
+/// An error that a member really gave, before one that only says that it was lost.
+Errc Mirror::joint_error(const Io& io) {
+    Errc joint = Errc::disconnected;
+    for (std::size_t i = 0; i < io.errors.size(); ++i) {
+        if ((io.failed & bit(i)) == 0 || is_lost(io.errors[i])) continue;
+        joint = io.errors[i];
+        break;
+    }
+    return joint;
+}
+
+void Mirror::finish(Io& io, Errc code) {
+    Request& outer = *io.outer;
+    if (io.locked) lock_.unlock(io.lock);
+    io.outer = nullptr;
+    if (io.abandoned == 0) ios_->give_back(io);
+    --in_flight_;
+    check_closed();
+    outer.complete(code);
+}
+
+}  // namespace dst

@@ -1,0 +1,222 @@
+#include <utility>
+
+#include "block/assert.h"
+#include "block/breaks.h"
+#include "tree/mirror_parts.h"
+
+/// Members that go away for a moment (M14), come back changed, or hold requests too long.
+namespace dst {
+namespace {
+
+/// How long requests wait for a lost member to come back, before the others carry on without it.
+constexpr Duration reconnect_time = std::chrono::seconds(2);
+
+/// Flushes may take longer than other requests (M13).
+constexpr Duration flush_time_min = std::chrono::seconds(20);
+
+}  // namespace
+
+Mirror::Member& Mirror::member_of(const BlockDevice& device) {
+    for (const auto& member : members_) {
+        if (&member->device == &device) return *member;
+    }
+    DST_ASSERT(false);
+    return *members_.front();
+}
+
+void Mirror::on_up(BlockDevice& device) {
+    Member& member = member_of(device);
+    ++member.arrivals;
+    member.told_up = true;
+    if (state_ == State::serving && (in_sync_ & ~failed_ & joined_ & member.mask()) != 0) returned(member);
+    announce_task_.post();
+}
+
+void Mirror::on_down(BlockDevice& device, const Error& why) {
+    Member& member = member_of(device);
+    member.told_up = false;
+    const bool used = state_ == State::serving && (in_sync_ & ~failed_ & joined_ & member.mask()) != 0;
+    if (used || (in_sync_ & member.mask()) != 0) member.reason = to_string(why);
+    if (used) {
+        member.away.start(std::min(environment_.member_timeout, reconnect_time));
+        environment_.events.event(Severity::warning, "member-away",
+                                  "a member went down; it stays in use if it is back at once, else the others carry on "
+                                  "without it",
+                                  {{"mirror", name_}, {"member", member.name}, {"why", to_string(why)}});
+    }
+    announce_task_.post();
+}
+
+void Mirror::returned(Member& member) {
+    member.away.stop();
+    if (member.device.incarnation() != member.incarnation && !broken(Rule::m14_incarnation)) {
+        return returned_changed(member);
+    }
+    member.changed = false;
+    member.reason.clear();
+    environment_.events.event(Severity::notice, "member-back", "a member is back as if nothing had been",
+                              {{"mirror", name_}, {"member", member.name}});
+    judge_changed();
+    resend_all(member);
+    write_to_member(member);
+}
+
+/// What it acknowledged and nobody flushed may be lost on it.
+void Mirror::returned_changed(Member& member) {
+    member.changed = true;
+    ++member.losses;
+    member.reason = "it came back and may have lost writes that were not flushed";
+    member.give_up.post();
+    judge_changed();
+}
+
+/// Members that came back changed leave when another is there that did not; when there is no other, they are all that
+/// is left (M10), and are used once all of them are there.
+void Mirror::judge_changed() {
+    Mask changed = 0;
+    Mask down = 0;
+    const Mask members = in_sync_ & ~failed_ & joined_;
+    for (const auto& member : members_) {
+        if ((members & member->mask()) == 0) continue;
+        if (member->changed) changed |= member->mask();
+        if (!member->device.up()) down |= member->mask();
+    }
+    if (changed == 0) return;
+    if (reachable() != 0) {
+        for (const auto& member : members_) {
+            if ((changed & member->mask()) != 0 && may_fail(*member)) fail_member(*member, member->reason);
+        }
+        return;
+    }
+    if (down != 0) return;
+    for (const auto& member : members_) {
+        if ((changed & member->mask()) == 0) continue;
+        member->incarnation = member->device.incarnation();
+        environment_.events.event(Severity::error, "last-member-changed",
+                                  "the last member in sync came back and may have lost writes that were never flushed; "
+                                  "the storage carries on with it",
+                                  {{"mirror", name_}, {"member", member->name}});
+    }
+    redraw_medium_ = true;
+    request_change();
+}
+
+/// Whether requests may wait for a member that is down. Its requests may end before it says that it went down.
+bool Mirror::may_return(Member& member) {
+    if (member.told_up && !member.away.running()) {
+        member.away.start(std::min(environment_.member_timeout, reconnect_time));
+    }
+    return member.away.running();
+}
+
+void Mirror::away_too_long(Member& member) {
+    member.told_up = false;
+    give_up_resending(member);
+    if (change_ && change_->in_journal && (change_->pending & ~failed_ & member.mask()) != 0) {
+        if (may_fail(member) && reachable() != 0) {
+            fail_member(member, member.reason);
+        } else {
+            change_failed({Errc::disconnected, member.name + " cannot be reached"});
+        }
+    }
+    announce_task_.post();
+}
+
+void Mirror::resend_all(Member& member) {
+    Member::PartList parts;
+    parts.swap(member.resend);
+    while (!parts.empty()) {
+        Part& part = parts.front();
+        parts.pop_front();
+        send(part);
+    }
+}
+
+void Mirror::give_up_resending(Member& member) {
+    Member::PartList parts;
+    parts.swap(member.resend);
+    while (!parts.empty()) {
+        Part& part = parts.front();
+        parts.pop_front();
+        part.resends = ~0u;
+        answered(part, Errc::disconnected);
+    }
+}
+
+Duration Mirror::limit_of(Operation operation) const {
+    if (operation == Operation::flush) return std::max(environment_.member_timeout, flush_time_min);
+    return environment_.member_timeout;
+}
+
+void Mirror::watch() {
+    if (state_ != State::serving) return;
+    for (const auto& member : members_) {
+        if ((in_sync_ & ~failed_ & joined_ & member->mask()) != 0) watch_member(*member);
+    }
+    bool any = false;
+    for (const auto& member : members_) any = any || !member->outstanding.empty() || member->metadata_in_flight;
+    if (any) watch_timer_.start(environment_.member_timeout / 4);
+}
+
+/// A request older than member_timeout on a member while another answered: the member is dropped and cut, so that its
+/// requests end and let go of their buffers (M12).
+void Mirror::watch_member(Member& member) {
+    const TimePoint now = loop_.now();
+    bool late = member.metadata_in_flight && now - member.metadata_since >= environment_.member_timeout;
+    TimePoint since = member.metadata_since;
+    for (const Part& part : member.outstanding) {
+        if (late || now - part.sent < environment_.member_timeout) break;
+        late = now - part.sent >= limit_of(part.request.operation);
+        since = part.sent;
+    }
+    if (!late || !may_fail(member)) return;
+    const Mask others = reachable() & ~member.mask();
+    bool another_answered = false;
+    for (const auto& other : members_) {
+        if ((others & other->mask()) != 0 && other->answered >= since) another_answered = true;
+    }
+    if (another_answered) {
+        const auto held = std::chrono::duration_cast<std::chrono::milliseconds>(now - since).count();
+        const std::string why = "it holds a request for " + std::to_string(held) + " ms while others answer";
+        fail_member(member, why);
+        if (broken(Rule::m12_buffers)) return abandon(member);
+        return member.device.cut({Errc::timed_out, why});
+    }
+    for (const auto& other : members_) {
+        if ((others & other->mask()) != 0) probe(*other);
+    }
+}
+
+/// What M12 forbids, for tests: ends its requests without waiting for it.
+void Mirror::abandon(Member& member) {
+    std::vector<Part*> parts;
+    for (Part& part : member.outstanding) parts.push_back(&part);
+    for (Part* part : parts) {
+        part->abandoned = true;
+        ++part->io->abandoned;
+        answered(*part, Errc::timed_out);
+    }
+}
+
+void Mirror::probe(Member& member) {
+    if (member.probing) return;
+    member.probing = true;
+    member.probe_bytes.resize(geometry_.logical_block_bytes);
+    member.probe_piece = {member.probe_bytes.data(), member.probe_bytes.size()};
+    member.probe_sent = loop_.now();
+    Request& request = member.probe;
+    request.operation = Operation::read;
+    request.extent = {0, geometry_.logical_block_bytes};
+    request.pieces = Pieces(&member.probe_piece, 1);
+    request.owner = &member;
+    request.done = [](Request& done) {
+        Member& probed = *static_cast<Member*>(done.owner);
+        probed.probing = false;
+        if (is_lost(done.result)) return;
+        probed.answered = std::max(probed.answered, probed.probe_sent);
+        probed.owner.watch();
+    };
+    member.device.submit(request);
+}
+
+}  // namespace dst

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+
+#include "tree/mirror.h"
+
+/// The pieces of a mirror's state, for the files that implement it.
+namespace dst {
+
+/// Unmap and write_zeroes go to the members in pieces of this size (M13).
+inline constexpr std::uint64_t discard_bytes_max = 32u << 20;
+
+/// An answer that says nothing about the request: the way to the member broke.
+constexpr bool is_lost(Errc code) noexcept {
+    return code == Errc::disconnected || code == Errc::incarnation_changed || code == Errc::cancelled;
+}
+
+/// One member's share of one request.
+struct Mirror::Part {
+    Request request;
+    Io* io = nullptr;
+    Member* member = nullptr;
+    TimePoint sent;
+    std::uint64_t arrival = 0;  ///< Member::arrivals when it was sent
+    unsigned resends = 0;
+    bool abandoned = false;  ///< Rule::m12_buffers is left out: completed while the member may still use it
+    boost::intrusive::list_member_hook<> hook;
+
+    static void done(Request& request);
+};
+
+/// One request on its way. Pooled.
+struct Mirror::Io {
+    Mirror* mirror = nullptr;
+    Request* outer = nullptr;
+    RangeLock::Holder lock;
+    bool locked = false;
+    Extent chunk;          ///< what is being carried out: all of the extent, or a piece of a large discard
+    unsigned pending = 0;  ///< parts not answered for good
+    unsigned abandoned = 0;
+    Mask tried = 0;       ///< read: members that were asked
+    Mask chunk_done = 0;  ///< members that carried the chunk out
+    Mask done = 0;        ///< members that carried all chunks out
+    Mask failed = 0;      ///< members whose part ended in an error, which is in errors
+    std::array<Errc, mirror_members_max> errors{};
+    std::array<std::uint32_t, mirror_members_max> losses{};  ///< Member::losses when it began
+    std::array<Part, mirror_members_max> parts;
+
+    static void granted(RangeLock::Holder& holder);
+};
+
+struct Mirror::Member {
+    using PartList =
+        boost::intrusive::list<Part,
+                               boost::intrusive::member_hook<Part, boost::intrusive::list_member_hook<>, &Part::hook>,
+                               boost::intrusive::constant_time_size<false>>;
+
+    Member(Mirror& mirror, std::size_t position, const MirrorChild& child);
+
+    Mirror& owner;
+    std::size_t index;
+    BlockDevice& device;
+    std::string name;
+    spec::ReadPreference read;
+    bool remote;
+    MemberMetadata metadata;
+    std::uint32_t number = 0;
+
+    // In use:
+    Incarnation incarnation;         ///< when it joined
+    std::uint64_t acknowledged = 0;  ///< revision of the record
+    Id known_generation;             ///< of the last record that it acknowledged
+    bool changed = false;            ///< came back with another incarnation, and is not used until judged
+    std::uint32_t losses = 0;        ///< times that it came back changed
+    std::uint64_t arrivals = 0;      ///< times that it came up
+    bool told_up = false;            ///< the last that it said, while its requests may already have ended
+    Timer away;                      ///< runs while it is down and may come back as if nothing had been (M14)
+    Task give_up;                    ///< ends the parts in `resend`
+    PartList outstanding;            ///< sent and not answered, oldest first
+    PartList resend;                 ///< to be sent again when it comes back
+    TimePoint answered{-1};          ///< when the newest request that it answered was sent
+    TimePoint metadata_since;        ///< of the record's write in flight
+    bool metadata_in_flight = false;
+    std::uint64_t stream_end = 0;  ///< where the last read ended
+    std::uint32_t reads_in_flight = 0;
+    TimePoint read_error_told{-1};
+    std::string reason;  ///< why it is not in sync, or away
+    Counters counters;
+
+    // A small read of its own, to see whether it answers while others hang:
+    Request probe;
+    Bytes probe_bytes;
+    Piece probe_piece;
+    TimePoint probe_sent;
+    bool probing = false;
+
+    Mask mask() const noexcept { return bit(index); }
+};
+
+/// A record without the failed members on its way to the journal and the others (M2).
+struct Mirror::Change {
+    Record next;
+    std::uint64_t attempt = 0;
+    bool in_journal = false;
+    bool superseded = false;  ///< more members failed: a newer record follows as soon as the step ends
+    Mask pending = 0;         ///< members that have not acknowledged `next`
+};
+
+}  // namespace dst

@@ -1,0 +1,219 @@
+#include "server/netnode_server.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "block/assert.h"
+
+namespace dst {
+namespace {
+
+constexpr Duration listen_retry = std::chrono::seconds(5);
+
+}  // namespace
+
+NetnodeServer::NetnodeServer(AsioLoop& loop, EventSink& events, HeadOptions options)
+    : loop_(loop),
+      events_(events),
+      options_(std::move(options)),
+      listen_retry_(loop, [this] { retry_listening(); }),
+      advance_(loop, [this] { advance(); }) {}
+
+NetnodeServer::~NetnodeServer() { DST_ASSERT(sessions_.empty() && exports_.empty() && closing_.empty()); }
+
+Result<void> NetnodeServer::start(const spec::NetnodeFile& file) {
+    Error why;
+    for (const spec::Listen& where : file.listen) {
+        listening_.push_back({where, nullptr});
+        static_cast<void>(try_listen(listening_.back(), &why));
+    }
+    if (endpoints().empty()) {
+        listening_.clear();
+        listen_retry_.stop();
+        return why;
+    }
+    for (const spec::Export& wanted : file.exports) start_export(wanted);
+    return {};
+}
+
+bool NetnodeServer::try_listen(Listening& listening, Error* why) {
+    Result<std::unique_ptr<TcpListener>> made =
+        TcpListener::listen(loop_, listening.where.address, listening.where.port,
+                            [this](std::unique_ptr<Link> link) { accepted(std::move(link)); });
+    if (made.has_value()) {
+        listening.listener = std::move(*made);
+        events_.event(Severity::info, "listening", "netnode takes connections",
+                      {{"address", listening.listener->endpoint()}});
+        return true;
+    }
+    if (why != nullptr) {
+        *why = made.error();
+        events_.event(Severity::error, "listen-failed",
+                      made.error().text + "; it is tried again, other addresses are served",
+                      {{"address", format_endpoint(listening.where.address, listening.where.port)}});
+    }
+    listen_retry_.start(listen_retry);
+    return false;
+}
+
+void NetnodeServer::retry_listening() {
+    for (Listening& listening : listening_) {
+        if (!listening.listener) static_cast<void>(try_listen(listening, nullptr));
+    }
+}
+
+std::vector<std::string> NetnodeServer::endpoints() const {
+    std::vector<std::string> bound;
+    for (const Listening& listening : listening_) {
+        if (listening.listener) bound.push_back(listening.listener->endpoint());
+    }
+    return bound;
+}
+
+void NetnodeServer::accepted(std::unique_ptr<Link> link) {
+    if (sessions_.size() >= connections_max) {
+        if (!std::exchange(refusing_, true)) {
+            events_.event(Severity::warning, "too-many-connections",
+                          "there are as many connections as the netnode serves; new ones are refused until some end",
+                          {{"peer", link->peer()}, {"limit", std::to_string(connections_max)}});
+        }
+        return;
+    }
+    refusing_ = false;
+    SessionLimits limits;
+    limits.program = options_.program;
+    ExportDirectory& exports = *this;
+    sessions_.push_back({std::make_unique<ServerSession>(
+        loop_, events_, std::move(link), exports, [this](ServerSession& session) { session_ended(session); }, limits)});
+}
+
+void NetnodeServer::session_ended(ServerSession& session) {
+    const auto at = std::find_if(sessions_.begin(), sessions_.end(),
+                                 [&](const Serving& each) { return each.session.get() == &session; });
+    DST_ASSERT(at != sessions_.end());
+    sessions_.erase(at);
+    if (!ending_.empty() || closed_) advance_.post();
+}
+
+Export* NetnodeServer::find_export(const std::string& name) {
+    const auto at =
+        std::find_if(exports_.begin(), exports_.end(), [&](const auto& each) { return each->name() == name; });
+    return at == exports_.end() ? nullptr : at->get();
+}
+
+Result<Medium*> NetnodeServer::find(const std::string& export_name, const std::string& peer) {
+    Export* exported = find_export(export_name);
+    if (exported == nullptr) return Error{Errc::not_found, "this netnode has no export " + export_name};
+    if (!exported->allows(peer)) {
+        events_.event(Severity::warning, "peer-refused",
+                      "a peer asked for an export that its network is not allowed to use",
+                      {{"export", export_name}, {"peer", peer}});
+        return Error{Errc::refused, "the allow-list of export " + export_name + " does not hold " + peer};
+    }
+    return &exported->medium();
+}
+
+void NetnodeServer::reload(const spec::NetnodeFile& file) {
+    DST_ASSERT(!closed_);
+    reload_listeners(file.listen);
+    reload_exports(file.exports);
+    events_.event(Severity::info, "reloaded", "netnode has taken up its changed file",
+                  {{"file", file.file}, {"exports", std::to_string(file.exports.size())}});
+}
+
+void NetnodeServer::reload_listeners(const std::vector<spec::Listen>& wanted) {
+    std::erase_if(listening_, [&](const Listening& each) {
+        return std::find(wanted.begin(), wanted.end(), each.where) == wanted.end();
+    });
+    for (const spec::Listen& where : wanted) {
+        const bool there = std::any_of(listening_.begin(), listening_.end(),
+                                       [&](const Listening& each) { return each.where == where; });
+        if (there) continue;
+        Error why;
+        listening_.push_back({where, nullptr});
+        static_cast<void>(try_listen(listening_.back(), &why));
+    }
+}
+
+void NetnodeServer::reload_exports(const std::vector<spec::Export>& wanted) {
+    waiting_.clear();
+    for (std::size_t i = exports_.size(); i-- > 0;) {
+        Export& exported = *exports_[i];
+        const auto same = std::find_if(wanted.begin(), wanted.end(), [&](const spec::Export& each) {
+            return each.name == exported.name() && exported.same_medium(each);
+        });
+        if (same == wanted.end()) {
+            end_export(i, {Errc::not_found, "the export " + exported.name() + " was changed or taken away"});
+            continue;
+        }
+        exported.set_allowed(same->allow);
+        end_sessions_of(exported, {Errc::refused, "the allow-list of export " + exported.name() + " has changed"},
+                        [&](const ServerSession& session) { return !exported.allows(session.peer()); });
+    }
+    for (const spec::Export& each : wanted) {
+        if (find_export(each.name) == nullptr) start_export(each);
+    }
+}
+
+/// Starts it at once, or when what was exported before has let go of its medium.
+void NetnodeServer::start_export(const spec::Export& wanted) {
+    if (!ending_.empty() || !closing_.empty()) {
+        waiting_.push_back(wanted);
+        return;
+    }
+    exports_.push_back(std::make_unique<Export>(loop_, events_, wanted, options_));
+    exports_.back()->open();
+}
+
+void NetnodeServer::end_session(Serving& serving, const Error& why) {
+    if (!std::exchange(serving.closing, true)) serving.session->close(why, [] {});
+}
+
+void NetnodeServer::end_sessions_of(Export& exported, const Error& why,
+                                    const std::function<bool(const ServerSession&)>& which) {
+    for (Serving& each : sessions_) {
+        if (each.session->medium() == &exported.medium() && which(*each.session)) end_session(each, why);
+    }
+}
+
+void NetnodeServer::end_export(std::size_t index, const Error& why) {
+    ending_.push_back(std::move(exports_[index]));
+    exports_.erase(exports_.begin() + static_cast<std::ptrdiff_t>(index));
+    end_sessions_of(*ending_.back(), why, [](const ServerSession&) { return true; });
+    advance_.post();
+}
+
+bool NetnodeServer::in_use(Export& exported) const {
+    return std::any_of(sessions_.begin(), sessions_.end(),
+                       [&](const Serving& each) { return each.session->medium() == &exported.medium(); });
+}
+
+void NetnodeServer::advance() {
+    for (std::size_t i = ending_.size(); i-- > 0;) {
+        if (in_use(*ending_[i])) continue;
+        closing_.push_back(std::move(ending_[i]));
+        ending_.erase(ending_.begin() + static_cast<std::ptrdiff_t>(i));
+        Export* exported = closing_.back().get();
+        exported->close([this, exported] {
+            std::erase_if(closing_, [&](const auto& each) { return each.get() == exported; });
+            advance_.post();
+        });
+    }
+    if (!ending_.empty() || !closing_.empty()) return;
+    for (const spec::Export& wanted : std::exchange(waiting_, {})) start_export(wanted);
+    if (closed_ && sessions_.empty()) loop_.defer(std::exchange(closed_, nullptr));
+}
+
+void NetnodeServer::close(std::function<void()> closed) {
+    DST_ASSERT(!closed_);
+    closed_ = std::move(closed);
+    listening_.clear();
+    listen_retry_.stop();
+    waiting_.clear();
+    const Error why{Errc::disconnected, "the netnode is being stopped"};
+    while (!exports_.empty()) end_export(exports_.size() - 1, why);
+    for (Serving& each : sessions_) end_session(each, why);
+    advance_.post();
+}
+
+}  // namespace dst

@@ -1,0 +1,136 @@
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "block/assert.h"
+#include "session/server_session_impl.h"
+
+namespace dst {
+
+void ServerSessionImpl::handle_hello(Work& work) {
+    const Result<wire::Hello> hello = wire::decode_hello({work.piece.data, work.piece.size});
+    if (!hello) {
+        release(work);
+        return protocol_failure(hello.error());
+    }
+    if (hello->version_min > wire::protocol_version || hello->version_max < wire::protocol_version) {
+        const std::string text = "this netnode speaks protocol version " + std::to_string(wire::protocol_version);
+        report(Severity::warning, "protocol-error", who() + " speaks no version that is known here; it is refused");
+        answer_error(work, {Errc::not_supported, text});
+        return finish({}, false);
+    }
+    wire::Hello chosen;
+    chosen.version_min = chosen.version_max = wire::protocol_version;
+    chosen.features = hello->features & wire::known_features;
+    chosen.program = std::string(std::string_view(limits_.program).substr(0, wire::name_bytes_max));
+    checksums_ = (chosen.features & wire::feature_payload_checksum) != 0;
+    reader_.set_payload_checksums(checksums_);
+    state_ = State::open;
+    answer_text(work, Errc::ok, wire::encode(chosen));
+}
+
+void ServerSessionImpl::handle_open(Work& work) {
+    Result<wire::Open> decoded = wire::decode_open({work.piece.data, work.piece.size});
+    if (!decoded) {
+        release(work);
+        return protocol_failure(decoded.error());
+    }
+    open_ = std::move(*decoded);
+    // They go into log lines.
+    for (std::string* text : {&open_.export_name, &open_.place, &open_.head}) {
+        *text = wire::printable_reason(std::as_bytes(std::span(*text)));
+    }
+    const Result<Medium*> found = exports_.find(open_.export_name, peer_);
+    if (!found) return refuse_open(work, found.error());
+    Medium& medium = **found;
+    if (!medium.up()) {
+        const Error& why = medium.last_error();
+        return refuse_open(work, {Errc::not_ready, why.code == Errc::ok ? "its medium is still being opened"
+                                                                        : "its medium is not there: " + why.text});
+    }
+    state_ = State::opening;
+    medium_ = &medium;
+    connection = open_.connection;
+    medium_->attach(*this);
+    if (open_.replaces.is_nil()) return continue_open(work);
+    ++running_;
+    medium_->replace(*this, open_.replaces, [this, &work](Result<void> result) { replaced(work, result); });
+}
+
+void ServerSessionImpl::replaced(Work& work, const Result<void>& result) {
+    --running_;
+    if (state_ != State::opening) {
+        release(work);
+        return work_ended();
+    }
+    if (!result) {
+        refuse_open(work, result.error());
+    } else {
+        continue_open(work);
+    }
+    work_ended();
+}
+
+void ServerSessionImpl::continue_open(Work& work) {
+    wire::OpenAnswer answer;
+    if (!open_.epoch.none()) {
+        const Errc code = medium_->adopt_epoch(*this, open_.epoch);
+        answer.epoch_accepted = code == Errc::ok;
+        // A label that never saw this epoch (blank, foreign, put back from a copy) is for the head to look at: it may
+        // peek and read, and writes nothing.
+        if (code != Errc::ok && code != Errc::refused) {
+            const std::string text = code == Errc::fenced ? "a newer head has taken over" : "not now";
+            return refuse_open(work, {code, text});
+        }
+    }
+    answer.geometry = medium_->geometry();
+    answer.label_state = medium_->label_state();
+    if (const Label* label = medium_->label()) answer.medium = label->medium;
+    answer.incarnation = medium_->incarnation();
+    answer.requests_max = limits_.requests_max;
+    answer.request_bytes_max = limits_.request_bytes_max;
+    answer.range_bytes_max = wire::range_bytes_max;
+    answer.buffer_bytes_max = limits_.buffer_bytes_max;
+    state_ = State::serving;
+    heard_ = loop_.now();
+    report(Severity::info, "session-opened",
+           who() + " has opened " + open_.export_name + " with epoch " + std::to_string(epoch.number));
+    answer_text(work, Errc::ok, wire::encode(answer));
+    receive_task_.post();
+}
+
+void ServerSessionImpl::refuse_open(Work& work, const Error& why) {
+    report(Severity::info, "session-refused",
+           who() + " may not open " + open_.export_name + " now: " + to_string(why) + "; it may ask again");
+    answer_error(work, {why.code, open_.export_name + ": " + why.text});
+    finish({}, false);
+}
+
+void ServerSessionImpl::fence(const Epoch& by, std::function<void()> ended) {
+    fence_ended_.push_back(std::move(ended));
+    if (by == epoch) {
+        report(Severity::info, "session-replaced", who() + " has come back to " + open_.export_name + " anew");
+        cut();
+    } else if (!fenced_) {
+        fenced_ = true;
+        report(Severity::notice, "session-fenced",
+               who() + " is fenced on " + open_.export_name + ": epoch " + std::to_string(by.number) +
+                   " was promised to another head; its requests are refused from now on");
+    }
+    check_fenced();
+}
+
+void ServerSessionImpl::check_fenced() {
+    if (running_ > 0) return;
+    for (auto& ended : fence_ended_) loop_.defer(std::move(ended));
+    fence_ended_.clear();
+}
+
+void ServerSessionImpl::on_medium_down(const Error& why) {
+    if (state_ >= State::finishing) return;
+    report(Severity::warning, "session-medium-lost",
+           "the medium of " + open_.export_name + " went down (" + why.text + "); " + who() + " is told so");
+    finish({Errc::disconnected, open_.export_name + ": its medium went down: " + why.text}, true);
+}
+
+}  // namespace dst
