@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""dstctl init: labels blank media, and refuses those that hold something, here and behind a netnode."""
+import subprocess
+
+from harness import check, main
+
+
+def storage(world, tree, name="vol"):
+    return world.write(f"{name}.yaml", f"storage: {name}\ntree: {tree}\n")
+
+
+def bytes_of(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def refused(world, file, path, *words):
+    """init refuses, says why, and changes not one byte."""
+    before = bytes_of(path)
+    code, _, error = world.dstctl("init", file, ok=None)
+    check(code != 0, f"init took {path}")
+    for word in words:
+        check(word in error, f"init does not say '{word}': {error}")
+    check(bytes_of(path) == before, f"init was refused and changed {path}")
+
+
+def with_contents(world):
+    """Media by what is on them: (path, words of the refusal)."""
+    def made(name, *command, **options):
+        path = world.disk(f"{name}.img", 64)
+        subprocess.run([*command, path], check=True, capture_output=True, **options)
+        return path
+    yield made("ext4", "mkfs.ext4", "-q", "-F"), ["ext4"]
+    yield made("swap", "mkswap"), ["swap"]
+    yield made("gpt", "sfdisk", "--label", "gpt", input=b",,L\n"), ["GPT"]
+    yield made("mbr", "sfdisk", "--label", "dos", input=b",,L\n"), ["DOS"]
+    lvm = world.disk("lvm.img", 64)
+    with open(lvm, "r+b") as file:  # an LVM2 physical volume label, in the second sector
+        sector = bytearray(512)
+        sector[0:8] = b"LABELONE"
+        sector[8:16] = (1).to_bytes(8, "little")
+        sector[20:24] = (32).to_bytes(4, "little")
+        sector[24:32] = b"LVM2 001"
+        sector[32:64] = b"0123456789abcdefghijklmnopqrstuv"
+        sector[16:20] = lvm_crc(sector[20:]).to_bytes(4, "little")
+        file.seek(512)
+        file.write(sector)
+    yield lvm, ["LVM"]
+
+
+def lvm_crc(data):
+    """LVM2's label checksum: CRC-32 without the last inversion, from its own start value."""
+    crc = 0xf597a6cf
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0xedb88320 if crc & 1 else 0)
+    return crc
+
+
+def media_that_hold_something_are_refused(world):
+    blank = world.disk("blank.img", 64)
+    for path, words in with_contents(world):
+        file = storage(world, f"{{mirror: [{{disk: {blank}}}, {{disk: {path}}}]}}")
+        refused(world, file, path, path, "--force", *words)
+        world.dstctl("init", file, "--force")
+        world.dstctl("init", file, "--force")
+        subprocess.run(["truncate", "-s", "0", blank], check=True)
+        subprocess.run(["truncate", "-s", "64M", blank], check=True)
+
+
+def a_filesystem_behind_a_netnode_is_refused(world):
+    path = world.disk("remote.img", 64)
+    subprocess.run(["mkfs.ext4", "-q", "-F", path], check=True)
+    world.netnode("node1", 7791, {"disk0": path})
+    file = storage(world, "{netnode: '127.0.0.1:7791/disk0'}")
+    refused(world, file, path, "127.0.0.1:7791/disk0", "ext4", "--force")
+    world.dstctl("init", file, "--force")
+
+
+def another_storages_label_is_refused(world):
+    path = world.disk("disk.img", 64)
+    world.dstctl("init", storage(world, f"{{disk: {path}}}", "first"))
+    refused(world, storage(world, f"{{disk: {path}}}", "second"), path, "first", "--force")
+    # The own one too: its data would be lost.
+    refused(world, world.path("first.yaml"), path, "first", "--force")
+
+
+def a_served_storage_is_not_labelled_again(world):
+    file = storage(world, f"{{disk: {world.disk('disk.img', 64)}}}")
+    world.dstctl("init", file)
+    tgtd = world.tgtd()
+    tgtd.new_target()
+    tgtd.new_lun(file)
+    world.initiator("fill", tgtd.url(), "--seed", 2)
+    code, _, error = world.dstctl("init", file, "--force", ok=None)
+    check(code != 0, f"init labelled a storage that is being served: {error}")
+    world.initiator("verify", tgtd.url(), "--seed", 2)
+
+
+def adopted_data_are_kept(world):
+    """--adopt: a disk that holds data, with room at its end, becomes a mirror member and keeps them."""
+    old, new = world.disk("old.img", 64), world.disk("new.img", 64)
+    world.initiator("fill-file", old, "--seed", 8, "--length", "48MiB")
+    file = storage(world, f"{{mirror: [{{disk: {old}}}, {{disk: {new}}}]}}")
+    world.dstctl("init", file, "--adopt", old)
+    tgtd = world.tgtd()
+    tgtd.new_target()
+    tgtd.new_lun(file)
+    world.initiator("verify", tgtd.url(), "--seed", 8, "--length", "48MiB")
+    states = {child["name"]: child["state"] for child in world.status("vol")["tree"]["children"]}
+    check(states[old] == "in_sync" and states[new] != "in_sync", f"members: {states}")
+
+
+main([media_that_hold_something_are_refused, a_filesystem_behind_a_netnode_is_refused, another_storages_label_is_refused,
+      a_served_storage_is_not_labelled_again, adopted_data_are_kept])

@@ -1,0 +1,225 @@
+#include "client.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace dst::sim {
+namespace {
+
+/// What memory holds while it waits to be filled, and when it was given back.
+constexpr std::byte untouched{0xa5};
+constexpr std::byte given_back{0x5a};
+constexpr std::size_t retired_max = 64;
+
+}  // namespace
+
+struct Client::Flight : Request {
+    Client* client = nullptr;
+    std::uint64_t sequence = 0;
+    Value value = 0;
+    std::uint64_t flush_mark = 0;
+    TimePoint begun;
+    bool late = false;
+    bool disowned = false;    ///< its answer means nothing: the head died, or was superseded
+    bool superseded = false;  ///< sent when another head served
+    Bytes memory;
+    std::vector<Piece> parts;
+    std::list<std::unique_ptr<Flight>>::iterator where;
+};
+
+Client::Client(Trace& trace, std::string name, Oracle& oracle, SharedCounts& counts, const ClientOptions& options)
+    : trace_(trace),
+      loop_(trace.loop()),
+      name_(std::move(name)),
+      oracle_(oracle),
+      counts_(counts),
+      options_(options),
+      timer_(trace.loop(), [this] { next(); }) {}
+
+Client::~Client() = default;
+
+void Client::start(BlockDevice& device) {
+    device_ = &device;
+    timer_.start(Duration::zero());
+}
+
+void Client::next() {
+    if (device_ == nullptr) return;
+    const std::uint64_t burst = 1 + loop_.below(options_.depth);
+    for (std::uint64_t i = 0; i < burst && flights_.size() < options_.depth; ++i) send();
+    timer_.start(loop_.between(Duration::zero(), options_.think_max));
+}
+
+bool Client::busy(const Extent& extent) const {
+    return std::any_of(flights_.begin(), flights_.end(),
+                       [&extent](const auto& flight) { return flight->extent.overlaps(extent); });
+}
+
+Extent Client::pick_extent() {
+    const Geometry& geometry = device_->geometry();
+    const std::uint64_t block = geometry.logical_block_bytes;
+    std::uint64_t limit = geometry.size_bytes;
+    if (loop_.chance(800)) limit = std::min(limit, options_.hot_bytes);
+    const std::uint64_t blocks = limit / block;
+    const std::uint64_t offset = loop_.below(blocks) * block;
+    const std::uint64_t longest = std::min(loop_.chance(700) ? 8 * block : options_.request_bytes_max, limit - offset);
+    const std::uint64_t length = (1 + loop_.below(longest / block)) * block;
+    // Hot requests lie around the seams of a linear as well, not only at the front.
+    if (loop_.chance(200)) {
+        const std::uint64_t middle = geometry.size_bytes / 2 / block * block;
+        if (middle > length && middle + length < geometry.size_bytes)
+            return {middle - length / 2 / block * block, length};
+    }
+    return {offset, length};
+}
+
+void Client::prepare(Flight& flight) {
+    flight.memory.assign(flight.extent.length, untouched);
+    std::size_t at = 0;
+    while (at < flight.memory.size()) {
+        const std::size_t part =
+            std::min<std::size_t>(flight.memory.size() - at,
+                                  loop_.chance(500) ? flight.memory.size() : 1 + loop_.below(flight.memory.size()));
+        flight.parts.push_back({flight.memory.data() + at, part});
+        at += part;
+    }
+    flight.pieces = flight.parts;
+}
+
+void Client::send() {
+    auto made = std::make_unique<Flight>();
+    Flight& flight = *made;
+    const std::uint64_t dice = loop_.below(100);
+    flight.operation = dice < 40   ? Operation::write
+                       : dice < 78 ? Operation::read
+                       : dice < 86 ? Operation::flush
+                       : dice < 93 ? Operation::write_zeroes
+                                   : Operation::unmap;
+    if (flight.operation != Operation::flush) flight.extent = pick_extent();
+    if (!options_.may_overlap && busy(flight.extent)) return;
+    flight.fua = changes_data(flight.operation) && (options_.always_fua || loop_.chance(200));
+    flight.client = this;
+    flight.owner = this;
+    flight.done = &Client::done;
+    flight.sequence = ++counts_.sequence;
+    flight.begun = loop_.now();
+    flight.flush_mark = oracle_.flush_begun();
+    if (flight.operation == Operation::write || flight.operation == Operation::read) prepare(flight);
+    if (flight.operation == Operation::write) {
+        flight.value = ++counts_.value;
+        fill_sectors(flight.memory, flight.extent.offset, flight.value);
+    }
+    flight.superseded = superseded_;
+    if (changes_data(flight.operation) && !superseded_) {
+        oracle_.write_begun(flight.sequence, flight.extent, flight.value);
+    }
+    flights_.push_back(std::move(made));
+    flight.where = std::prev(flights_.end());
+    ++counts_.submitted;
+    device_->submit(flight);
+}
+
+void Client::done(Request& request) {
+    auto& flight = static_cast<Flight&>(request);
+    flight.client->finished(flight);
+}
+
+void Client::finished(Flight& flight) {
+    if (!flight.disowned) judge(flight);
+    retire(flight);
+}
+
+void Client::judge(Flight& flight) {
+    trace_.coverage().count(std::string(to_string(flight.operation)) + " answered " +
+                            std::string(to_token(flight.result)));
+    if (flight.result != Errc::ok) {
+        ++counts_.failed;
+        trace_.line(name_, describe(flight) + " answered " + std::string(to_string(flight.result)));
+        if (changes_data(flight.operation)) oracle_.write_unknown(flight.sequence, flight.extent);
+        return;
+    }
+    if (flight.superseded) {
+        trace_.finding("M6", name_ + ": " + describe(flight) + " succeeded although another head serves");
+        return;
+    }
+    ++counts_.succeeded;
+    check_order(flight);
+    if (changes_data(flight.operation)) {
+        oracle_.write_acknowledged(flight.sequence, flight.extent, flight.fua);
+    } else if (flight.operation == Operation::flush) {
+        oracle_.flush_acknowledged(flight.flush_mark);
+    } else {
+        std::string wrong = oracle_.check_read(flight.sequence, flight.extent, flight.memory);
+        if (!wrong.empty() && options_.before_verdict) {
+            options_.before_verdict();
+            wrong = oracle_.check_read(flight.sequence, flight.extent, flight.memory);
+        }
+        if (!wrong.empty()) trace_.finding("M1", name_ + ": " + describe(flight) + ": " + wrong);
+    }
+}
+
+void Client::check_order(const Flight& flight) {
+    if (flight.operation == Operation::flush) return;
+    for (const auto& other : flights_) {
+        if (other->sequence >= flight.sequence) return;
+        if (other->disowned) continue;
+        const bool conflict = changes_data(other->operation) || changes_data(flight.operation);
+        if (!conflict || !other->extent.overlaps(flight.extent)) continue;
+        trace_.finding("M11", name_ + ": " + describe(flight) + " ended before " + describe(*other));
+    }
+}
+
+// The memory is the client's again: it is filled with something else, and nobody may change it from now on.
+void Client::retire(Flight& flight) {
+    std::fill(flight.memory.begin(), flight.memory.end(), given_back);
+    auto mine = std::move(*flight.where);
+    flights_.erase(flight.where);
+    retired_.push_back(std::move(mine));
+    if (retired_.size() > retired_max) {
+        check();
+        retired_.erase(retired_.begin(), retired_.begin() + retired_max / 2);
+    }
+}
+
+void Client::abandon() {
+    stop();
+    abandoned_ = true;
+    disown();
+}
+
+void Client::supersede() {
+    superseded_ = true;
+    disown();
+}
+
+void Client::disown() {
+    for (const auto& flight : flights_) {
+        if (flight->disowned) continue;
+        flight->disowned = true;
+        if (changes_data(flight->operation)) oracle_.write_unknown(flight->sequence, flight->extent);
+    }
+}
+
+void Client::check() {
+    for (const auto& flight : retired_) {
+        const bool touched = std::any_of(flight->memory.begin(), flight->memory.end(),
+                                         [](std::byte byte) { return byte != given_back; });
+        if (touched)
+            trace_.finding("M12", name_ + ": the memory of " + describe(*flight) + " was written to afterwards");
+    }
+    for (const auto& flight : flights_) {
+        if (flight->late || abandoned_ || loop_.now() - flight->begun < options_.answer_limit) continue;
+        flight->late = true;
+        trace_.finding("progress", name_ + ": " + describe(*flight) + " has no answer");
+    }
+}
+
+std::string Client::describe(const Flight& flight) const {
+    std::string text = "#" + std::to_string(flight.sequence) + " " + std::string(to_string(flight.operation));
+    if (flight.fua) text += " fua";
+    if (flight.operation == Operation::flush) return text;
+    text += " " + std::to_string(flight.extent.offset) + "+" + std::to_string(flight.extent.length);
+    return flight.value == 0 ? text : text + " value " + std::to_string(flight.value);
+}
+
+}  // namespace dst::sim

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+
+#include "block/block_device.h"
+#include "oracle.h"
+#include "trace.h"
+
+namespace dst::sim {
+
+struct ClientOptions {
+    unsigned depth = 8;  ///< requests in flight at most
+    std::uint64_t request_bytes_max = 64u << 10;
+    std::uint64_t hot_bytes = 256u << 10;  ///< most requests go to this part, so that they overlap
+    Duration think_max = std::chrono::milliseconds(20);
+    bool always_fua = false;  ///< the storage has no write cache
+    bool may_overlap = true;  ///< false: the device does not order requests (a bare leaf)
+    Duration answer_limit = std::chrono::seconds(240);
+    std::function<void()> before_verdict;  ///< called when a read looks wrong, before it is judged for good
+};
+
+/// What all clients of a storage share: one after another, or two heads' at once.
+struct SharedCounts {
+    std::uint64_t sequence = 0;  ///< of requests
+    Value value = 0;             ///< of writes
+    std::uint64_t submitted = 0;
+    std::uint64_t succeeded = 0;
+    std::uint64_t failed = 0;
+};
+
+/// Random requests against one device, checked against the oracle: values of reads (M1, M9), order (M11), buffers after
+/// completion (M12), an answer in bounded time.
+class Client {
+public:
+    Client(Trace& trace, std::string name, Oracle& oracle, SharedCounts& counts, const ClientOptions& options);
+    ~Client();
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+
+    /// Sends requests to `device` until stop() or abandon().
+    void start(BlockDevice& device);
+    /// Sends no new requests; those in flight are awaited.
+    void stop() noexcept { device_ = nullptr; }
+    /// The head died: nothing of what is in flight counts as answered. The device still completes its requests.
+    void abandon();
+    /// Another head serves from now on: nothing of what is in flight counts any more, and what is sent later must not
+    /// succeed (M6).
+    void supersede();
+    /// Neither abandoned nor superseded.
+    bool current() const noexcept { return !abandoned_ && !superseded_; }
+    bool idle() const noexcept { return flights_.empty(); }
+    /// Looks whether anything touched memory that it had given back, and for requests that take too long.
+    void check();
+
+private:
+    struct Flight;
+
+    void next();
+    void send();
+    Extent pick_extent();
+    bool busy(const Extent& extent) const;
+    void prepare(Flight& flight);
+    void disown();
+    static void done(Request& request);
+    void finished(Flight& flight);
+    void judge(Flight& flight);
+    void check_order(const Flight& flight);
+    void retire(Flight& flight);
+    std::string describe(const Flight& flight) const;
+
+    Trace& trace_;
+    SimLoop& loop_;
+    std::string name_;
+    Oracle& oracle_;
+    SharedCounts& counts_;
+    ClientOptions options_;
+    BlockDevice* device_ = nullptr;
+    bool abandoned_ = false;
+    bool superseded_ = false;
+    std::list<std::unique_ptr<Flight>> flights_;
+    std::deque<std::unique_ptr<Flight>> retired_;  ///< memory that nobody may touch any more
+    Timer timer_;
+};
+
+}  // namespace dst::sim

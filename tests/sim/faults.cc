@@ -1,0 +1,208 @@
+#include "faults.h"
+
+#include <array>
+
+namespace dst::sim {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+Faults::Faults(Trace& trace, FaultHost& host) : trace_(trace), loop_(trace.loop()), host_(host) {}
+
+void Faults::later(Duration min, Duration max, std::function<void()> run) {
+    loop_.after(loop_.between(min, max), [this, guard = std::weak_ptr<int>(alive_), run = std::move(run)] {
+        if (!guard.expired() && !ended_) run();
+    });
+}
+
+void Faults::note(const std::string& what) {
+    trace_.line("fault", what);
+    trace_.coverage().count("fault " + what.substr(0, what.find(':')));
+}
+
+World::Netnode* Faults::any_netnode() {
+    auto& nodes = host_.world().netnodes();
+    return nodes.empty() ? nullptr : nodes[loop_.below(nodes.size())].get();
+}
+
+std::pair<std::string, SimPlatter*> Faults::any_leaf() {
+    auto& leaves = host_.world().leaves();
+    return *std::next(leaves.begin(), static_cast<std::ptrdiff_t>(loop_.below(leaves.size())));
+}
+
+void Faults::strike() {
+    bool done = false;
+    for (int tries = 0; tries < 20 && !done; ++tries) {
+        const std::uint64_t dice = loop_.below(100);
+        if (dice < 16) {
+            done = kill_netnode(false);
+        } else if (dice < 22) {
+            done = kill_netnode(true);
+        } else if (dice < 36) {
+            done = cut_link();
+        } else if (dice < 46) {
+            done = partition(loop_.chance(600));
+        } else if (dice < 58) {
+            done = fail_disk();
+        } else if (dice < 61) {
+            done = fail_all_disks();
+        } else if (dice < 71) {
+            done = hang_disk();
+        } else if (dice < 75) {
+            done = slow_disk();
+        } else if (dice < 84) {
+            done = end_head(false, false);
+        } else if (dice < 87) {
+            done = end_head(true, false);
+        } else if (dice < 91) {
+            done = end_head(false, true);
+        } else if (dice < 98) {
+            done = start_rival();
+        } else {
+            done = fail_journal();
+        }
+    }
+    if (done) ++count_;
+}
+
+bool Faults::kill_netnode(bool power) {
+    World::Netnode* node = any_netnode();
+    if (node == nullptr || node->process == nullptr) return false;
+    note(power ? "netnode loses power: " + node->machine.host : "netnode killed: " + node->machine.host);
+    if (power) {
+        std::vector<std::string> lost;
+        for (const auto& [name, platter] : host_.world().leaves()) {
+            for (const auto& [exported, theirs] : node->machine.exports) {
+                if (platter == theirs) lost.push_back(name);
+            }
+        }
+        host_.caches_lost(lost);
+    }
+    host_.world().crash(*node, power);
+    later(milliseconds(50), seconds(15), [this, node] { host_.world().start(*node); });
+    return true;
+}
+
+bool Faults::cut_link() {
+    World::Netnode* node = any_netnode();
+    if (node == nullptr) return false;
+    note("link reset: " + node->machine.host);
+    for (const auto& head : host_.world().heads()) {
+        host_.world().network().reset(head->machine.host, node->machine.host);
+    }
+    return true;
+}
+
+bool Faults::partition(bool both_ways) {
+    World::Netnode* node = any_netnode();
+    if (node == nullptr) return false;
+    auto& heads = host_.world().heads();
+    const std::string head = heads[host_.has_rival() ? loop_.below(2) : 0]->machine.host;
+    const std::string& peer = node->machine.host;
+    const bool outward = both_ways || loop_.chance(500);
+    const bool inward = both_ways || !outward;
+    note((both_ways ? "partition: " : "one-way partition: ") + head + (outward ? " > " : " < ") + peer);
+    SimNetwork& network = host_.world().network();
+    if (outward) network.partition(head, peer);
+    if (inward) network.partition(peer, head);
+    later(milliseconds(100), seconds(25), [&network, head, peer] {
+        network.heal(head, peer);
+        network.heal(peer, head);
+    });
+    return true;
+}
+
+bool Faults::fail_disk() {
+    const auto [name, platter] = any_leaf();
+    constexpr std::array codes{Errc::medium_error, Errc::io_error, Errc::no_space};
+    const Errc code = codes[loop_.below(codes.size())];
+    std::optional<Operation> operation;
+    if (loop_.chance(800)) operation = static_cast<Operation>(1 + loop_.below(5));
+    if (operation == Operation::read && code == Errc::no_space) return false;
+    const std::uint64_t size = platter->geometry().size_bytes;
+    Extent range{0, size};
+    if (loop_.chance(600)) range = {loop_.below(size / 4096) * 4096, 64u << 10};
+    const unsigned times = static_cast<unsigned>(1 + loop_.below(8));
+    const std::string what = operation ? std::string(to_string(*operation)) : "any operation";
+    note("disk error: " + name + " " + what + " " + std::string(to_string(code)));
+    platter->fail(operation, range, code, times);
+    SimPlatter* broken = platter;
+    later(seconds(1), seconds(10), [broken] { broken->clear_failures(); });
+    return true;
+}
+
+// The same kind of error everywhere: nobody may be dropped for it.
+bool Faults::fail_all_disks() {
+    note("disk error on all");
+    const Errc code = loop_.chance(500) ? Errc::no_space : Errc::medium_error;
+    for (const auto& [name, platter] : host_.world().leaves()) {
+        platter->fail(Operation::write, {0, 64u << 10}, code, 1u << 20);
+        SimPlatter* broken = platter;
+        later(seconds(1), seconds(2), [broken] { broken->clear_failures(); });
+    }
+    return true;
+}
+
+bool Faults::hang_disk() {
+    const auto [name, platter] = any_leaf();
+    if (platter->hung()) return false;
+    note("disk hangs: " + name);
+    platter->set_hung(true);
+    SimPlatter* hung = platter;
+    later(milliseconds(100), seconds(20), [hung] { hung->set_hung(false); });
+    return true;
+}
+
+bool Faults::slow_disk() {
+    const auto [name, platter] = any_leaf();
+    note("disk slow: " + name);
+    platter->set_latency(milliseconds(1), milliseconds(400));
+    SimPlatter* slow = platter;
+    later(seconds(1), seconds(10), [slow] { slow->set_latency(std::chrono::microseconds(20), milliseconds(1)); });
+    return true;
+}
+
+bool Faults::end_head(bool power, bool clean) {
+    for (const auto& head : host_.world().heads()) {
+        if (head->process == nullptr || loop_.chance(300)) continue;
+        note(clean   ? "head stopped: " + head->machine.host
+             : power ? "head loses power: " + head->machine.host
+                     : "head killed: " + head->machine.host);
+        host_.head_ends(*head, clean);
+        if (power) {
+            std::vector<std::string> lost;
+            for (const auto& [path, platter] : head->machine.disks) lost.push_back(path);
+            if (!lost.empty()) host_.caches_lost(lost);
+        }
+        if (clean) {
+            host_.world().stop(*head);
+        } else {
+            host_.world().crash(*head, power);
+        }
+        World::Head* again = head.get();
+        later(milliseconds(50), seconds(8), [this, again] { host_.start_head(*again); });
+        return true;
+    }
+    return false;
+}
+
+bool Faults::start_rival() {
+    if (!host_.has_rival()) return false;
+    for (const auto& head : host_.world().heads()) {
+        if (head->process != nullptr) continue;
+        note("another head starts: " + head->machine.host);
+        host_.start_head(*head);
+        return true;
+    }
+    return false;
+}
+
+bool Faults::fail_journal() {
+    SimStoreFile* journal = host_.world().heads().front()->machine.journal;
+    note("journal cannot be written");
+    journal->fail_write = Errc::io_error;
+    later(milliseconds(500), seconds(8), [journal] { journal->fail_write = Errc::ok; });
+    return true;
+}
+
+}  // namespace dst::sim

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "world.h"
+
+namespace dst::sim {
+
+/// What the faults of a seed need of the one who runs it.
+class FaultHost {
+public:
+    virtual ~FaultHost() = default;
+    virtual World& world() = 0;
+    /// Starts a head (again), with what belongs to it.
+    virtual void start_head(World::Head& head) = 0;
+    /// A head is about to die or to be stopped.
+    virtual void head_ends(World::Head& head, bool clean) = 0;
+    /// These leaves are about to lose what was not flushed.
+    virtual void caches_lost(const std::vector<std::string>& leaves) = 0;
+    /// More than one machine may open the storage.
+    virtual bool has_rival() const = 0;
+};
+
+/// Draws faults and mends them again after a while. Everything that was broken is mended by World::heal() at the end.
+class Faults {
+public:
+    Faults(Trace& trace, FaultHost& host);
+
+    /// One more, now.
+    void strike();
+    unsigned count() const noexcept { return count_; }
+    /// Nothing is mended by itself any more.
+    void end() noexcept { ended_ = true; }
+
+private:
+    void later(Duration min, Duration max, std::function<void()> run);
+    World::Netnode* any_netnode();
+    std::pair<std::string, SimPlatter*> any_leaf();
+    void note(const std::string& what);
+
+    bool kill_netnode(bool power);
+    bool cut_link();
+    bool partition(bool both_ways);
+    bool fail_disk();
+    bool fail_all_disks();
+    bool hang_disk();
+    bool slow_disk();
+    bool end_head(bool power, bool clean);
+    bool start_rival();
+    bool fail_journal();
+
+    Trace& trace_;
+    SimLoop& loop_;
+    FaultHost& host_;
+    unsigned count_ = 0;
+    bool ended_ = false;
+    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+};
+
+}  // namespace dst::sim

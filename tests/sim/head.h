@@ -1,0 +1,73 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "netnode.h"
+#include "session/remote_leaf.h"
+#include "simworld/sim_store.h"
+#include "start/storage_engine.h"
+
+namespace dst::sim {
+
+/// A machine that may run a head: its journal and its own disks by path. Outlives its processes.
+struct HeadMachine {
+    std::string host;
+    SimStoreFile* journal = nullptr;
+    std::map<std::string, SimPlatter*> disks;
+};
+
+/// Leaves of the simulated world, for engine and initializer.
+LeafFactory make_leaf_factory(SimLoop& loop, EventSink& events, SimNetwork& network, const HeadMachine& machine,
+                              const std::string& process);
+
+/// A process with a storage open: tgtd, or a netnode that re-exports a tree.
+class HeadProcess final : public Process, private StorageEngine::Observer {
+public:
+    /// Called from the loop when the storage is sized, serves, failed or was fenced.
+    using Changed = std::function<void(HeadProcess&)>;
+
+    HeadProcess(Trace& trace, SimNetwork& network, const HeadMachine& machine, const spec::Storage& storage,
+                unsigned life, Changed changed);
+    ~HeadProcess() override;
+
+    void crash(bool power);
+    void stop();
+    bool gone() const override { return gone_; }
+    bool dead() const override { return dead_; }
+    const std::string& machine_name() const override { return machine_.host; }
+
+    const HeadMachine& machine() const noexcept { return machine_; }
+    const std::string& name() const noexcept { return name_; }
+    StorageEngine& engine() noexcept { return *engine_; }
+    bool sized() const noexcept { return sized_; }
+    bool serving() const noexcept { return serving_; }
+    bool fenced() const noexcept { return fenced_; }
+    bool failed() const noexcept { return failed_.code != Errc::ok; }
+    const Error& failure() const noexcept { return failed_; }
+    bool stopping() const noexcept { return stopping_; }
+
+private:
+    void on_sized() override;
+    void on_serving() override;
+    void on_failed(const Error& why) override;
+    void on_fenced() override;
+
+    Trace& trace_;
+    SimNetwork& network_;
+    const HeadMachine& machine_;
+    std::string name_;
+    TracedEvents events_;
+    Changed changed_;
+    std::unique_ptr<StorageEngine> engine_;
+    bool sized_ = false;
+    bool serving_ = false;
+    bool fenced_ = false;
+    bool dead_ = false;
+    bool stopping_ = false;
+    bool gone_ = false;
+    Error failed_{Errc::ok, {}};
+};
+
+}  // namespace dst::sim

@@ -1,0 +1,105 @@
+#include <CLI/CLI.hpp>
+#include <cinttypes>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include "block/breaks.h"
+#include "scenario.h"
+
+namespace {
+
+using dst::sim::Coverage;
+using dst::sim::ScenarioOptions;
+using dst::sim::ScenarioResult;
+
+struct Range {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+};
+
+bool parse_range(const std::string& text, Range& range) {
+    return std::sscanf(text.c_str(), "%" SCNu64 "..%" SCNu64, &range.first, &range.last) == 2 &&
+           range.first <= range.last;
+}
+
+// A failed assertion is a finding like any other: it says the seed and what led to it.
+extern "C" void report_abort(int) {
+    if (const dst::sim::Trace* trace = dst::sim::Trace::current()) {
+        trace->dump(stderr);
+        std::fprintf(stderr, "FINDING seed %" PRIu64 ": an assertion failed\n", trace->seed());
+        std::fflush(nullptr);
+    }
+    std::_Exit(1);
+}
+
+bool run_one(std::uint64_t seed, const ScenarioOptions& options, Coverage& coverage) {
+    const ScenarioResult result = dst::sim::run_seed(seed, options, coverage);
+    if (!result.finding.empty()) {
+        std::printf("FINDING seed %" PRIu64 ": %s\n  %s\n", seed, result.finding.c_str(), result.shape.c_str());
+    }
+    if (options.trace) {
+        std::printf("seed %" PRIu64 ": %" PRIu64 " requests, %u faults, %" PRIu64 " steps\n", seed, result.requests,
+                    result.faults, result.steps);
+    }
+    return result.finding.empty();
+}
+
+int run_range(const Range& range, const ScenarioOptions& options, bool keep_going) {
+    Coverage coverage;
+    std::uint64_t findings = 0;
+    for (std::uint64_t seed = range.first; seed <= range.last; ++seed) {
+        if (run_one(seed, options, coverage)) continue;
+        ++findings;
+        if (!keep_going) break;
+    }
+    if (!options.quiet) {
+        std::printf("covered:\n");
+        coverage.print(stdout);
+    }
+    std::printf("%" PRIu64 " seeds, %" PRIu64 " with findings\n", range.last - range.first + 1, findings);
+    return findings == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app{"Runs the real tree, start, session and media code on simulated time, disks, links and stores."};
+    Range range;
+    std::string seeds;
+    std::string rule;
+    std::uint64_t seed = 0;
+    ScenarioOptions options;
+    bool keep_going = false;
+    app.add_option("--seed", seed, "run this one");
+    app.add_option("--seeds", seeds, "A..B: run these, the last one included");
+    app.add_flag("--trace", options.trace, "print everything that happens");
+    app.add_flag("--quiet", options.quiet, "print findings only");
+    app.add_flag("--keep-going", keep_going, "do not stop at the first finding");
+#ifdef DST_BREAKS
+    app.add_option("--break", rule, "leave out this rule");
+#endif
+    CLI11_PARSE(app, argc, argv);
+#ifdef DST_BREAKS
+    if (!rule.empty()) {
+        const auto parsed = dst::parse_rule(rule);
+        if (!parsed) {
+            std::fprintf(stderr, "--break %s: no such rule\n", rule.c_str());
+            return 64;
+        }
+        dst::set_broken(*parsed, true);
+    }
+#endif
+    std::signal(SIGABRT, report_abort);
+    // Findings are seen at once, also when somebody ends the run.
+    std::setvbuf(stdout, nullptr, _IOLBF, 1 << 16);
+    if (!seeds.empty()) {
+        if (!parse_range(seeds, range)) {
+            std::fprintf(stderr, "--seeds %s: should be A..B\n", seeds.c_str());
+            return 64;
+        }
+        return run_range(range, options, keep_going);
+    }
+    Coverage coverage;
+    return run_one(seed, options, coverage) ? 0 : 1;
+}

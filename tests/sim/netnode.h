@@ -1,0 +1,68 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "media/medium.h"
+#include "session/export_directory.h"
+#include "session/server_session.h"
+#include "simworld/sim_disk.h"
+#include "simworld/sim_link.h"
+#include "trace.h"
+
+namespace dst::sim {
+
+/// A process of the simulated world. One that died is cut off from disks, links and files at once, and then taken down
+/// in an orderly way where nobody sees it, so that its objects need not bear being destroyed at any moment.
+class Process {
+public:
+    virtual ~Process() = default;
+    /// Destruction is allowed.
+    virtual bool gone() const = 0;
+    /// Crashed: it holds nothing any more.
+    virtual bool dead() const = 0;
+    virtual const std::string& machine_name() const = 0;
+};
+
+/// What a netnode machine has: platters by export name. Outlives its processes.
+struct NetnodeMachine {
+    std::string host;     ///< "node1"
+    std::string address;  ///< "node1:7790"
+    std::map<std::string, SimPlatter*> exports;
+};
+
+/// dst-netnode, simulated: real sessions and media behind a listener.
+class NetnodeProcess final : public Process, private ExportDirectory {
+public:
+    NetnodeProcess(Trace& trace, SimNetwork& network, const NetnodeMachine& machine);
+    ~NetnodeProcess() override;
+
+    /// kill -9, or with `power` the whole machine.
+    void crash(bool power);
+    /// SIGTERM.
+    void stop();
+    bool gone() const override { return stopping_ && sessions_.empty() && media_open_ == 0; }
+    bool dead() const override { return dead_; }
+    const std::string& machine_name() const override { return machine_.host; }
+
+private:
+    Result<Medium*> find(const std::string& export_name, const std::string& peer) override;
+    void accept(std::unique_ptr<Link> link);
+    void ended(ServerSession& session);
+    void close_media();
+
+    Trace& trace_;
+    SimNetwork& network_;
+    const NetnodeMachine& machine_;
+    TracedEvents events_;
+    std::map<std::string, std::unique_ptr<Medium>> media_;
+    std::vector<std::unique_ptr<ServerSession>> sessions_;
+    std::size_t media_open_ = 0;
+    bool dead_ = false;
+    bool stopping_ = false;
+    bool closing_media_ = false;
+};
+
+}  // namespace dst::sim

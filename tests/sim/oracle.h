@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "block/buffer.h"
+#include "block/extent.h"
+
+namespace dst::sim {
+
+/// Names what a sector holds: the write that made it; 0: zeroes.
+using Value = std::uint64_t;
+inline constexpr Value garbage = ~Value{0};
+
+/// Fills `bytes`, sectors from `offset` on, with what write `value` puts there.
+void fill_sectors(std::span<std::byte> bytes, std::uint64_t offset, Value value);
+/// What the sector at `offset` holds; garbage when no single write at that place made all of it.
+Value sector_value(std::span<const std::byte> sector, std::uint64_t offset);
+
+/// Knows for each sector of the storage which values a read may return.
+///
+/// Overlapping requests run first come, first served (M11), so what a read may see is decided by the requests that were
+/// submitted before it: the newest acknowledged write, or any later one whose end is not known (an error, a crash of
+/// the head). What stays open: with more than one copy, a sector with an unknown end may read as either value again
+/// and again until it is written; with one copy the first read decides (`stable`).
+///
+/// Acknowledged but unflushed writes may fall back when every cache they were in was lost: forget_unflushed().
+class Oracle {
+public:
+    static constexpr std::uint64_t sector_bytes = 512;
+
+    Oracle(std::uint64_t size_bytes, bool stable);
+
+    /// A request was submitted. `sequence` counts them all, upwards.
+    void write_begun(std::uint64_t sequence, const Extent& extent, Value value);
+    /// It succeeded; durable: FUA.
+    void write_acknowledged(std::uint64_t sequence, const Extent& extent, bool durable);
+    /// It failed, or its head died: it may have been carried out, in any part.
+    void write_unknown(std::uint64_t sequence, const Extent& extent);
+
+    std::uint64_t flush_begun() const noexcept { return acknowledgements_; }
+    /// `begun` from flush_begun() when it was submitted.
+    void flush_acknowledged(std::uint64_t begun);
+    /// Every copy's cache may be gone. What is acknowledged from now on is not.
+    void forget_unflushed();
+
+    /// A read that was submitted as `sequence` returned `bytes`. Empty: it may. Else what is wrong, for the report.
+    std::string check_read(std::uint64_t sequence, const Extent& extent, std::span<const std::byte> bytes);
+    /// As if read now; does not decide anything. For the copies on the media.
+    std::string check_copy(std::uint64_t offset, std::span<const std::byte> bytes) const;
+
+private:
+    enum class Outcome : std::uint8_t { pending, acknowledged, unknown };
+    struct Entry {
+        std::uint64_t sequence = 0;
+        Value value = 0;
+        Outcome outcome = Outcome::acknowledged;
+    };
+    struct Sector {
+        std::vector<Entry> entries{Entry{}};  ///< by sequence; the first is acknowledged or a fall-back
+        std::vector<Value> before;            ///< what may come back when caches are lost
+        std::uint64_t acknowledged_at = 0;
+    };
+
+    Sector& sector(std::uint64_t offset) { return sectors_[offset / sector_bytes]; }
+    static bool allowed(const Sector& sector, std::uint64_t sequence, Value value);
+    std::string describe(const Sector& sector, std::uint64_t sequence, std::uint64_t offset, Value found) const;
+
+    std::vector<Sector> sectors_;
+    bool stable_;
+    std::uint64_t acknowledgements_ = 0;
+};
+
+}  // namespace dst::sim

@@ -1,0 +1,122 @@
+#include "world.h"
+
+namespace dst::sim {
+namespace {
+
+/// Draws leaves and counts what it drew.
+class Drawer {
+public:
+    Drawer(SimLoop& loop, bool all_remote) : loop_(loop), all_remote_(all_remote) {}
+
+    spec::Node leaf() {
+        spec::Node node;
+        const unsigned number = ++leaves_;
+        if (!all_remote_ && loop_.chance(350)) {
+            node.name = "/dev/disk" + std::to_string(number);
+            node.what = spec::Disk{node.name};
+            return node;
+        }
+        spec::Netnode netnode;
+        netnode.address = "node" + std::to_string(number);
+        netnode.port = 7790;
+        netnode.export_name = "disk" + std::to_string(number);
+        netnode.connections = loop_.chance(200) ? 2 : 1;
+        node.name = netnode.address + ":7790/" + netnode.export_name;
+        node.what = netnode;
+        return node;
+    }
+
+    spec::Node mirror(std::vector<spec::Node> members) {
+        spec::Node node;
+        node.name = "mirror" + std::to_string(mirrors_++);
+        spec::Mirror mirror;
+        if (loop_.chance(500)) mirror.region_bytes = 64u << 10;
+        mirror.members = std::move(members);
+        node.what = std::move(mirror);
+        return node;
+    }
+
+    spec::Node linear(std::vector<spec::Node> children) {
+        spec::Node node;
+        node.name = "linear" + std::to_string(linears_++);
+        node.what = spec::Linear{std::move(children)};
+        return node;
+    }
+
+    std::vector<spec::Node> leaves(std::size_t count) {
+        std::vector<spec::Node> nodes;
+        for (std::size_t i = 0; i < count; ++i) nodes.push_back(leaf());
+        return nodes;
+    }
+
+    unsigned mirrors() const noexcept { return mirrors_; }
+
+private:
+    SimLoop& loop_;
+    bool all_remote_;
+    unsigned leaves_ = 0;
+    unsigned mirrors_ = 0;
+    unsigned linears_ = 0;
+};
+
+spec::Node pair(spec::Node first, spec::Node second, bool mirrored, Drawer& drawer) {
+    std::vector<spec::Node> nodes;
+    nodes.push_back(std::move(first));
+    nodes.push_back(std::move(second));
+    return mirrored ? drawer.mirror(std::move(nodes)) : drawer.linear(std::move(nodes));
+}
+
+spec::Node draw_tree(SimLoop& loop, Drawer& drawer) {
+    const std::uint64_t dice = loop.below(100);
+    if (dice < 5) return drawer.leaf();
+    if (dice < 10) return drawer.linear(drawer.leaves(2));
+    if (dice < 50) return drawer.mirror(drawer.leaves(2));
+    if (dice < 70) return drawer.mirror(drawer.leaves(3));
+    if (dice < 82) {
+        spec::Node first = drawer.mirror(drawer.leaves(2));
+        return pair(std::move(first), drawer.mirror(drawer.leaves(2)), false, drawer);
+    }
+    if (dice < 94) {
+        spec::Node first = drawer.linear(drawer.leaves(2));
+        return pair(std::move(first), drawer.linear(drawer.leaves(2)), true, drawer);
+    }
+    spec::Node inner = drawer.mirror(drawer.leaves(2));
+    return pair(std::move(inner), drawer.leaf(), true, drawer);
+}
+
+std::string describe(const spec::Node& node) {
+    const auto list = [](const char* name, const std::vector<spec::Node>& nodes) {
+        std::string text = name;
+        for (const spec::Node& one : nodes) text += (&one == &nodes.front() ? "" : " ") + describe(one);
+        return text + ")";
+    };
+    if (const auto* linear = std::get_if<spec::Linear>(&node.what)) return list("linear(", linear->children);
+    if (const auto* mirror = std::get_if<spec::Mirror>(&node.what)) return list("mirror(", mirror->members);
+    return node.name;
+}
+
+spec::Milliseconds draw_time(SimLoop& loop, unsigned min_ms, unsigned max_ms) {
+    return spec::Milliseconds(min_ms + loop.below(max_ms - min_ms + 1));
+}
+
+}  // namespace
+
+Shape draw_shape(SimLoop& loop) {
+    Shape shape;
+    shape.all_remote = loop.chance(600);
+    Drawer drawer(loop, shape.all_remote);
+    shape.storage.name = "vol0";
+    shape.storage.tree = draw_tree(loop, drawer);
+    shape.storage.journal = "/journal";
+    spec::Policy& policy = shape.storage.policy;
+    policy.member_timeout = draw_time(loop, 1000, 8000);
+    policy.on_loss.hold = draw_time(loop, 2000, 20'000);
+    policy.on_loss.give_up = policy.on_loss.hold + draw_time(loop, 0, 60'000);
+    policy.takeover = loop.chance(300) ? spec::Takeover::automatic : spec::Takeover::ask;
+    policy.write_cache = loop.chance(800);
+    shape.single_copy = drawer.mirrors() == 0;
+    shape.text = describe(shape.storage.tree);
+    return shape;
+}
+
+}  // namespace dst::sim

@@ -1,0 +1,329 @@
+#include "storage_scenario.h"
+
+#include <algorithm>
+
+namespace dst::sim {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+namespace {
+
+std::string state_name(StorageState state) {
+    switch (state) {
+        case StorageState::healthy: return "healthy";
+        case StorageState::degraded: return "degraded";
+        case StorageState::waiting: return "waiting";
+        case StorageState::held: return "held";
+        case StorageState::failed: return "failed";
+        case StorageState::fenced: return "fenced";
+        case StorageState::split: return "split";
+    }
+    return "unknown";
+}
+
+}  // namespace
+
+StorageScenario::StorageScenario(Trace& trace) : trace_(trace), loop_(trace.loop()), shape_(draw_shape(trace.loop())) {
+    rival_ = shape_.all_remote && loop_.chance(500);
+    client_options_.before_verdict = [this] { judge_lost_caches(); };
+    client_options_.always_fua = !shape_.storage.policy.write_cache;
+    client_options_.depth = static_cast<unsigned>(1 + loop_.below(12));
+    client_options_.hot_bytes = (16u << 10) << loop_.below(6);
+    client_options_.think_max = loop_.chance(200) ? milliseconds(60) : milliseconds(500);
+}
+
+StorageScenario::~StorageScenario() = default;
+
+ScenarioResult StorageScenario::run() {
+    trace_.line("scenario", shape_.text);
+    world_ = std::make_unique<World>(trace_, shape_);
+    faults_ = std::make_unique<Faults>(trace_, static_cast<FaultHost&>(*this));
+    if (initialise() && serve_first()) {
+        break_things();
+        if (!trace_.failed()) heal_and_wait();
+        if (!trace_.failed()) finish();
+    }
+    faults_->end();
+    closing_ = true;
+    end_clients();
+    if (!world_->shut_down()) {
+        trace_.finding("progress", "a process does not end within ten minutes");
+        // What does not end cannot be destroyed.
+        static_cast<void>(world_.release());
+        for (Service& service : services_) static_cast<void>(service.client.release());
+    }
+    for (const Service& service : services_) {
+        if (service.client != nullptr) service.client->check();
+    }
+    services_.clear();
+    world_.reset();
+    ScenarioResult result;
+    result.shape = shape_.text;
+    result.requests = counts_.submitted;
+    result.faults = faults_->count();
+    return result;
+}
+
+bool StorageScenario::initialise() {
+    TracedEvents events(trace_, "init");
+    const HeadMachine& machine = world_->heads().front()->machine;
+    EngineEnvironment environment{loop_, events, make_leaf_factory(loop_, events, world_->network(), machine, "init"),
+                                  std::make_unique<SimStore>(loop_, *machine.journal), "init"};
+    Initializer initializer(shape_.storage, std::move(environment), {});
+    std::optional<Result<InitReport>> report;
+    initializer.run([&report](Result<InitReport> answer) { report.emplace(std::move(answer)); });
+    if (!loop_.run_until([&report] { return report.has_value(); }, minutes(5))) {
+        trace_.finding("progress", "init does not end");
+        static_cast<void>(loop_.run_until([&report] { return report.has_value(); }, minutes(60)));
+        return false;
+    }
+    if (report->has_error() || !report->value().done) {
+        trace_.finding("init", to_string(report->has_error() ? report->error() : report->value().error));
+        return false;
+    }
+    oracle_ = std::make_unique<Oracle>(report->value().size_bytes, shape_.single_copy);
+    trace_.line("scenario", "initialised, " + std::to_string(report->value().size_bytes) + " bytes");
+    return true;
+}
+
+bool StorageScenario::serve_first() {
+    start_head(*world_->heads().front());
+    if (run_until([this] { return serving_head() != nullptr; }, seconds(60))) return true;
+    const HeadProcess* process = world_->heads().front()->process.get();
+    trace_.finding("M5", "does not serve after init: " +
+                             (process->failed() ? to_string(process->failure()) : last_status_.reason));
+    return false;
+}
+
+void StorageScenario::start_head(World::Head& head) {
+    if (world_->ending(head)) {
+        // The process before still closes the storage and holds its locks.
+        loop_.after(milliseconds(300), [this, &head, guard = std::weak_ptr<int>(alive_)] {
+            if (!guard.expired() && !closing_) start_head(head);
+        });
+        return;
+    }
+    world_->start(head, shape_.storage, [this](HeadProcess& process) { head_changed(process); });
+}
+
+void StorageScenario::head_changed(HeadProcess& process) {
+    if (process.serving()) head_serves(process);
+    if (process.fenced()) {
+        if (Service* service = service_of(process)) service->client->stop();
+    }
+    if (!process.failed()) return;
+    trace_.coverage().count("head failed");
+    if (closing_ || healing_) return;
+    // A label that cannot be read just now, for example: the administrator starts it again.
+    loop_.after(seconds(1), [this, life = process.name(), guard = std::weak_ptr<int>(alive_)] {
+        if (guard.expired() || closing_ || healing_) return;
+        for (const auto& head : world_->heads()) {
+            if (head->process == nullptr || head->process->name() != life) continue;
+            head_ends(*head, false);
+            world_->stop(*head);
+            start_head(*head);
+        }
+    });
+}
+
+StorageScenario::Service* StorageScenario::service_of(const HeadProcess& process) {
+    for (Service& service : services_) {
+        if (service.process == &process) return &service;
+    }
+    return nullptr;
+}
+
+// From here on no other head's answers count (M6).
+void StorageScenario::head_serves(HeadProcess& process) {
+    if (service_of(process) != nullptr) return;
+    trace_.coverage().count("head serves");
+    for (Service& service : services_) {
+        if (service.process != nullptr) service.client->supersede();
+    }
+    Service service;
+    service.process = &process;
+    service.client = std::make_unique<Client>(trace_, process.name() + " client", *oracle_, counts_, client_options_);
+    service.client->start(process.engine().root());
+    services_.push_back(std::move(service));
+}
+
+void StorageScenario::head_ends(World::Head& head, bool clean) {
+    Service* service = service_of(*head.process);
+    if (service == nullptr) return;
+    if (clean) {
+        service->client->stop();
+        static_cast<void>(run_until([service] { return service->client->idle(); }, minutes(4)));
+    }
+    service->client->abandon();
+    service->process = nullptr;
+}
+
+HeadProcess* StorageScenario::serving_head() {
+    for (auto head = world_->heads().rbegin(); head != world_->heads().rend(); ++head) {
+        HeadProcess* process = (*head)->process.get();
+        if (process == nullptr || !process->serving() || process->stopping()) continue;
+        const Service* service = service_of(*process);
+        if (service != nullptr && service->client->current()) return process;
+    }
+    return nullptr;
+}
+
+bool StorageScenario::run_until(const std::function<bool()>& condition, Duration limit) {
+    const TimePoint end = loop_.now() + limit;
+    while (!trace_.failed() && loop_.now() < end) {
+        if (loop_.run_until(condition, std::min<Duration>(milliseconds(200), end - loop_.now())))
+            return !trace_.failed();
+        look();
+    }
+    return false;
+}
+
+void StorageScenario::look() {
+    world_->reap();
+    watch_status();
+    if (oracle_ != nullptr) judge_lost_caches();
+    for (const Service& service : services_) service.client->check();
+}
+
+void StorageScenario::watch_status() {
+    for (const auto& head : world_->heads()) {
+        HeadProcess* process = head->process.get();
+        if (process == nullptr) continue;
+        const StorageStatus status = process->engine().status();
+        trace_.coverage().count("state " + state_name(status.state));
+        const bool serves = serving_head() == process;
+        if (!serves && (serving_head() != nullptr || !process->failed())) {
+            if (last_status_.tree || !status.tree) continue;
+        }
+        if (status.state != last_status_.state) {
+            trace_.coverage().count(state_name(last_status_.state) + " > " + state_name(status.state));
+            trace_.line(process->name(), "is " + state_name(status.state) + " " + status.reason);
+        }
+        last_status_ = status;
+    }
+}
+
+void StorageScenario::break_things() {
+    const unsigned wanted = faults_min + static_cast<unsigned>(loop_.below(6));
+    while (!trace_.failed() && (faults_->count() < wanted || counts_.submitted < requests_min)) {
+        const Duration pause = loop_.chance(300) ? milliseconds(50) : Duration(seconds(6));
+        const TimePoint until = loop_.now() + loop_.between(Duration::zero(), pause);
+        static_cast<void>(run_until([this, until] { return loop_.now() >= until; }, minutes(1)));
+        if (trace_.failed()) return;
+        faults_->strike();
+        if (loop_.now().ns > Duration(minutes(30)).count()) {
+            trace_.finding("progress", "too few requests in half an hour");
+            return;
+        }
+    }
+}
+
+void StorageScenario::heal_and_wait() {
+    faults_->end();
+    healing_ = true;
+    trace_.line("scenario", "heals");
+    world_->heal();
+    // One head is left to serve: the one that does; else the first, unless it was overtaken and only has not heard it.
+    HeadProcess* const keep = serving_head();
+    for (const auto& head : world_->heads()) {
+        HeadProcess* const process = head->process.get();
+        if (process == nullptr || process == keep) continue;
+        const bool first = head == world_->heads().front();
+        const bool fresh = !process->fenced() && !process->failed() && service_of(*process) == nullptr;
+        if (keep == nullptr && first && fresh) continue;
+        head_ends(*head, false);
+        world_->stop(*head);
+    }
+    if (keep == nullptr) start_head(*world_->heads().front());
+    if (!run_until([this] { return serving_head() != nullptr; }, seconds(60))) {
+        if (!trace_.failed()) {
+            watch_status();
+            trace_.finding("M5", "does not serve 60 s after the last fault: " + last_status_.reason);
+        }
+        return;
+    }
+    const std::uint64_t before = counts_.succeeded;
+    if (!run_until([this, before] { return counts_.succeeded > before + 20; }, seconds(60)) && !trace_.failed()) {
+        trace_.finding("M10", "no request succeeds 60 s after the last fault: " + last_status_.reason);
+    }
+}
+
+void StorageScenario::finish() {
+    for (Service& service : services_) service.client->stop();
+    const auto idle = [this] {
+        return std::all_of(services_.begin(), services_.end(), [](const Service& one) { return one.client->idle(); });
+    };
+    if (!run_until(idle, minutes(5))) {
+        if (!trace_.failed()) trace_.finding("progress", "requests in flight do not end");
+        return;
+    }
+    HeadProcess* head = serving_head();
+    if (head == nullptr) return;
+    judge_lost_caches();
+    const StorageStatus status = head->engine().status();
+    if (status.tree) check_copies(*status.tree, 0, status.size_bytes);
+}
+
+// What every in-sync copy holds, on the media themselves (M1).
+void StorageScenario::check_copies(const VertexStatus& vertex, std::uint64_t offset, std::uint64_t length) {
+    switch (vertex.kind) {
+        case VertexKind::disk:
+        case VertexKind::netnode: {
+            const std::uint64_t whole = length / Oracle::sector_bytes * Oracle::sector_bytes;
+            const std::string wrong = oracle_->check_copy(offset, world_->platter_of(vertex.name).read({0, whole}));
+            if (!wrong.empty()) trace_.finding("M1", "in-sync copy on " + vertex.name + ": " + wrong);
+            return;
+        }
+        case VertexKind::linear:
+            for (const VertexStatus& child : vertex.children) {
+                const std::uint64_t part = std::min(length, child.size_bytes / 512 * 512);
+                check_copies(child, offset, part);
+                offset += part;
+                length -= part;
+            }
+            return;
+        case VertexKind::mirror:
+            for (const VertexStatus& member : vertex.children) {
+                if (member.state == VertexState::in_sync) check_copies(member, offset, length);
+            }
+            return;
+    }
+}
+
+bool StorageScenario::survives(const VertexStatus& vertex, const std::set<std::string>& lost) const {
+    const auto kept = [&](const VertexStatus& child) { return survives(child, lost); };
+    switch (vertex.kind) {
+        case VertexKind::disk:
+        case VertexKind::netnode: return !lost.contains(vertex.name);
+        case VertexKind::linear: return std::all_of(vertex.children.begin(), vertex.children.end(), kept);
+        case VertexKind::mirror:
+            return std::any_of(vertex.children.begin(), vertex.children.end(), [&](const VertexStatus& member) {
+                return member.state == VertexState::in_sync && kept(member);
+            });
+    }
+    return false;
+}
+
+void StorageScenario::caches_lost(const std::vector<std::string>& leaves) {
+    lost_caches_.insert(leaves.begin(), leaves.end());
+    judge_lost_caches();
+}
+
+// Nothing acknowledged may be lost as long as one in-sync member has all of it: a member that has, may fail later and
+// leave one that has not as the last.
+void StorageScenario::judge_lost_caches() {
+    if (lost_caches_.empty()) return;
+    if (HeadProcess* head = serving_head()) last_status_ = head->engine().status();
+    if (last_status_.tree && survives(*last_status_.tree, lost_caches_)) return;
+    trace_.line("scenario", "unflushed writes may be lost");
+    oracle_->forget_unflushed();
+    lost_caches_.clear();
+}
+
+void StorageScenario::end_clients() {
+    for (Service& service : services_) service.client->abandon();
+}
+
+}  // namespace dst::sim

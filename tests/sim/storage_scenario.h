@@ -1,0 +1,73 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "client.h"
+#include "faults.h"
+#include "scenario.h"
+#include "start/initializer.h"
+#include "world.h"
+
+namespace dst::sim {
+
+/// One storage through init, service, faults and healing.
+class StorageScenario final : private FaultHost {
+public:
+    explicit StorageScenario(Trace& trace);
+    ~StorageScenario() override;
+
+    ScenarioResult run();
+
+private:
+    struct Service {
+        std::unique_ptr<Client> client;
+        HeadProcess* process = nullptr;
+    };
+
+    World& world() override { return *world_; }
+    void start_head(World::Head& head) override;
+    void head_ends(World::Head& head, bool clean) override;
+    void caches_lost(const std::vector<std::string>& leaves) override;
+    bool has_rival() const override { return rival_; }
+
+    bool initialise();
+    bool serve_first();
+    void break_things();
+    void heal_and_wait();
+    void finish();
+    void end_clients();
+
+    void head_changed(HeadProcess& process);
+    void head_serves(HeadProcess& process);
+    /// Runs the world until `condition`, checking all the while; false when the time is over or something was found.
+    bool run_until(const std::function<bool()>& condition, Duration limit);
+    void look();
+    void watch_status();
+    void judge_lost_caches();
+    bool survives(const VertexStatus& vertex, const std::set<std::string>& lost) const;
+    void check_copies(const VertexStatus& vertex, std::uint64_t offset, std::uint64_t length);
+    Service* service_of(const HeadProcess& process);
+    HeadProcess* serving_head();
+
+    Trace& trace_;
+    SimLoop& loop_;
+    Shape shape_;
+    std::unique_ptr<World> world_;
+    std::unique_ptr<Faults> faults_;
+    std::unique_ptr<Oracle> oracle_;
+    SharedCounts counts_;
+    ClientOptions client_options_;
+    std::vector<Service> services_;
+    StorageStatus last_status_;          ///< of the head that serves or served last
+    std::set<std::string> lost_caches_;  ///< leaves that lost what was not flushed
+    bool rival_ = false;
+    bool healing_ = false;
+    bool closing_ = false;
+    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+};
+
+}  // namespace dst::sim

@@ -1,0 +1,187 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "block/counters.h"
+#include "block/raw_medium.h"
+#include "simworld/sim_loop.h"
+
+namespace dst::sim {
+
+class SimDisk;
+
+struct SimPlatterOptions {
+    std::uint64_t size_bytes = 16u << 20;
+    std::uint32_t logical_block_bytes = 512;
+    std::uint32_t physical_block_bytes = 512;
+    bool can_unmap = true;
+    bool fast_zeroes = true;
+    Duration latency_min = std::chrono::microseconds(20);
+    Duration latency_max = std::chrono::microseconds(400);
+};
+
+struct SimDiskOptions {
+    /// M12, as disk/options.h: payload goes through buffers of the disk's own, cut() and `answer_limit` end requests
+    /// while the disk still works on them. False: requests end only when the disk answers.
+    bool own_buffers = true;
+    Duration answer_limit = std::chrono::seconds(30);
+};
+
+/// What a simulated disk's bytes lie on. Outlives the process that has it open (a SimDisk) and its machine. Every
+/// 512-byte sector remembers what it held before each write that was not flushed yet; at power_loss() each such sector
+/// falls back to any of these by itself. Faults are set here, by the test or the simulator.
+class SimPlatter {
+public:
+    static constexpr std::uint64_t sector_bytes = 512;
+
+    explicit SimPlatter(SimLoop& loop, const SimPlatterOptions& options = {});
+    ~SimPlatter();
+    SimPlatter(const SimPlatter&) = delete;
+    SimPlatter& operator=(const SimPlatter&) = delete;
+
+    const Geometry& geometry() const noexcept { return geometry_; }
+
+    // --- Bytes, past any opener: durable at once, no latency, no faults.
+    Bytes read(const Extent& extent) const;
+    void write(std::uint64_t offset, std::span<const std::byte> bytes);
+    bool all_zero() const;
+    /// Sectors with writes that would be in doubt if power went now.
+    std::size_t volatile_sectors() const noexcept { return volatile_.size(); }
+
+    // --- What happens to it.
+    /// The process that has it open dies: requests in flight are carried out in part, the lock is released when they
+    /// are (while hung: when the hang ends). A death in the middle of a flush changes the incarnation.
+    void crash();
+    /// crash(), and unflushed writes survive in any subset. Changes the incarnation.
+    void power_loss();
+    /// Another, empty medium of `size_bytes` in its place; the opener hears it as down. Changes the incarnation.
+    void replace_blank(std::uint64_t size_bytes);
+    /// Grows or shrinks in place; the opener hears it as down.
+    void resize(std::uint64_t size_bytes);
+
+    // --- Faults.
+    /// The next `times` requests of `operation` (none: any) that touch `range` answer `code` and do nothing (a failed
+    /// flush: the incarnation changes, and the opener goes down).
+    void fail(std::optional<Operation> operation, const Extent& range, Errc code, unsigned times = ~0u);
+    void clear_failures() { failures_.clear(); }
+    /// Hung: nothing is answered until it ends.
+    void set_hung(bool hung);
+    bool hung() const noexcept { return hung_; }
+    void set_latency(Duration min, Duration max);
+    /// Not there: open() fails with not_found, an opener goes down.
+    void set_missing(bool missing);
+    /// What probe() says libblkid knows of it.
+    void set_found(std::string found) { found_ = std::move(found); }
+
+    const Counters& counters() const noexcept { return counters_; }
+    const Incarnation& incarnation() const noexcept { return incarnation_; }
+    bool is_open() const noexcept { return opener_ != nullptr; }
+
+    /// Called before each request is carried out, for tests that watch orders of writes.
+    std::function<void(const Request&)> on_carry_out;
+
+private:
+    friend class SimDisk;
+    using Sector = std::array<std::byte, sector_bytes>;
+    struct Version {
+        std::uint64_t written = 0;  ///< sequence of the write that made it; 0: durable
+        Sector bytes;
+    };
+    struct Failure {
+        std::optional<Operation> operation;
+        Extent range;
+        Errc code;
+        unsigned times;
+    };
+    /// A write whose request was ended early: the disk carries it out when it gets to it.
+    struct Orphan {
+        Extent extent;
+        Bytes bytes;  ///< empty: zeroes
+        bool torn;
+    };
+
+    Sector sector(std::uint64_t index) const;
+    void store(std::uint64_t index, const Sector& bytes, bool durable);
+    void carry_out(const Request& request, const Bytes& copy, std::uint64_t flush_upto);
+    void write_sectors(const Extent& extent, std::span<const std::byte> bytes, bool fua, bool torn);
+    void land_orphans();
+    void make_durable(std::uint64_t upto);
+    Errc take_failure(const Request& request);
+    void change_incarnation();
+
+    SimLoop& loop_;
+    Geometry geometry_;
+    Duration latency_min_;
+    Duration latency_max_;
+    Incarnation incarnation_;
+    std::string found_;
+    bool hung_ = false;
+    bool missing_ = false;
+    SimDisk* opener_ = nullptr;
+    bool lock_lingers_ = false;  ///< the kernel still works on requests of nobody
+    std::vector<Orphan> orphans_;
+    std::uint64_t sequence_ = 0;
+    std::unordered_map<std::uint64_t, Sector> sectors_;       ///< what reads see; absent: zero
+    std::map<std::uint64_t, std::vector<Version>> volatile_;  ///< per sector: durable first, then what followed
+    std::vector<Failure> failures_;
+    Counters counters_;
+    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+};
+
+/// A RawMedium on a platter: one process' open disk. The platter must outlive it.
+class SimDisk final : public RawMedium {
+public:
+    SimDisk(SimLoop& loop, SimPlatter& platter, std::string name, const SimDiskOptions& options = {});
+    ~SimDisk() override;
+
+    void open() override;
+    void probe(Callback<Probe> done) override;
+    const std::string& name() const override { return name_; }
+
+    const Geometry& geometry() const override { return geometry_; }
+    bool up() const override { return up_; }
+    Incarnation incarnation() const override { return incarnation_; }
+    void submit(Request& request) override;
+    void cut(const Error& why) override;
+    void close(std::function<void()> closed) override;
+
+private:
+    friend class SimPlatter;
+    struct Flight {
+        Request* request;
+        std::uint64_t sequence_at_submit;  ///< what a flush covers
+        Bytes copy;                        ///< of a write's payload, own_buffers only
+        bool due = false;                  ///< would have been answered: waits for a hang to end
+    };
+
+    void guarded_after(Duration delay, std::function<void()> run);
+    void finish(std::uint64_t id);
+    void finish_due();
+    void go_down(const Error& why);
+    void sever();
+    void orphan_writes(bool torn);
+    void fail_all(Errc code);
+    void check_closed();
+
+    SimLoop& loop_;
+    SimPlatter& platter_;
+    std::string name_;
+    SimDiskOptions options_;
+    Geometry geometry_;
+    Incarnation incarnation_;
+    bool opening_ = false;
+    bool up_ = false;
+    bool severed_ = false;
+    std::uint64_t next_id_ = 1;
+    std::map<std::uint64_t, Flight> flights_;
+    std::function<void()> closed_;
+    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+};
+
+}  // namespace dst::sim

@@ -1,0 +1,162 @@
+#include <algorithm>
+#include <cstring>
+
+#include "block/assert.h"
+#include "simworld/sim_disk.h"
+
+namespace dst::sim {
+
+SimPlatter::SimPlatter(SimLoop& loop, const SimPlatterOptions& options)
+    : loop_(loop), latency_min_(options.latency_min), latency_max_(options.latency_max) {
+    geometry_.size_bytes = options.size_bytes;
+    geometry_.logical_block_bytes = options.logical_block_bytes;
+    geometry_.physical_block_bytes = options.physical_block_bytes;
+    geometry_.can_unmap = options.can_unmap;
+    geometry_.fast_zeroes = options.fast_zeroes;
+    change_incarnation();
+}
+
+SimPlatter::~SimPlatter() { DST_ASSERT(opener_ == nullptr); }
+
+SimPlatter::Sector SimPlatter::sector(std::uint64_t index) const {
+    const auto found = sectors_.find(index);
+    return found == sectors_.end() ? Sector{} : found->second;
+}
+
+void SimPlatter::store(std::uint64_t index, const Sector& bytes, bool durable) {
+    if (durable) {
+        volatile_.erase(index);
+    } else {
+        std::vector<Version>& versions = volatile_[index];
+        if (versions.empty()) versions.push_back({0, sector(index)});
+        versions.push_back({++sequence_, bytes});
+    }
+    if (bytes == Sector{}) {
+        sectors_.erase(index);
+    } else {
+        sectors_[index] = bytes;
+    }
+}
+
+Bytes SimPlatter::read(const Extent& extent) const {
+    DST_ASSERT(extent.offset % sector_bytes == 0 && extent.length % sector_bytes == 0);
+    Bytes bytes(extent.length);
+    for (std::uint64_t at = 0; at < extent.length; at += sector_bytes) {
+        const Sector from = sector((extent.offset + at) / sector_bytes);
+        std::memcpy(bytes.data() + at, from.data(), sector_bytes);
+    }
+    return bytes;
+}
+
+void SimPlatter::write(std::uint64_t offset, std::span<const std::byte> bytes) {
+    DST_ASSERT(offset % sector_bytes == 0 && bytes.size() % sector_bytes == 0);
+    for (std::size_t at = 0; at < bytes.size(); at += sector_bytes) {
+        Sector to;
+        std::memcpy(to.data(), bytes.data() + at, sector_bytes);
+        store((offset + at) / sector_bytes, to, true);
+    }
+}
+
+bool SimPlatter::all_zero() const { return sectors_.empty(); }
+
+void SimPlatter::crash() {
+    if (opener_ == nullptr) return;
+    SimDisk& dead = *opener_;
+    opener_ = nullptr;
+    dead.sever();
+    if (!hung_) land_orphans();
+}
+
+void SimPlatter::power_loss() {
+    crash();
+    orphans_.clear();
+    lock_lingers_ = false;
+    // In the order of the sectors, so that a seed replays.
+    const std::map<std::uint64_t, std::vector<Version>> in_doubt = std::move(volatile_);
+    volatile_.clear();
+    for (const auto& [index, versions] : in_doubt) {
+        store(index, versions[loop_.below(versions.size())].bytes, true);
+    }
+    change_incarnation();
+}
+
+void SimPlatter::replace_blank(std::uint64_t size_bytes) {
+    sectors_.clear();
+    volatile_.clear();
+    orphans_.clear();
+    lock_lingers_ = false;
+    geometry_.size_bytes = size_bytes;
+    found_.clear();
+    change_incarnation();
+    if (opener_ != nullptr) opener_->go_down({Errc::incarnation_changed, opener_->name() + ": the medium was changed"});
+}
+
+void SimPlatter::resize(std::uint64_t size_bytes) {
+    const auto beyond = [size_bytes](const auto& entry) { return entry.first * sector_bytes >= size_bytes; };
+    std::erase_if(sectors_, beyond);
+    std::erase_if(volatile_, beyond);
+    geometry_.size_bytes = size_bytes;
+    if (opener_ != nullptr) opener_->go_down({Errc::io_error, opener_->name() + ": the size of the medium changed"});
+}
+
+void SimPlatter::fail(std::optional<Operation> operation, const Extent& range, Errc code, unsigned times) {
+    failures_.push_back({operation, range, code, times});
+}
+
+void SimPlatter::set_hung(bool hung) {
+    hung_ = hung;
+    if (hung_) return;
+    land_orphans();
+    if (opener_ != nullptr) opener_->finish_due();
+}
+
+void SimPlatter::set_latency(Duration min, Duration max) {
+    latency_min_ = min;
+    latency_max_ = max;
+}
+
+void SimPlatter::set_missing(bool missing) {
+    missing_ = missing;
+    if (missing_ && opener_ != nullptr) opener_->go_down({Errc::not_found, opener_->name() + " is gone"});
+}
+
+Errc SimPlatter::take_failure(const Request& request) {
+    for (auto failure = failures_.begin(); failure != failures_.end(); ++failure) {
+        if (failure->operation && *failure->operation != request.operation) continue;
+        if (request.operation != Operation::flush && !failure->range.overlaps(request.extent)) continue;
+        const Errc code = failure->code;
+        if (failure->times != ~0u && --failure->times == 0) failures_.erase(failure);
+        return code;
+    }
+    return Errc::ok;
+}
+
+void SimPlatter::change_incarnation() { incarnation_.id = loop_.random_id(); }
+
+void SimPlatter::make_durable(std::uint64_t upto) {
+    for (auto entry = volatile_.begin(); entry != volatile_.end();) {
+        std::vector<Version>& versions = entry->second;
+        std::size_t newest = 0;
+        while (newest + 1 < versions.size() && versions[newest + 1].written <= upto) ++newest;
+        versions.erase(versions.begin(), versions.begin() + static_cast<std::ptrdiff_t>(newest));
+        entry = versions.size() == 1 ? volatile_.erase(entry) : std::next(entry);
+    }
+}
+
+void SimPlatter::write_sectors(const Extent& extent, std::span<const std::byte> bytes, bool fua, bool torn) {
+    for (std::uint64_t at = 0; at < extent.length; at += sector_bytes) {
+        if (torn && loop_.chance(500)) continue;
+        Sector to{};
+        if (!bytes.empty()) std::memcpy(to.data(), bytes.data() + at, sector_bytes);
+        const std::uint64_t index = (extent.offset + at) / sector_bytes;
+        if (index * sector_bytes < geometry_.size_bytes) store(index, to, fua);
+    }
+}
+
+void SimPlatter::land_orphans() {
+    for (const Orphan& orphan : orphans_) write_sectors(orphan.extent, orphan.bytes, false, orphan.torn);
+    orphans_.clear();
+    lock_lingers_ = false;
+}
+
+}  // namespace dst::sim

@@ -1,0 +1,100 @@
+#include "simworld/sim_store.h"
+
+#include <algorithm>
+
+#include "block/assert.h"
+
+namespace dst::sim {
+namespace {
+
+/// What a write that was cut short leaves behind: the old bytes, the new ones, or sectors of both.
+Bytes torn(SimLoop& loop, const Bytes& before, const Bytes& after) {
+    if (loop.chance(300)) return before;
+    if (loop.chance(300)) return after;
+    Bytes mixed = after;
+    mixed.resize(std::max(before.size(), after.size()));
+    for (std::size_t at = 0; at < mixed.size(); at += 512) {
+        if (loop.chance(500)) continue;
+        for (std::size_t i = at; i < std::min(at + 512, mixed.size()); ++i) {
+            mixed[i] = i < before.size() ? before[i] : std::byte{0};
+        }
+    }
+    return mixed;
+}
+
+}  // namespace
+
+SimStoreFile::SimStoreFile(SimLoop& loop, std::string name, const Id& in_machine)
+    : machine(in_machine), loop_(loop), name_(std::move(name)) {}
+
+void SimStoreFile::crash() {
+    if (opener_ != nullptr) opener_->sever();
+    opener_ = nullptr;
+}
+
+void SimStoreFile::copy_from(const SimStoreFile& other, const Id& on_machine) {
+    slots = other.slots;
+    machine = on_machine;
+    inode = loop_.random() | 1;
+}
+
+void SimStoreFile::remove() {
+    slots = {};
+    inode = 0;
+}
+
+SimStore::SimStore(SimLoop& loop, SimStoreFile& file) : loop_(loop), file_(file) {}
+
+SimStore::~SimStore() {
+    if (file_.opener_ == this) file_.opener_ = nullptr;
+}
+
+void SimStore::open(Callback<StoreContents> done) {
+    loop_.after(loop_.between(file_.latency_min, file_.latency_max),
+                [this, guard = std::weak_ptr<int>(alive_), done = std::move(done)] {
+                    if (!guard.expired()) finish_open(done);
+                });
+}
+
+void SimStore::finish_open(const Callback<StoreContents>& done) {
+    if (severed_) return done(Error{Errc::cancelled, name() + ": the process died"});
+    if (file_.fail_open != Errc::ok) return done(Error{file_.fail_open, name() + ": cannot be opened"});
+    if (file_.opener_ != nullptr && file_.opener_ != this) {
+        return done(Error{Errc::busy, name() + " is locked by another process"});
+    }
+    file_.opener_ = this;
+    StoreContents contents;
+    contents.created = file_.inode == 0;
+    if (contents.created) file_.inode = loop_.random() | 1;
+    contents.slots = file_.slots;
+    contents.machine = file_.machine;
+    contents.inode = file_.inode;
+    done(std::move(contents));
+}
+
+void SimStore::write(unsigned slot, Bytes bytes, Callback<void> done) {
+    DST_ASSERT(slot < 2 && bytes.size() <= slot_bytes_max && writing_ == nullptr);
+    writing_ = std::make_unique<Write>(Write{slot, std::move(bytes), std::move(done)});
+    loop_.after(loop_.between(file_.latency_min, file_.latency_max), [this, guard = std::weak_ptr<int>(alive_)] {
+        if (!guard.expired()) finish_write();
+    });
+}
+
+void SimStore::finish_write() {
+    const std::unique_ptr<Write> write = std::move(writing_);
+    if (severed_) return write->done(Error{Errc::cancelled, name() + ": the process died"});
+    if (file_.opener_ != this) return write->done(Error{Errc::io_error, name() + " is not open"});
+    if (file_.fail_write != Errc::ok) return write->done(Error{file_.fail_write, name() + ": cannot be written"});
+    file_.slots[write->slot] = write->bytes;
+    ++file_.writes_;
+    write->done({});
+}
+
+void SimStore::sever() {
+    severed_ = true;
+    if (writing_ == nullptr) return;
+    Bytes& slot = file_.slots[writing_->slot];
+    slot = torn(loop_, slot, writing_->bytes);
+}
+
+}  // namespace dst::sim

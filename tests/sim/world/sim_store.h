@@ -1,0 +1,77 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+
+#include "block/store.h"
+#include "simworld/sim_loop.h"
+
+namespace dst::sim {
+
+class SimStore;
+
+/// The file below a SimStore: outlives the process that has it open.
+class SimStoreFile {
+public:
+    explicit SimStoreFile(SimLoop& loop, std::string name = "/var/lib/dst/sim.journal", const Id& machine = {{1}});
+    SimStoreFile(const SimStoreFile&) = delete;
+    SimStoreFile& operator=(const SimStoreFile&) = delete;
+
+    /// The process dies, and the machine's power with it: a slot write under way leaves the old slot, the new one, or
+    /// a mixture. Releases the lock.
+    void crash();
+    /// A copy of `other`'s bytes, with an inode of its own, on `machine`.
+    void copy_from(const SimStoreFile& other, const Id& machine);
+    void remove();
+
+    std::array<Bytes, 2> slots;
+    Id machine;
+    std::uint64_t inode = 0;  ///< 0: the file is not there
+    /// The next operations answer it and change nothing.
+    Errc fail_open = Errc::ok;
+    Errc fail_write = Errc::ok;
+    Duration latency_min = std::chrono::microseconds(100);
+    Duration latency_max = std::chrono::milliseconds(4);
+
+    const std::string& name() const noexcept { return name_; }
+    bool locked() const noexcept { return opener_ != nullptr; }
+    std::uint64_t writes() const noexcept { return writes_; }
+
+private:
+    friend class SimStore;
+    SimLoop& loop_;
+    std::string name_;
+    SimStore* opener_ = nullptr;
+    std::uint64_t writes_ = 0;
+};
+
+/// A Store on such a file. The file must outlive it.
+class SimStore final : public Store {
+public:
+    SimStore(SimLoop& loop, SimStoreFile& file);
+    ~SimStore() override;
+
+    void open(Callback<StoreContents> done) override;
+    void write(unsigned slot, Bytes bytes, Callback<void> done) override;
+    const std::string& name() const override { return file_.name(); }
+
+private:
+    friend class SimStoreFile;
+    void finish_open(const Callback<StoreContents>& done);
+    void finish_write();
+    void sever();
+
+    SimLoop& loop_;
+    SimStoreFile& file_;
+    bool severed_ = false;
+    struct Write {
+        unsigned slot;
+        Bytes bytes;
+        Callback<void> done;
+    };
+    std::unique_ptr<Write> writing_;
+    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+};
+
+}  // namespace dst::sim

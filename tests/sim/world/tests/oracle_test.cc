@@ -1,0 +1,106 @@
+#include "oracle.h"
+
+#include <gtest/gtest.h>
+
+namespace dst::sim {
+namespace {
+
+constexpr Extent one{512, 512};
+
+struct OracleTest : testing::Test {
+    static bool reads(std::uint64_t sequence, Value value, Oracle& of) {
+        Bytes bytes(512);
+        fill_sectors(bytes, one.offset, value);
+        return of.check_read(sequence, one, bytes).empty();
+    }
+    void acknowledged(std::uint64_t sequence, Value value, bool durable = false) {
+        oracle.write_begun(sequence, one, value);
+        oracle.write_acknowledged(sequence, one, durable);
+    }
+    Oracle oracle{4096, false};
+};
+
+TEST_F(OracleTest, AFreshStorageReadsAsZero) {
+    EXPECT_TRUE(reads(1, 0, oracle));
+    EXPECT_FALSE(reads(1, 5, oracle));
+}
+
+TEST_F(OracleTest, AnAcknowledgedWriteIsTheOnlyValue) {
+    acknowledged(1, 5);
+    EXPECT_TRUE(reads(2, 5, oracle));
+    EXPECT_FALSE(reads(2, 0, oracle));
+}
+
+TEST_F(OracleTest, AReadSeesNothingOfLaterRequests) {
+    oracle.write_begun(3, one, 5);
+    EXPECT_TRUE(reads(2, 0, oracle));
+    EXPECT_FALSE(reads(2, 5, oracle));
+}
+
+TEST_F(OracleTest, AFailedWriteLeavesBothValues) {
+    acknowledged(1, 5);
+    oracle.write_begun(2, one, 6);
+    oracle.write_unknown(2, one);
+    EXPECT_TRUE(reads(3, 5, oracle));
+    EXPECT_TRUE(reads(3, 6, oracle));
+    EXPECT_TRUE(reads(3, 5, oracle));
+    EXPECT_FALSE(reads(3, 0, oracle));
+}
+
+TEST_F(OracleTest, TheNextAcknowledgedWriteEndsTheDoubt) {
+    oracle.write_begun(1, one, 5);
+    oracle.write_unknown(1, one);
+    acknowledged(2, 6);
+    EXPECT_FALSE(reads(3, 5, oracle));
+    EXPECT_TRUE(reads(3, 6, oracle));
+}
+
+TEST_F(OracleTest, WithOneCopyTheFirstReadDecides) {
+    Oracle single(4096, true);
+    single.write_begun(1, one, 5);
+    single.write_unknown(1, one);
+    EXPECT_TRUE(reads(2, 5, single));
+    EXPECT_FALSE(reads(3, 0, single));
+}
+
+TEST_F(OracleTest, UnflushedWritesMayFallBackWhenCachesAreLost) {
+    acknowledged(1, 5);
+    acknowledged(2, 6);
+    oracle.forget_unflushed();
+    EXPECT_TRUE(reads(3, 0, oracle));
+    EXPECT_TRUE(reads(3, 5, oracle));
+    EXPECT_TRUE(reads(3, 6, oracle));
+    EXPECT_FALSE(reads(3, 7, oracle));
+}
+
+TEST_F(OracleTest, FlushedWritesMayNot) {
+    acknowledged(1, 5);
+    oracle.flush_acknowledged(oracle.flush_begun());
+    oracle.forget_unflushed();
+    EXPECT_TRUE(reads(3, 5, oracle));
+    EXPECT_FALSE(reads(3, 0, oracle));
+}
+
+TEST_F(OracleTest, AFlushThatBeganEarlierCoversNothing) {
+    const std::uint64_t begun = oracle.flush_begun();
+    acknowledged(1, 5);
+    oracle.flush_acknowledged(begun);
+    oracle.forget_unflushed();
+    EXPECT_TRUE(reads(3, 0, oracle));
+}
+
+TEST_F(OracleTest, FuaWritesMayNotFallBack) {
+    acknowledged(1, 5, true);
+    oracle.forget_unflushed();
+    EXPECT_FALSE(reads(3, 0, oracle));
+}
+
+TEST_F(OracleTest, ASectorOfAnotherPlaceIsGarbage) {
+    acknowledged(1, 5);
+    Bytes bytes(512);
+    fill_sectors(bytes, 1024, 5);
+    EXPECT_FALSE(oracle.check_read(2, one, bytes).empty());
+}
+
+}  // namespace
+}  // namespace dst::sim

@@ -1,0 +1,219 @@
+#include "asio/asio_loop.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "asio/fd_watch.h"
+#include "asio/owned_fd.h"
+#include "asio/worker.h"
+#include "support/run_loop.h"
+
+namespace dst {
+namespace {
+
+using std::chrono::milliseconds;
+
+TEST(AsioLoop, RunsPostedWorkInOrderAndNeverFromInside) {
+    AsioLoop loop;
+    std::vector<int> order;
+    Task second(loop, [&] { order.push_back(2); });
+    Task first(loop, [&] {
+        second.post();
+        order.push_back(1);
+    });
+    first.post();
+    EXPECT_TRUE(order.empty());
+    ASSERT_TRUE(run_until(loop, [&] { return order.size() == 2; }));
+    EXPECT_EQ(order, (std::vector<int>{1, 2}));
+}
+
+TEST(AsioLoop, FiresTimersInOrderAndNeverEarly) {
+    AsioLoop loop;
+    std::vector<int> order;
+    const TimePoint start = loop.now();
+    TimePoint fired;
+    Timer late(loop, [&] {
+        fired = loop.now();
+        order.push_back(2);
+    });
+    Timer early(loop, [&] { order.push_back(1); });
+    late.start(milliseconds(30));
+    early.start(milliseconds(5));
+    ASSERT_TRUE(run_until(loop, [&] { return order.size() == 2; }));
+    EXPECT_EQ(order, (std::vector<int>{1, 2}));
+    EXPECT_GE(fired - start, milliseconds(30));
+}
+
+TEST(AsioLoop, AnEarlierTimerStartedLaterIsNotHeldUpByTheOneThatIsArmed) {
+    AsioLoop loop;
+    bool fired = false;
+    Timer hour(loop, [] {});
+    hour.start(std::chrono::hours(1));
+    Timer soon(loop, [&] {
+        fired = true;
+        loop.stop();
+    });
+    Task start(loop, [&] { soon.start(milliseconds(10)); });
+    start.post();
+    loop.run();
+    EXPECT_TRUE(fired);
+}
+
+TEST(AsioLoop, AStoppedTimerDoesNotFire) {
+    AsioLoop loop;
+    bool fired = false;
+    Timer timer(loop, [&] { fired = true; });
+    timer.start(milliseconds(1));
+    timer.stop();
+    run_for(loop, milliseconds(20));
+    EXPECT_FALSE(fired);
+}
+
+TEST(AsioLoop, WorkThatPostsItselfLeavesTurnsToDescriptors) {
+    AsioLoop loop;
+    const OwnedFd event(eventfd(1, EFD_NONBLOCK));
+    bool seen = false;
+    Task busy(loop, [&] { busy.post(); });
+    FdWatch watch(loop, event.get(), [&] {
+        seen = true;
+        loop.stop();
+    });
+    busy.post();
+    loop.run();
+    EXPECT_TRUE(seen);
+}
+
+TEST(AsioLoop, TakesWorkFromOtherThreads) {
+    AsioLoop loop;
+    std::atomic<int> ran{0};
+    std::thread other([&] {
+        for (int i = 0; i < 1000; ++i) loop.post_from_any_thread([&] { ++ran; });
+    });
+    EXPECT_TRUE(run_until(loop, [&] { return ran == 1000; }));
+    other.join();
+}
+
+TEST(AsioLoop, StopBeforeRunEndsTheNextRunAfterWhatWasPosted) {
+    AsioLoop loop;
+    bool ran = false;
+    loop.post_from_any_thread([&] { ran = true; });
+    loop.stop();
+    loop.run();
+    EXPECT_TRUE(ran);
+}
+
+TEST(AsioLoop, ItsGateRefusesWorkOnceItIsGone) {
+    auto loop = std::make_unique<AsioLoop>();
+    const std::shared_ptr<LoopGate> gate = loop->gate();
+    EXPECT_TRUE(gate->post([] {}));
+    loop.reset();
+    EXPECT_FALSE(gate->post([] {}));
+}
+
+TEST(AsioLoop, RandomNumbersDiffer) {
+    AsioLoop loop;
+    std::set<std::uint64_t> seen;
+    for (int i = 0; i < 1000; ++i) seen.insert(loop.random());
+    EXPECT_EQ(seen.size(), 1000u);
+}
+
+TEST(FdWatch, TellsAgainAfterEveryEvent) {
+    AsioLoop loop;
+    const OwnedFd event(eventfd(0, EFD_NONBLOCK));
+    int seen = 0;
+    std::uint64_t count = 0;
+    FdWatch watch(loop, event.get(), [&] {
+        ASSERT_EQ(read(event.get(), &count, sizeof count), 8);
+        ++seen;
+    });
+    for (int i = 1; i <= 5; ++i) {
+        eventfd_write(event.get(), 1);
+        ASSERT_TRUE(run_until(loop, [&] { return seen == i; }));
+    }
+}
+
+TEST(FdWatch, IsSilentOnceDestroyed) {
+    AsioLoop loop;
+    const OwnedFd event(eventfd(1, EFD_NONBLOCK));
+    bool seen = false;
+    auto watch = std::make_unique<FdWatch>(loop, event.get(), [&] { seen = true; });
+    watch.reset();
+    run_for(loop, milliseconds(20));
+    EXPECT_FALSE(seen);
+}
+
+TEST(Worker, RunsOrdersOneAfterAnotherAndAnswersOnTheLoop) {
+    AsioLoop loop;
+    Worker worker(loop);
+    std::vector<int> worked;
+    std::vector<int> answered;
+    const auto own = std::this_thread::get_id();
+    bool elsewhere = true;
+    for (int i = 0; i < 10; ++i) {
+        worker.run(
+            [&, i] {
+                worked.push_back(i);
+                elsewhere = elsewhere && std::this_thread::get_id() != own;
+            },
+            [&, i](Errc code) {
+                EXPECT_EQ(code, Errc::ok);
+                EXPECT_EQ(std::this_thread::get_id(), own);
+                answered.push_back(i);
+            });
+    }
+    EXPECT_TRUE(answered.empty());
+    ASSERT_TRUE(run_until(loop, [&] { return answered.size() == 10; }));
+    EXPECT_EQ(worked, (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
+    EXPECT_EQ(answered, worked);
+    EXPECT_TRUE(elsewhere);
+}
+
+TEST(Worker, ItsThreadBlocksEverySignal) {
+    AsioLoop loop;
+    Worker worker(loop);
+    bool blocked = false;
+    bool done = false;
+    worker.run(
+        [&] {
+            sigset_t mask;
+            pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+            blocked = sigismember(&mask, SIGUSR2) == 1 && sigismember(&mask, SIGTERM) == 1;
+        },
+        [&](Errc) { done = true; });
+    ASSERT_TRUE(run_until(loop, [&] { return done; }));
+    EXPECT_TRUE(blocked);
+}
+
+TEST(Worker, DestroyingItDoesNotWaitForAnOrderThatHangs) {
+    AsioLoop loop;
+    auto hang = std::make_shared<std::atomic<bool>>(true);
+    auto ended = std::make_shared<std::atomic<bool>>(false);
+    auto began = std::make_shared<std::atomic<bool>>(false);
+    bool answered = false;
+    {
+        Worker worker(loop);
+        worker.run(
+            [hang, ended, began] {
+                *began = true;
+                while (*hang) std::this_thread::sleep_for(milliseconds(1));
+                *ended = true;
+            },
+            [&](Errc) { answered = true; });
+        while (!*began) std::this_thread::sleep_for(milliseconds(1));
+    }
+    EXPECT_FALSE(*ended);
+    *hang = false;
+    ASSERT_TRUE(run_until(loop, [&] { return ended->load(); }));
+    run_for(loop, milliseconds(5));
+    EXPECT_FALSE(answered);
+}
+
+}  // namespace
+}  // namespace dst

@@ -1,0 +1,131 @@
+#include "asio/file_store.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "support/run_loop.h"
+
+namespace dst {
+namespace {
+
+class FileStoreTest : public testing::Test {
+protected:
+    Result<StoreContents> open(FileStore& store) {
+        std::optional<Result<StoreContents>> answer;
+        store.open([&](Result<StoreContents> result) { answer = std::move(result); });
+        EXPECT_FALSE(answer);
+        EXPECT_TRUE(run_until(loop, [&] { return answer.has_value(); }));
+        return *answer;
+    }
+    Result<void> write(FileStore& store, unsigned slot, const std::string& text) {
+        std::optional<Result<void>> answer;
+        store.write(slot, bytes(text), [&](Result<void> result) { answer = std::move(result); });
+        EXPECT_TRUE(run_until(loop, [&] { return answer.has_value(); }));
+        return *answer;
+    }
+    static Bytes bytes(const std::string& text) {
+        const auto* data = reinterpret_cast<const std::byte*>(text.data());
+        return {data, data + text.size()};
+    }
+
+    TemporaryFolder folder;
+    AsioLoop loop;
+};
+
+TEST_F(FileStoreTest, MakesTheFileAndItsFolders) {
+    FileStore store(loop, folder.file("a/b/journal"));
+    const auto contents = open(store);
+    ASSERT_TRUE(contents.has_value()) << to_string(contents.error());
+    EXPECT_TRUE(contents->created);
+    EXPECT_TRUE(contents->slots[0].empty() && contents->slots[1].empty());
+    EXPECT_FALSE(contents->machine.is_nil());
+    struct stat status {};
+    ASSERT_EQ(stat(folder.file("a/b/journal").c_str(), &status), 0);
+    EXPECT_EQ(contents->inode, status.st_ino);
+    EXPECT_GE(static_cast<std::uint64_t>(status.st_blocks) * 512, 2 * Store::slot_bytes_max) << "room is allocated";
+}
+
+TEST_F(FileStoreTest, KeepsBothSlotsApart) {
+    const std::string path = folder.file("journal");
+    {
+        FileStore store(loop, path);
+        ASSERT_TRUE(open(store).has_value());
+        ASSERT_TRUE(write(store, 0, "first").has_value());
+        ASSERT_TRUE(write(store, 1, std::string(Store::slot_bytes_max, 'x')).has_value());
+        ASSERT_TRUE(write(store, 0, "1st").has_value());
+    }
+    FileStore store(loop, path);
+    const auto contents = open(store);
+    ASSERT_TRUE(contents.has_value());
+    EXPECT_FALSE(contents->created);
+    EXPECT_EQ(contents->slots[0], bytes("1st"));
+    EXPECT_EQ(contents->slots[1].size(), Store::slot_bytes_max);
+}
+
+TEST_F(FileStoreTest, IsLockedForLife) {
+    const std::string path = folder.file("journal");
+    auto first = std::make_unique<FileStore>(loop, path);
+    ASSERT_TRUE(open(*first).has_value());
+    FileStore second(loop, path);
+    const auto refused = open(second);
+    ASSERT_TRUE(refused.has_error());
+    EXPECT_EQ(refused.error().code, Errc::busy);
+    EXPECT_NE(refused.error().text.find(path), std::string::npos);
+    first.reset();
+    FileStore third(loop, path);
+    EXPECT_TRUE(open(third).has_value());
+}
+
+TEST_F(FileStoreTest, ASlotWithAnImpossibleLengthReadsAsEmpty) {
+    const std::string path = folder.file("journal");
+    {
+        FileStore store(loop, path);
+        ASSERT_TRUE(open(store).has_value());
+        ASSERT_TRUE(write(store, 0, "kept").has_value());
+        ASSERT_TRUE(write(store, 1, "torn").has_value());
+    }
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(4096 + Store::slot_bytes_max + 14));
+    file.put('\x7f');
+    file.close();
+    const auto contents = read_store_file(path);
+    ASSERT_TRUE(contents.has_value());
+    EXPECT_EQ(contents->slots[0], bytes("kept"));
+    EXPECT_TRUE(contents->slots[1].empty());
+}
+
+TEST_F(FileStoreTest, RefusesWhatIsNoFile) {
+    FileStore store(loop, folder.path());
+    const auto refused = open(store);
+    ASSERT_TRUE(refused.has_error());
+    EXPECT_NE(refused.error().text.find(folder.path()), std::string::npos);
+}
+
+TEST_F(FileStoreTest, IsReadWithoutTheLock) {
+    const std::string path = folder.file("journal");
+    FileStore store(loop, path);
+    ASSERT_TRUE(open(store).has_value());
+    ASSERT_TRUE(write(store, 1, "seen").has_value());
+    const auto contents = read_store_file(path);
+    ASSERT_TRUE(contents.has_value());
+    EXPECT_EQ(contents->slots[1], bytes("seen"));
+    EXPECT_EQ(read_store_file(folder.file("none")).error().code, Errc::not_found);
+}
+
+TEST_F(FileStoreTest, MayBeDestroyedWithAWriteUnderWay) {
+    bool answered = false;
+    {
+        FileStore store(loop, folder.file("journal"));
+        ASSERT_TRUE(open(store).has_value());
+        store.write(0, Bytes(Store::slot_bytes_max), [&](Result<void>) { answered = true; });
+    }
+    run_for(loop, std::chrono::milliseconds(50));
+    EXPECT_FALSE(answered);
+}
+
+TEST(MachineId, IsTheSameEveryTime) { EXPECT_EQ(machine_id(), machine_id()); }
+
+}  // namespace
+}  // namespace dst

@@ -1,0 +1,220 @@
+#include <gmock/gmock.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <boost/json/parse.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "control/protocol.h"
+#include "control/run_dir.h"
+#include "control/status_json.h"
+#include "ctl/command.h"
+#include "support/plain_terminal.h"
+#include "support/schema.h"
+
+namespace dst::ctl {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+/// The whole program on real files, with run and state directory in a folder of the test's own.
+class Dstctl : public testing::Test {
+protected:
+    Dstctl() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "dst-run-XXXXXX").string();
+        folder_ = ::mkdtemp(pattern.data());
+        std::filesystem::create_directory(folder_ + "/run");
+        ::setenv("DST_RUN_DIR", (folder_ + "/run").c_str(), 1);
+        ::setenv("DST_STATE_DIR", (folder_ + "/state").c_str(), 1);
+    }
+    ~Dstctl() override {
+        ::unsetenv("DST_RUN_DIR");
+        ::unsetenv("DST_STATE_DIR");
+        std::filesystem::remove_all(folder_);
+    }
+
+    struct Outcome {
+        int status;
+        std::string out;
+        std::string err;
+    };
+    static Outcome dstctl(std::vector<std::string> arguments) {
+        std::vector<const char*> argv{"dstctl"};
+        for (const std::string& argument : arguments) argv.push_back(argument.c_str());
+        PlainTerminal plain;
+        int status = run(static_cast<int>(argv.size()), argv.data(), plain.terminal());
+        return {status, plain.out(), plain.err()};
+    }
+
+    std::string path(const std::string& name) const { return folder_ + "/" + name; }
+    std::string write(const std::string& name, const std::string& text) const {
+        std::ofstream(path(name), std::ios::binary) << text;
+        return path(name);
+    }
+    /// A sparse file of 16 MiB.
+    std::string disk(const std::string& name) const {
+        std::filesystem::resize_file(write(name, ""), 16u << 20);
+        return path(name);
+    }
+    /// A storage file of a mirror of two disks.
+    std::string mirror_file(const std::string& storage = "vol") const {
+        return write("vol.yaml", "storage: " + storage + "\ntree: {mirror: [{disk: " + disk("a.img") +
+                                     "}, {disk: " + disk("b.img") + "}]}\n");
+    }
+
+private:
+    std::string folder_;
+};
+
+TEST_F(Dstctl, HelpAndVersionAreNoErrors) {
+    EXPECT_EQ(dstctl({"--help"}).status, 0);
+    EXPECT_THAT(dstctl({"--version"}).out, StartsWith("dstctl "));
+    for (const char* command : {"check", "tree", "init", "status", "inspect"}) {
+        Outcome outcome = dstctl({command, "--help"});
+        EXPECT_EQ(outcome.status, 0);
+        EXPECT_THAT(outcome.out, HasSubstr(std::string("dstctl ") + command));
+        EXPECT_THAT(outcome.err, IsEmpty());
+    }
+}
+
+TEST_F(Dstctl, WrongUsageIs64) {
+    EXPECT_EQ(dstctl({}).status, 64);
+    EXPECT_EQ(dstctl({"bogus"}).status, 64);
+    EXPECT_EQ(dstctl({"check"}).status, 64);
+    EXPECT_EQ(dstctl({"check", "a", "b"}).status, 64);
+    EXPECT_EQ(dstctl({"status", "--bogus"}).status, 64);
+    EXPECT_EQ(dstctl({"status", "/etc/dst/vol.yaml"}).status, 64);
+    EXPECT_THAT(dstctl({"bogus"}).out, IsEmpty());
+}
+
+TEST_F(Dstctl, CheckTellsAGoodFile) {
+    std::string file = mirror_file();
+    Outcome outcome = dstctl({"check", file});
+    EXPECT_EQ(outcome.status, 0);
+    EXPECT_EQ(outcome.out, file + ": no mistakes in storage vol\n");
+}
+
+TEST_F(Dstctl, CheckPrintsAllMistakesAndEndsWith1) {
+    std::string file = write("bad.yaml", "storage: -x\ntree: {disk: a}\nbogus: 1\n");
+    Outcome outcome = dstctl({"check", file});
+    EXPECT_EQ(outcome.status, 1);
+    EXPECT_THAT(outcome.err,
+                AllOf(HasSubstr(file + ":1:10: "), HasSubstr(file + ":2:14: "), HasSubstr(file + ":3:1: ")));
+    EXPECT_EQ(dstctl({"check", path("none")}).status, 1);
+}
+
+TEST_F(Dstctl, TreeDraws) {
+    Outcome outcome = dstctl({"tree", mirror_file()});
+    EXPECT_EQ(outcome.status, 0);
+    EXPECT_THAT(outcome.out, StartsWith("vol\n└─ mirror0\n   ├─ " + path("a.img")));
+}
+
+TEST_F(Dstctl, InitLabelsWhatInspectShows) {
+    std::string file = mirror_file();
+    Outcome init = dstctl({"init", file});
+    EXPECT_EQ(init.status, 0) << init.err;
+    EXPECT_THAT(init.out, HasSubstr("storage vol is initialised"));
+    Outcome medium = dstctl({"inspect", path("b.img")});
+    EXPECT_EQ(medium.status, 0) << medium.out;
+    EXPECT_THAT(medium.out,
+                AllOf(HasSubstr("storage vol "), HasSubstr("place /2 (member 2)"), HasSubstr("generation 1")));
+    Outcome journal = dstctl({"inspect", path("state/vol.journal")});
+    EXPECT_EQ(journal.status, 0) << journal.out;
+    EXPECT_THAT(journal.out, StartsWith("journal " + path("state/vol.journal")));
+    Outcome all = dstctl({"inspect", file, "--json"});
+    EXPECT_EQ(all.status, 0);
+    auto json = boost::json::parse(all.out);
+    EXPECT_THAT(schema_violations("inspect.json", json), IsEmpty());
+    EXPECT_EQ(json.at("media").as_array().size(), 2u);
+    EXPECT_EQ(json.at("media").at(0).at("label_state").as_string(), "valid");
+    EXPECT_EQ(json.at("journals").at(0).at("storage_name").as_string(), "vol");
+}
+
+TEST_F(Dstctl, InitRefusesAnotherStoragesMediaUnlessForced) {
+    ASSERT_EQ(dstctl({"init", mirror_file("old")}).status, 0);
+    std::string file = write("new.yaml", "storage: new\ntree: {disk: " + path("a.img") + "}\n");
+    Outcome refused = dstctl({"init", file});
+    EXPECT_EQ(refused.status, 70);
+    EXPECT_THAT(refused.err, AllOf(HasSubstr(path("a.img")), HasSubstr("'old'"), HasSubstr("nothing was changed")));
+    EXPECT_THAT(dstctl({"inspect", path("a.img")}).out, HasSubstr("storage old "));
+    EXPECT_EQ(dstctl({"init", "--force", file}).status, 0);
+    EXPECT_THAT(dstctl({"inspect", path("a.img")}).out, HasSubstr("storage new "));
+}
+
+TEST_F(Dstctl, InitNamesAnAdoptedMemberThatIsNotThere) {
+    Outcome outcome = dstctl({"init", mirror_file(), "--adopt", "bogus"});
+    EXPECT_EQ(outcome.status, 70);
+    EXPECT_THAT(outcome.err, HasSubstr("bogus"));
+}
+
+TEST_F(Dstctl, InspectOfABlankMediumEndsWith1AndOfNoneWith70) {
+    Outcome blank = dstctl({"inspect", disk("a.img")});
+    EXPECT_EQ(blank.status, 1);
+    EXPECT_THAT(blank.out, HasSubstr("label    none"));
+    EXPECT_EQ(dstctl({"inspect", path("none.img")}).status, 70);
+}
+
+TEST_F(Dstctl, InspectOfANetnodeThatIsNotThereSaysSo) {
+    Outcome outcome = dstctl({"inspect", "127.0.0.1:1/disk0"});
+    EXPECT_EQ(outcome.status, 70);
+    EXPECT_THAT(outcome.out, StartsWith("127.0.0.1:1/disk0  "));
+}
+
+TEST_F(Dstctl, StatusWithoutAnyStorageEndsWith3) {
+    Outcome text = dstctl({"status"});
+    EXPECT_EQ(text.status, 3);
+    EXPECT_THAT(text.err, HasSubstr("no storage is open"));
+    EXPECT_EQ(dstctl({"status", "--json"}).out, "[]\n");
+    EXPECT_EQ(dstctl({"status", "vol"}).status, 3);
+}
+
+TEST_F(Dstctl, StatusShowsAFailedOpen) {
+    write("run/vol.failed", control::encode_failed_open({"vol", "t", "/dev/sdb is not labelled", "tgtd[1]"}));
+    Outcome text = dstctl({"status", "vol"});
+    EXPECT_EQ(text.status, 2);
+    EXPECT_THAT(text.out, AllOf(HasSubstr("failed"), HasSubstr("/dev/sdb is not labelled")));
+    Outcome json = dstctl({"status", "--json"});
+    EXPECT_EQ(json.status, 2);
+    EXPECT_THAT(schema_violations("status.json", boost::json::parse(json.out)), IsEmpty());
+}
+
+/// Answers one connection's request with a healthy storage.
+void serve_once(int listener) {
+    int connection = ::accept(listener, nullptr, nullptr);
+    char request[1024];
+    ASSERT_GT(::read(connection, request, sizeof request), 0);
+    StorageStatus status;
+    status.storage = "vol";
+    status.state = StorageState::healthy;
+    status.size_bytes = 1u << 30;
+    auto answer = control::ok_answer();
+    answer["status"] = status_to_json(status);
+    std::string line = control::encode_line(answer);
+    ASSERT_EQ(::write(connection, line.data(), line.size()), static_cast<ssize_t>(line.size()));
+    ::close(connection);
+}
+
+TEST_F(Dstctl, StatusAsksTheHead) {
+    int listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path("run/vol.sock").copy(address.sun_path, sizeof address.sun_path - 1);
+    ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    ASSERT_EQ(::listen(listener, 1), 0);
+    std::thread head(serve_once, listener);
+    Outcome outcome = dstctl({"status", "vol"});
+    head.join();
+    ::close(listener);
+    EXPECT_EQ(outcome.status, 0);
+    EXPECT_THAT(outcome.out, StartsWith("vol  1.0 GiB  healthy"));
+}
+
+}  // namespace
+}  // namespace dst::ctl

@@ -1,0 +1,47 @@
+#include "ctl/units.h"
+
+#include <gtest/gtest.h>
+
+namespace dst::ctl {
+namespace {
+
+constexpr std::uint64_t kib = 1024, mib = kib * 1024, gib = mib * 1024;
+
+TEST(Units, SizesHaveThreeDigits) {
+    EXPECT_EQ(format_size(0), "0 B");
+    EXPECT_EQ(format_size(1023), "1023 B");
+    EXPECT_EQ(format_size(1024), "1.0 KiB");
+    EXPECT_EQ(format_size(10 * gib), "10.0 GiB");
+    EXPECT_EQ(format_size(4 * gib + gib / 5), "4.2 GiB");
+    EXPECT_EQ(format_size(118 * mib), "118 MiB");
+}
+
+TEST(Units, SizesDoNotShowACarry) {
+    EXPECT_EQ(format_size(mib - 1), "1.0 MiB");
+    EXPECT_EQ(format_size(100 * mib - 1), "100 MiB");
+    EXPECT_EQ(format_size(~0ull), "16.0 EiB");
+}
+
+TEST(Units, RatesArePerSecond) { EXPECT_EQ(format_rate(118 * mib), "118 MiB/s"); }
+
+TEST(Units, DurationsHaveAtMostTwoUnits) {
+    EXPECT_EQ(format_duration(0), "0 s");
+    EXPECT_EQ(format_duration(36), "36 s");
+    EXPECT_EQ(format_duration(100), "2 min");
+    EXPECT_EQ(format_duration(59 * 60), "59 min");
+    EXPECT_EQ(format_duration(3 * 3600), "3 h");
+    EXPECT_EQ(format_duration(3 * 3600 + 20 * 60), "3 h 20 min");
+    EXPECT_EQ(format_duration(124 * 3600), "5 d 4 h");
+}
+
+TEST(Units, PercentSaysHundredOnlyWhenDone) {
+    EXPECT_EQ(percent_of(0, 1000), 0u);
+    EXPECT_EQ(percent_of(585, 1000), 58u);
+    EXPECT_EQ(percent_of(999'999, 1'000'000), 99u);
+    EXPECT_EQ(percent_of(~0ull - 1, ~0ull), 99u);
+    EXPECT_EQ(percent_of(1000, 1000), 100u);
+    EXPECT_EQ(percent_of(0, 0), 100u);
+}
+
+}  // namespace
+}  // namespace dst::ctl

@@ -1,0 +1,206 @@
+// The root of a tree that is a node of another storage.
+#include <gtest/gtest.h>
+
+#include "support/engine_world.h"
+
+namespace dst {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+spec::Node two_disks() { return mirror_node("m0", {disk_node("/a"), disk_node("/b")}); }
+
+/// What is above hears.
+struct Above : BlockDevice::Observer {
+    explicit Above(EngineWorld::Head& head) : root(head.engine->root()) { root.set_observer(this); }
+    ~Above() override { root.set_observer(nullptr); }
+    void on_up(BlockDevice& device) override {
+        ++ups;
+        incarnation = device.incarnation();
+    }
+    void on_down(BlockDevice&, const Error& why) override {
+        ++downs;
+        reason = why;
+    }
+    BlockDevice& root;
+    int ups = 0;
+    int downs = 0;
+    Incarnation incarnation;
+    Error reason;
+};
+
+/// A request that may take its time.
+struct Order {
+    Order(EngineWorld::Head& head, Operation operation, std::uint64_t offset = 0) : bytes(4096) {
+        piece = {bytes.data(), bytes.size()};
+        request.operation = operation;
+        request.extent = {offset, 4096};
+        request.pieces = Pieces(&piece, 1);
+        request.owner = this;
+        request.done = [](Request& ended) { static_cast<Order*>(ended.owner)->done = true; };
+        head.engine->root().submit(request);
+    }
+    Bytes bytes;
+    Piece piece;
+    Request request;
+    bool done = false;
+};
+
+struct Below : testing::Test {
+    EngineWorld& served(spec::Node tree) {
+        world = std::make_unique<EngineWorld>(std::move(tree));
+        EXPECT_TRUE(world->init().done);
+        world->outermost = false;
+        head = &world->serve();
+        above = std::make_unique<Above>(*head);
+        return *world;
+    }
+    void set_missing(bool missing) {
+        for (const char* path : {"/a", "/b"}) world->platter(path).set_missing(missing);
+    }
+    bool comes(const std::function<bool()>& what, Duration limit) { return world->loop.run_until(what, limit); }
+
+    std::unique_ptr<EngineWorld> world;
+    EngineWorld::Head* head = nullptr;
+    std::unique_ptr<Above> above;
+
+    void TearDown() override {
+        above.reset();
+        world.reset();
+    }
+};
+
+TEST_F(Below, M10LossOfTheLastMemberIsReportedAtOnce) {
+    served(two_disks());
+    set_missing(true);
+    world->loop.run_for(milliseconds(100));
+    EXPECT_EQ(above->downs, 1);
+    EXPECT_EQ(above->reason.code, Errc::disconnected);
+    EXPECT_FALSE(head->engine->root().up());
+}
+
+TEST_F(Below, M10LossOfABareLeafIsReportedAtOnce) {
+    served(disk_node("/a"));
+    world->platter("/a").set_missing(true);
+    world->loop.run_for(milliseconds(100));
+    EXPECT_EQ(above->downs, 1);
+    EXPECT_FALSE(head->engine->root().up());
+}
+
+TEST_F(Below, M10LossOfAPartOfALinearIsReportedAtOnce) {
+    served(linear_node("l0", {disk_node("/a"), disk_node("/b")}));
+    world->platter("/b").set_missing(true);
+    world->loop.run_for(milliseconds(100));
+    EXPECT_EQ(above->downs, 1);
+    EXPECT_FALSE(head->engine->root().up());
+}
+
+TEST_F(Below, M10RequestsWhileItIsDownAreNotHeld) {
+    served(two_disks());
+    set_missing(true);
+    world->loop.run_for(milliseconds(100));
+    Order order(*head, Operation::read);
+    world->loop.run_for(milliseconds(1));
+    ASSERT_TRUE(order.done);
+    EXPECT_EQ(order.request.result, Errc::disconnected);
+}
+
+TEST_F(Below, M10UnansweredRequestsAreNotHeld) {
+    served(two_disks());
+    for (const char* path : {"/a", "/b"}) world->platter(path).set_latency(seconds(1), seconds(1));
+    Order read(*head, Operation::read);
+    Order write(*head, Operation::write, 8192);
+    Order behind(*head, Operation::write, 8192);
+    world->loop.run_for(milliseconds(10));
+    set_missing(true);
+    ASSERT_TRUE(comes([&] { return read.done && write.done && behind.done; }, seconds(4)));
+    for (const Order* order : {&read, &write, &behind}) EXPECT_EQ(order->request.result, Errc::disconnected);
+}
+
+TEST_F(Below, StaysUpWhileAMemberIsLeft) {
+    served(two_disks());
+    world->platter("/b").set_missing(true);
+    EXPECT_EQ(world->write(*head, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+    EXPECT_EQ(above->downs, 0);
+}
+
+TEST_F(Below, ComesUpAgainWithTheTree) {
+    served(two_disks());
+    const Incarnation before = head->engine->root().incarnation();
+    set_missing(true);
+    world->loop.run_for(seconds(130));
+    EXPECT_EQ(above->downs, 1);
+    set_missing(false);
+    ASSERT_TRUE(comes([&] { return above->ups == 1; }, seconds(60)));
+    EXPECT_EQ(above->incarnation, before);
+    EXPECT_EQ(world->write(*head, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+}
+
+TEST_F(Below, M14ChangedIncarnationOfABareLeafIsToldByGoingDown) {
+    served(disk_node("/a"));
+    const Incarnation before = head->engine->root().incarnation();
+    world->platter("/a").fail(Operation::flush, {0, ~0ull}, Errc::io_error, 1);
+    EXPECT_NE(world->flush(*head), Errc::ok);
+    ASSERT_TRUE(comes([&] { return above->ups == 1; }, seconds(60)));
+    EXPECT_EQ(above->downs, 1);
+    EXPECT_NE(above->incarnation, before);
+    EXPECT_EQ(head->engine->root().incarnation(), above->incarnation);
+}
+
+TEST_F(Below, M14ChangedIncarnationOfTheLastMemberIsToldByGoingDown) {
+    served(mirror_node("m0", {disk_node("/a")}));
+    const Incarnation before = head->engine->root().incarnation();
+    world->platter("/a").fail(Operation::flush, {0, ~0ull}, Errc::io_error, 1);
+    EXPECT_NE(world->flush(*head), Errc::ok);
+    ASSERT_TRUE(comes([&] { return above->ups == 1; }, seconds(60)));
+    EXPECT_EQ(above->downs, 1);
+    EXPECT_NE(above->incarnation, before);
+}
+
+TEST_F(Below, IsDownUntilTheTreeServes) {
+    served(two_disks());
+    above.reset();
+    world->close(*head);
+    set_missing(true);
+    EngineWorld::Head& next = world->open();
+    above = std::make_unique<Above>(next);
+    world->loop.run_for(seconds(2));
+    EXPECT_EQ(next.sized, 1);
+    EXPECT_FALSE(next.engine->root().up());
+    EXPECT_EQ(above->ups, 0);
+    set_missing(false);
+    ASSERT_TRUE(comes([&] { return next.serving == 1; }, seconds(60)));
+    EXPECT_EQ(above->ups, 1);
+    EXPECT_TRUE(next.engine->root().up());
+}
+
+TEST_F(Below, StatusSaysThatItIsDown) {
+    served(two_disks());
+    set_missing(true);
+    world->loop.run_for(milliseconds(100));
+    EXPECT_EQ(head->engine->status().state, StorageState::failed);
+    EXPECT_NE(head->engine->status().reason.find("down until one returns"), std::string::npos);
+}
+
+TEST_F(Below, ClosesWhileItIsDown) {
+    served(two_disks());
+    set_missing(true);
+    world->loop.run_for(seconds(1));
+    above.reset();
+    world->close(*head);
+}
+
+TEST_F(Below, M6IsDownForGoodWhenFenced) {
+    served(disk_node("/a"));
+    world->platter("/a").fail(Operation::read, {0, 4096}, Errc::fenced, 1);
+    Bytes bytes(4096);
+    EXPECT_EQ(world->read(*head, 0, bytes), Errc::fenced);
+    world->loop.run_for(seconds(5));
+    EXPECT_EQ(above->downs, 1);
+    EXPECT_EQ(above->reason.code, Errc::fenced);
+    EXPECT_EQ(world->read(*head, 0, bytes), Errc::fenced);
+}
+
+}  // namespace
+}  // namespace dst

@@ -1,0 +1,170 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/engine_world.h"
+
+namespace dst {
+namespace {
+
+using ::testing::HasSubstr;
+
+spec::Node two_disks() { return mirror_node("m0", {disk_node("/a"), disk_node("/b")}); }
+
+sim::SimPlatterOptions slow_zeroes() {
+    sim::SimPlatterOptions options;
+    options.fast_zeroes = false;
+    options.can_unmap = false;
+    return options;
+}
+
+TEST(Init, LabelsSayStoragePlaceAndMember) {
+    EngineWorld world(linear_node("l0", {two_disks(), disk_node("/c")}));
+    const InitReport report = world.init();
+    ASSERT_TRUE(report.done) << to_string(report.error);
+    const auto label = world.label_of("/b");
+    ASSERT_TRUE(label);
+    EXPECT_EQ(label->storage, report.storage);
+    EXPECT_EQ(label->storage_name, "vol0");
+    EXPECT_EQ(label->place, ".0/2");
+    EXPECT_EQ(label->member, 2u);
+    EXPECT_EQ(world.label_of("/c")->place, ".1");
+    EXPECT_EQ(world.label_of("/c")->member, 0u);
+    EXPECT_NE(world.label_of("/a")->medium, label->medium);
+}
+
+TEST(Init, RefusesAnInitialisedMediumAndChangesNothing) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    const auto before = world.label_of("/a");
+    const InitReport again = world.init();
+    EXPECT_FALSE(again.done);
+    EXPECT_THAT(again.error.text, HasSubstr("initialised already for the storage 'vol0'"));
+    EXPECT_EQ(world.label_of("/a"), before);
+}
+
+TEST(Init, ForceMakesAnInitialisedStorageAnew) {
+    EngineWorld world(two_disks());
+    const Id first = world.init().storage;
+    InitOptions options;
+    options.force = true;
+    const InitReport again = world.init(options);
+    ASSERT_TRUE(again.done) << to_string(again.error);
+    EXPECT_NE(again.storage, first);
+    EXPECT_EQ(world.serve().engine->storage_id(), again.storage);
+}
+
+TEST(Init, RefusesAnotherStoragesMedium) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.storage.name = "vol1";
+    const InitReport report = world.init();
+    EXPECT_FALSE(report.done);
+    EXPECT_EQ(report.leaves[0].code, Errc::refused);
+    EXPECT_THAT(report.leaves[0].text, HasSubstr("belongs to the storage 'vol0'"));
+}
+
+TEST(Init, RefusesAFilesystemUnlessForced) {
+    EngineWorld world(two_disks());
+    world.platter("/b").set_found("ext4 filesystem");
+    const InitReport report = world.init();
+    EXPECT_FALSE(report.done);
+    EXPECT_THAT(report.leaves[1].text, HasSubstr("/b carries ext4 filesystem"));
+    EXPECT_FALSE(world.label_of("/a"));
+    InitOptions options;
+    options.force = true;
+    EXPECT_TRUE(world.init(options).done);
+}
+
+TEST(Init, MissingMediumIsReportedAndNothingIsLabelled) {
+    EngineWorld world(two_disks());
+    world.platter("/b").set_missing(true);
+    const InitReport report = world.init();
+    EXPECT_FALSE(report.done);
+    EXPECT_THAT(report.leaves[1].text, HasSubstr("/b cannot be reached"));
+    EXPECT_FALSE(world.label_of("/a"));
+}
+
+TEST(Init, TooSmallMemberIsRefused) {
+    EngineWorld world(two_disks());
+    sim::SimPlatterOptions options;
+    options.size_bytes = 96u << 10;
+    world.add_platter("/b", options);
+    EXPECT_THAT(world.init().error.text, HasSubstr("/b is too small"));
+}
+
+TEST(Init, BlockSizeIsTheLargestOfTheLeaves) {
+    EngineWorld world(two_disks());
+    sim::SimPlatterOptions options;
+    options.logical_block_bytes = 4096;
+    options.physical_block_bytes = 4096;
+    world.add_platter("/b", options);
+    const InitReport report = world.init();
+    ASSERT_TRUE(report.done) << to_string(report.error);
+    EXPECT_EQ(report.logical_block_bytes, 4096u);
+    EXPECT_EQ(world.serve().engine->geometry().logical_block_bytes, 4096u);
+}
+
+TEST(Init, FastZeroesMakeAllMembersInSyncAndEqual) {
+    EngineWorld world(two_disks());
+    world.platter("/b").write(4096, EngineWorld::pattern(4096, 7));
+    const InitReport report = world.init();
+    EXPECT_TRUE(report.all_in_sync);
+    EXPECT_EQ(world.platter("/b").read({4096, 4096}), Bytes(4096));
+}
+
+TEST(Init, SlowZeroesMakeTheFirstMemberInSyncAndTheOthersDirty) {
+    EngineWorld world(two_disks());
+    world.add_platter("/a", slow_zeroes());
+    world.add_platter("/b", slow_zeroes());
+    world.platter("/a").write(0, EngineWorld::pattern(4096, 6));
+    world.platter("/b").write(0, EngineWorld::pattern(4096, 7));
+    const InitReport report = world.init();
+    ASSERT_TRUE(report.done) << to_string(report.error);
+    EXPECT_FALSE(report.all_in_sync);
+    const StorageStatus status = world.serve().engine->status();
+    EXPECT_EQ(status.state, StorageState::degraded);
+    EXPECT_EQ(status.tree->children[0].state, VertexState::in_sync);
+    EXPECT_EQ(status.tree->children[1].state, VertexState::dirty);
+}
+
+TEST(Init, AdoptKeepsTheMembersData) {
+    EngineWorld world(two_disks());
+    world.platter("/b").set_found("ext4 filesystem");
+    const Bytes data = EngineWorld::pattern(8192, 7);
+    world.platter("/b").write(0, data);
+    InitOptions options;
+    options.adopt = "/b";
+    const InitReport report = world.init(options);
+    ASSERT_TRUE(report.done) << to_string(report.error);
+    EngineWorld::Head& head = world.serve();
+    Bytes back(8192);
+    EXPECT_EQ(world.read(head, 0, back), Errc::ok);
+    EXPECT_EQ(back, data);
+    EXPECT_EQ(head.engine->status().tree->children[0].state, VertexState::dirty);
+}
+
+TEST(Init, AdoptOfAnUnknownMemberIsRefused) {
+    EngineWorld world(two_disks());
+    InitOptions options;
+    options.adopt = "/z";
+    EXPECT_THAT(world.init(options).error.text, HasSubstr("no member of a mirror is named /z"));
+}
+
+TEST(Init, LabelsComeLast) {
+    EngineWorld world(two_disks());
+    bool label_written = false;
+    const std::uint64_t label_at = (16u << 20) - label_area_bytes;
+    unsigned after = 0;
+    world.platter("/a").on_carry_out = [&](const Request& request) {
+        if (!changes_data(request.operation)) return;
+        const bool label = request.operation == Operation::write && request.extent.offset >= label_at;
+        after += label_written && !label ? 1 : 0;
+        label_written = label_written || label;
+    };
+    ASSERT_TRUE(world.init().done);
+    EXPECT_TRUE(label_written);
+    EXPECT_EQ(after, 0u);
+}
+
+}  // namespace
+}  // namespace dst

@@ -1,0 +1,182 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/engine_world.h"
+
+namespace dst {
+namespace {
+
+using ::testing::HasSubstr;
+
+spec::Node two_disks() { return mirror_node("m0", {disk_node("/a"), disk_node("/b")}); }
+
+/// Opens and runs until the engine says that it is refused; its sentence.
+std::string refusal(EngineWorld& world, const std::string& journal = "head0") {
+    EngineWorld::Head& head = world.open(journal);
+    EXPECT_TRUE(world.loop.run_until([&] { return head.failed.has_value(); }, std::chrono::seconds(10)))
+        << head.engine->status().reason;
+    EXPECT_EQ(head.serving, 0);
+    return head.failed ? head.failed->text : "";
+}
+
+/// Opens, waits a while, and gives the reason why it does not serve.
+std::string waits(EngineWorld& world, const std::string& journal = "head0") {
+    EngineWorld::Head& head = world.open(journal);
+    world.loop.run_for(std::chrono::seconds(5));
+    EXPECT_EQ(head.serving, 0);
+    EXPECT_EQ(head.engine->status().state, StorageState::waiting);
+    EXPECT_TRUE(head.engine->waiting());
+    return head.engine->status().reason;
+}
+
+void swap_platters(EngineWorld& world, const std::string& one, const std::string& other) {
+    const std::uint64_t size = world.platter(one).geometry().size_bytes;
+    const Bytes first = world.platter(one).read({0, size});
+    const Bytes second = world.platter(other).read({0, size});
+    world.platter(one).write(0, second);
+    world.platter(other).write(0, first);
+}
+
+TEST(Refuse, UnlabelledMediumSaysToRunInit) {
+    EngineWorld world(disk_node("/a"));
+    world.platter("/a");
+    EXPECT_THAT(refusal(world), HasSubstr("/a is not labelled; run dstctl init"));
+}
+
+TEST(Refuse, ForeignMediumNamesItsStorage) {
+    EngineWorld world(disk_node("/a"));
+    ASSERT_TRUE(world.init().done);
+    world.storage.name = "vol1";
+    EXPECT_THAT(refusal(world, "head1"), HasSubstr("/a belongs to the storage 'vol0'"));
+}
+
+TEST(Refuse, SwappedPartsOfALinearNameBoth) {
+    EngineWorld world(linear_node("l0", {disk_node("/a"), disk_node("/b")}));
+    ASSERT_TRUE(world.init().done);
+    swap_platters(world, "/a", "/b");
+    const std::string text = refusal(world);
+    EXPECT_THAT(text, HasSubstr("/a carries the label of place .1, where the file names /b"));
+    EXPECT_THAT(text, HasSubstr("the two are swapped"));
+}
+
+TEST(Refuse, SwappedMembersOfAMirrorNameBoth) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    swap_platters(world, "/a", "/b");
+    const std::string text = refusal(world);
+    EXPECT_THAT(text, HasSubstr("/a carries the label of member 2 (/b)"));
+    EXPECT_THAT(text, HasSubstr("the two are swapped"));
+}
+
+TEST(Refuse, ReorderedMembersOfAMirrorAreTheSameStorage) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.storage.tree = mirror_node("m0", {disk_node("/b"), disk_node("/a")});
+    EXPECT_EQ(world.serve().engine->status().state, StorageState::healthy);
+}
+
+TEST(Refuse, LargerBlocksThanAtInitAreRefused) {
+    EngineWorld world(disk_node("/a"));
+    ASSERT_TRUE(world.init().done);
+    const Bytes all = world.platter("/a").read({0, world.platter("/a").geometry().size_bytes});
+    sim::SimPlatterOptions options;
+    options.logical_block_bytes = 4096;
+    options.physical_block_bytes = 4096;
+    world.add_platter("/a", options);
+    world.platter("/a").write(0, all);
+    EXPECT_THAT(refusal(world), HasSubstr("/a has blocks of 4096 bytes"));
+}
+
+TEST(Refuse, JournalInUseIsRefused) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.serve();
+    EXPECT_THAT(refusal(world), HasSubstr("the journal head0 cannot be used"));
+}
+
+TEST(Refuse, M5WithoutAJournalAllInSyncMembersAreNeeded) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.platter("/b").set_missing(true);
+    EXPECT_THAT(waits(world, "another"), HasSubstr("waits for /b"));
+}
+
+TEST(Refuse, M5JournalThatDecidesNeedsOneInSyncMember) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    world.platter("/b").set_missing(true);
+    EngineWorld::Head& head = world.serve();
+    EXPECT_EQ(head.engine->status().state, StorageState::degraded);
+}
+
+TEST(Refuse, M5JournalDecidesNothingWhenAnotherHeadHasServed) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve("head0"));
+    world.close(world.serve("head1"));
+    world.platter("/b").set_missing(true);
+    EXPECT_THAT(waits(world, "head0"), HasSubstr("waits for /b"));
+}
+
+TEST(Refuse, M5CopiedJournalDecidesNothing) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve("head0"));
+    world.journal("copy").copy_from(world.journal("head0"), Id{{9}});
+    world.platter("/b").set_missing(true);
+    EXPECT_THAT(waits(world, "copy"), HasSubstr("waits for /b"));
+}
+
+TEST(Refuse, M5DirtyMemberAloneIsNeverUsed) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    EngineWorld::Head& head = world.serve();
+    world.platter("/b").set_missing(true);
+    EXPECT_EQ(world.write(head, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+    world.close(head);
+    world.platter("/b").set_missing(false);
+    world.platter("/a").set_missing(true);
+    EXPECT_THAT(waits(world), HasSubstr("/a"));
+}
+
+TEST(Refuse, M5SplitIsRecognisedAndServesNothing) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    // Each side carries on alone, each with a journal that says it may: the second is put back from an older copy.
+    const Bytes b_before = world.platter("/b").read({0, world.platter("/b").geometry().size_bytes});
+    const auto slots = world.journal().slots;
+    world.platter("/b").set_missing(true);
+    EngineWorld::Head& one = world.serve();
+    EXPECT_EQ(world.write(one, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+    world.close(one);
+    world.platter("/b").set_missing(false);
+    world.platter("/a").set_missing(true);
+    world.platter("/b").write(0, b_before);
+    world.journal().slots = slots;
+    EngineWorld::Head& other = world.serve();
+    EXPECT_EQ(world.write(other, 0, EngineWorld::pattern(4096, 2)), Errc::ok);
+    world.close(other);
+    world.platter("/a").set_missing(false);
+    EngineWorld::Head& head = world.open();
+    EXPECT_TRUE(world.loop.run_until([&] { return head.failed.has_value(); }, std::chrono::seconds(10)));
+    EXPECT_EQ(head.engine->status().state, StorageState::split);
+    EXPECT_EQ(head.serving, 0);
+}
+
+TEST(Refuse, ExchangedBlankDiskOfAMirrorIsNotUsed) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    world.platter("/b").replace_blank(16u << 20);
+    EngineWorld::Head& head = world.serve();
+    const StorageStatus status = head.engine->status();
+    ASSERT_TRUE(status.tree);
+    EXPECT_EQ(status.tree->children[1].state, VertexState::refused);
+    EXPECT_THAT(status.tree->children[1].reason, HasSubstr("not labelled"));
+    EXPECT_EQ(world.write(head, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+}
+
+}  // namespace
+}  // namespace dst

@@ -1,0 +1,117 @@
+#include <gtest/gtest.h>
+
+#include "support/engine_world.h"
+
+namespace dst {
+namespace {
+
+spec::Node two_disks() { return mirror_node("m0", {disk_node("/a"), disk_node("/b")}); }
+
+TEST(Serve, SingleDiskServesWhatWasWritten) {
+    EngineWorld world(disk_node("/a"));
+    ASSERT_TRUE(world.init().done);
+    EngineWorld::Head& head = world.serve();
+    const Bytes bytes = EngineWorld::pattern(8192, 1);
+    EXPECT_EQ(world.write(head, 4096, bytes), Errc::ok);
+    Bytes back(8192);
+    EXPECT_EQ(world.read(head, 4096, back), Errc::ok);
+    EXPECT_EQ(back, bytes);
+}
+
+TEST(Serve, MirrorWritesToAllMembers) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    EngineWorld::Head& head = world.serve();
+    const Bytes bytes = EngineWorld::pattern(8192, 1);
+    EXPECT_EQ(world.write(head, 4096, bytes), Errc::ok);
+    EXPECT_EQ(world.platter("/a").read({4096, 8192}), bytes);
+    EXPECT_EQ(world.platter("/b").read({4096, 8192}), bytes);
+    EXPECT_EQ(head.engine->status().state, StorageState::healthy);
+}
+
+TEST(Serve, LinearOfMirrorsPutsTheSecondHalfOnTheSecondMirror) {
+    EngineWorld world(linear_node("l0", {two_disks(), mirror_node("m1", {disk_node("/c"), disk_node("/d")})}));
+    ASSERT_TRUE(world.init().done);
+    EngineWorld::Head& head = world.serve();
+    const std::uint64_t half = head.engine->geometry().size_bytes / 2;
+    const Bytes bytes = EngineWorld::pattern(8192, 1);
+    EXPECT_EQ(world.write(head, half - 4096, bytes), Errc::ok);
+    const Bytes first(bytes.begin(), bytes.begin() + 4096);
+    const Bytes second(bytes.begin() + 4096, bytes.end());
+    EXPECT_EQ(world.platter("/a").read({half - 4096, 4096}), first);
+    EXPECT_EQ(world.platter("/b").read({half - 4096, 4096}), first);
+    EXPECT_EQ(world.platter("/c").read({0, 4096}), second);
+    EXPECT_EQ(world.platter("/d").read({0, 4096}), second);
+}
+
+TEST(Serve, MirrorOfLinearsServes) {
+    EngineWorld world(mirror_node("m0", {linear_node("l0", {disk_node("/a"), disk_node("/b")}),
+                                         linear_node("l1", {disk_node("/c"), disk_node("/d")})}));
+    ASSERT_TRUE(world.init().done);
+    EngineWorld::Head& head = world.serve();
+    const Bytes bytes = EngineWorld::pattern(4096, 1);
+    EXPECT_EQ(world.write(head, 0, bytes), Errc::ok);
+    EXPECT_EQ(world.platter("/a").read({0, 4096}), bytes);
+    EXPECT_EQ(world.platter("/c").read({0, 4096}), bytes);
+}
+
+TEST(Serve, ThreeLevelsServe) {
+    EngineWorld world(
+        mirror_node("m0", {linear_node("l0", {mirror_node("m1", {disk_node("/a"), disk_node("/b")}), disk_node("/c")}),
+                           disk_node("/d")}));
+    ASSERT_TRUE(world.init().done);
+    EngineWorld::Head& head = world.serve();
+    const Bytes bytes = EngineWorld::pattern(4096, 1);
+    EXPECT_EQ(world.write(head, 0, bytes), Errc::ok);
+    for (const char* path : {"/a", "/b", "/d"}) EXPECT_EQ(world.platter(path).read({0, 4096}), bytes) << path;
+}
+
+TEST(Serve, CleanEndAndNextStartKeepTheData) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    const Bytes bytes = EngineWorld::pattern(4096, 1);
+    EngineWorld::Head& first = world.serve();
+    EXPECT_EQ(world.write(first, 0, bytes), Errc::ok);
+    world.close(first);
+    EngineWorld::Head& second = world.serve();
+    Bytes back(4096);
+    EXPECT_EQ(world.read(second, 0, back), Errc::ok);
+    EXPECT_EQ(back, bytes);
+    EXPECT_EQ(second.engine->status().state, StorageState::healthy);
+}
+
+TEST(Serve, CrashAndNextStartKeepWhatWasAcknowledged) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    const Bytes bytes = EngineWorld::pattern(4096, 1);
+    EngineWorld::Head& first = world.serve();
+    EXPECT_EQ(world.write(first, 0, bytes), Errc::ok);
+    world.crash(first);
+    EngineWorld::Head& second = world.serve();
+    Bytes back(4096);
+    EXPECT_EQ(world.read(second, 0, back), Errc::ok);
+    EXPECT_EQ(back, bytes);
+}
+
+TEST(Serve, M2LostMemberIsDroppedAndTheNextStartDoesNotUseIt) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    EngineWorld::Head& first = world.serve();
+    world.platter("/b").set_missing(true);
+    const Bytes bytes = EngineWorld::pattern(4096, 1);
+    EXPECT_EQ(world.write(first, 0, bytes), Errc::ok);
+    EXPECT_EQ(first.engine->status().state, StorageState::degraded);
+    world.crash(first);
+    world.platter("/b").set_missing(false);
+    EngineWorld::Head& second = world.serve();
+    const StorageStatus status = second.engine->status();
+    EXPECT_EQ(status.state, StorageState::degraded);
+    ASSERT_TRUE(status.tree);
+    EXPECT_EQ(status.tree->children[1].state, VertexState::dirty);
+    Bytes back(4096);
+    EXPECT_EQ(world.read(second, 0, back), Errc::ok);
+    EXPECT_EQ(back, bytes);
+}
+
+}  // namespace
+}  // namespace dst

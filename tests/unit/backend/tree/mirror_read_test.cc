@@ -1,0 +1,131 @@
+#include <gtest/gtest.h>
+
+#include "support/mirror_world.h"
+
+namespace dst {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+std::size_t reads(const FakeDevice& device) {
+    std::size_t count = 0;
+    for (const auto& [operation, extent] : device.log) count += operation == Operation::read ? 1 : 0;
+    return count;
+}
+
+TEST(MirrorRead, M9ReadsAreSpreadOverTheMembers) {
+    MirrorWorld world;
+    for (std::uint64_t i = 0; i < 20; ++i) {
+        TestRequest request(Operation::read, {(i * 7 % 20) * 65536, 4096});
+        EXPECT_EQ(run(world.loop, *world.mirror, request), Errc::ok);
+    }
+    EXPECT_GT(reads(world.device(0)), 4u);
+    EXPECT_GT(reads(world.device(1)), 4u);
+}
+
+TEST(MirrorRead, M9SequentialStreamStaysWithItsMember) {
+    MirrorWorld world;
+    for (std::uint64_t i = 0; i < 20; ++i) {
+        TestRequest request(Operation::read, {i * 4096, 4096});
+        EXPECT_EQ(run(world.loop, *world.mirror, request), Errc::ok);
+    }
+    EXPECT_TRUE(reads(world.device(0)) == 0 || reads(world.device(1)) == 0);
+}
+
+TEST(MirrorRead, M9LeastBusyMemberAnswers) {
+    MirrorWorld world;
+    world.device(0).hold();
+    world.device(1).hold();
+    TestRequest first(Operation::read, {0, 4096});
+    TestRequest second(Operation::read, {1u << 20, 4096});
+    first.submit(*world.mirror);
+    second.submit(*world.mirror);
+    EXPECT_EQ(world.device(0).held(), 1u);
+    EXPECT_EQ(world.device(1).held(), 1u);
+    world.device(0).release();
+    world.device(1).release();
+    world.loop.run_for(milliseconds(1));
+    EXPECT_TRUE(first.done && second.done);
+}
+
+TEST(MirrorRead, M9PreferredMemberAnswersAll) {
+    MirrorWorld world(2, spec::ReadPreference::prefer);
+    for (std::uint64_t i = 0; i < 10; ++i) {
+        TestRequest request(Operation::read, {(i * 3 % 10) * 65536, 4096});
+        EXPECT_EQ(run(world.loop, *world.mirror, request), Errc::ok);
+    }
+    EXPECT_EQ(reads(world.device(1)), 0u);
+}
+
+TEST(MirrorRead, M9AnotherMemberAnswersAReadThatFailed) {
+    MirrorWorld world(2, spec::ReadPreference::prefer);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    world.device(0).fail(Operation::read, Errc::medium_error);
+    TestRequest request(Operation::read, {0, 4096});
+    EXPECT_EQ(run(world.loop, *world.mirror, request), Errc::ok);
+    EXPECT_EQ(request.bytes, filled(4096, 7));
+    EXPECT_EQ(world.events.count("member-read-error"), 1u);
+    EXPECT_EQ(world.mirror->counters(0).errors, 1u);
+}
+
+TEST(MirrorRead, WhatNoMemberCanReadIsAnError) {
+    MirrorWorld world;
+    world.device(0).fail(Operation::read, Errc::medium_error);
+    world.device(1).fail(Operation::read, Errc::medium_error);
+    TestRequest request(Operation::read, {0, 4096});
+    EXPECT_EQ(run(world.loop, *world.mirror, request), Errc::medium_error);
+    EXPECT_FALSE(world.mirror->degraded());
+}
+
+TEST(MirrorRead, ReadOfALostMemberGoesToAnotherAtOnce) {
+    MirrorWorld world(2, spec::ReadPreference::prefer);
+    world.device(0).hold();
+    TestRequest request(Operation::read, {0, 4096});
+    request.submit(*world.mirror);
+    world.device(0).go_down();
+    world.loop.run_for(milliseconds(1));
+    ASSERT_TRUE(request.done);
+    EXPECT_EQ(request.result(), Errc::ok);
+}
+
+TEST(MirrorRead, DroppedMemberAnswersNoReads) {
+    MirrorWorld world;
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    world.device(1).log.clear();
+    for (std::uint64_t i = 0; i < 10; ++i) {
+        TestRequest request(Operation::read, {(i * 3 % 10) * 65536, 4096});
+        EXPECT_EQ(run(world.loop, *world.mirror, request), Errc::ok);
+    }
+    EXPECT_TRUE(world.device(1).log.empty());
+}
+
+TEST(MirrorRead, HungReadIsMovedWhenAProbeShowsThatAnotherAnswers) {
+    MirrorWorld world(2, spec::ReadPreference::prefer);
+    world.device(0).hold();
+    TestRequest request(Operation::read, {0, 4096});
+    request.submit(*world.mirror);
+    world.loop.run_for(seconds(12));
+    ASSERT_TRUE(request.done);
+    EXPECT_EQ(request.result(), Errc::ok);
+    EXPECT_EQ(world.device(0).cuts, 1u);
+}
+
+TEST(MirrorRead, M11ReadWaitsForAnOverlappingWrite) {
+    MirrorWorld world;
+    world.device(1).hold();
+    TestRequest change(Operation::write, {0, 4096}, filled(4096, 9));
+    change.submit(*world.mirror);
+    TestRequest request(Operation::read, {0, 4096});
+    request.submit(*world.mirror);
+    world.loop.run_for(milliseconds(10));
+    EXPECT_FALSE(request.done);
+    world.device(1).release();
+    world.loop.run_for(milliseconds(10));
+    ASSERT_TRUE(request.done);
+    EXPECT_EQ(request.bytes, filled(4096, 9));
+}
+
+}  // namespace
+}  // namespace dst

@@ -1,0 +1,287 @@
+#include <gtest/gtest.h>
+
+#include "support/mirror_world.h"
+
+namespace dst {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+TestRequest write_of(std::uint64_t offset, unsigned char value) {
+    return TestRequest(Operation::write, {offset, 4096}, filled(4096, value));
+}
+
+TEST(MirrorWrite, M1AcknowledgesWhenAllMembersHaveIt) {
+    MirrorWorld world;
+    world.device(1).hold();
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    world.loop.run_for(seconds(1));
+    EXPECT_FALSE(request.done);
+    world.device(1).release();
+    world.loop.run_for(milliseconds(1));
+    ASSERT_TRUE(request.done);
+    EXPECT_EQ(request.result(), Errc::ok);
+    EXPECT_EQ(world.device(0).bytes(0, 4096), filled(4096, 7));
+    EXPECT_EQ(world.device(1).bytes(0, 4096), filled(4096, 7));
+}
+
+TEST(MirrorWrite, M2WaitsForTheJournalBeforeAcknowledging) {
+    MirrorWorld world;
+    world.hold_journal = true;
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    world.loop.run_for(seconds(1));
+    EXPECT_FALSE(request.done);
+    ASSERT_EQ(world.kept.size(), 1u);
+    world.release_journal();
+    world.loop.run_for(seconds(1));
+    ASSERT_TRUE(request.done);
+    EXPECT_EQ(request.result(), Errc::ok);
+}
+
+TEST(MirrorWrite, M2WaitsForTheRecordBeforeAcknowledging) {
+    MirrorWorld world;
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    world.loop.run_until([&] { return world.kept.size() == 1; });
+    world.device(0).hold();
+    world.loop.run_for(seconds(1));
+    EXPECT_FALSE(request.done);
+    ASSERT_EQ(world.device(0).held(), 1u);
+    EXPECT_TRUE(world.device(0).held_request(0).fua);
+    world.device(0).release();
+    world.loop.run_for(seconds(1));
+    EXPECT_TRUE(request.done);
+}
+
+TEST(MirrorWrite, M2RecordSaysWhoIsDirtyAndDescends) {
+    MirrorWorld world;
+    const Record before = world.mirror->record();
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    const Record after = world.record_on(0);
+    EXPECT_EQ(after.generation, before.generation + 1);
+    EXPECT_GT(after.revision, before.revision);
+    EXPECT_EQ(compare_descent(after, before), Descent::newer);
+    EXPECT_EQ(find_member(after, 1)->state, MemberState::in_sync);
+    EXPECT_EQ(find_member(after, 2)->state, MemberState::dirty);
+    EXPECT_EQ(find_member(after, 2)->last_generation, before.generation_id);
+    EXPECT_EQ(world.kept.back(), after);
+    EXPECT_EQ(world.record_on(1).generation, before.generation);
+}
+
+TEST(MirrorWrite, M2NothingIsSentToADroppedMember) {
+    MirrorWorld world;
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    world.device(1).log.clear();
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 8)), Errc::ok);
+    EXPECT_EQ(flush(world.loop, *world.mirror), Errc::ok);
+    EXPECT_TRUE(world.device(1).log.empty());
+    EXPECT_EQ(world.mirror->child_status(1).state, VertexState::dirty);
+    EXPECT_NE(world.mirror->child_status(1).reason, "");
+}
+
+TEST(MirrorWrite, M2SecondFailureSupersedesTheRecord) {
+    MirrorWorld world(3);
+    world.hold_journal = true;
+    world.device(2).fail(Operation::write, Errc::medium_error);
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    world.loop.run_for(milliseconds(10));
+    world.device(1).fail(Operation::write, Errc::io_error, 5);
+    world.release_journal();
+    world.loop.run_for(seconds(1));
+    ASSERT_TRUE(request.done);
+    EXPECT_EQ(request.result(), Errc::ok);
+    const Record after = world.record_on(0);
+    EXPECT_EQ(find_member(after, 1)->state, MemberState::in_sync);
+    EXPECT_EQ(find_member(after, 2)->state, MemberState::dirty);
+    EXPECT_EQ(find_member(after, 3)->state, MemberState::dirty);
+}
+
+TEST(MirrorWrite, M2FailedFlushDropsTheMemberAndIsNotRetried) {
+    MirrorWorld world;
+    world.device(1).fail(Operation::flush, Errc::io_error);
+    EXPECT_EQ(flush(world.loop, *world.mirror), Errc::ok);
+    EXPECT_EQ(world.mirror->child_status(1).state, VertexState::dirty);
+    EXPECT_EQ(world.device(1).log.size(), 1u);
+}
+
+TEST(MirrorWrite, M2SameErrorOnAllMembersIsReturnedAndNobodyIsDropped) {
+    MirrorWorld world;
+    world.device(0).fail(Operation::write, Errc::no_space);
+    world.device(1).fail(Operation::write, Errc::no_space);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::no_space);
+    EXPECT_FALSE(world.mirror->degraded());
+    EXPECT_TRUE(world.kept.empty());
+}
+
+TEST(MirrorWrite, M2JournalThatFailsFailsTheWrite) {
+    MirrorWorld world;
+    world.fail_journal = true;
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::io_error);
+    world.fail_journal = false;
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 8)), Errc::ok);
+    EXPECT_EQ(find_member(world.record_on(0), 2)->state, MemberState::dirty);
+}
+
+TEST(MirrorWrite, M6FencedMemberIsReportedAndNobodyIsDropped) {
+    MirrorWorld world;
+    world.device(1).fail(Operation::write, Errc::fenced);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::fenced);
+    world.loop.run_for(milliseconds(1));
+    EXPECT_EQ(world.fenced_by, "d1");
+    EXPECT_FALSE(world.mirror->degraded());
+}
+
+TEST(MirrorWrite, M10LastMemberIsNeverDropped) {
+    MirrorWorld world;
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    world.device(0).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 8)), Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 9)), Errc::ok);
+}
+
+TEST(MirrorWrite, M10LossOfAllMembersIsReportedUpwardAtOnce) {
+    MirrorWorld world;
+    world.device(0).go_down();
+    world.device(1).go_down();
+    world.loop.run_for(milliseconds(1));
+    EXPECT_EQ(world.downs, 1);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::disconnected);
+    world.device(0).go_up();
+    world.loop.run_for(milliseconds(1));
+    EXPECT_EQ(world.ups, 2);
+}
+
+TEST(MirrorWrite, M11OverlappingWritesGoOneAfterTheOther) {
+    MirrorWorld world;
+    world.device(1).hold();
+    TestRequest first = write_of(0, 1);
+    first.submit(*world.mirror);
+    TestRequest second = write_of(0, 2);
+    second.submit(*world.mirror);
+    world.loop.run_for(milliseconds(10));
+    EXPECT_EQ(world.device(0).log.size(), 1u);
+    world.device(1).release();
+    world.loop.run_for(milliseconds(10));
+    EXPECT_TRUE(first.done && second.done);
+    EXPECT_EQ(world.device(0).bytes(0, 4096), filled(4096, 2));
+    EXPECT_EQ(world.device(1).bytes(0, 4096), filled(4096, 2));
+}
+
+TEST(MirrorWrite, M12HungMemberIsCutAndItsRequestEndsBeforeTheAcknowledgement) {
+    MirrorWorld world;
+    world.device(1).hold();
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    world.loop.run_for(seconds(7));
+    EXPECT_FALSE(request.done);
+    EXPECT_EQ(world.device(1).cuts, 0u);
+    world.loop.run_for(seconds(4));
+    EXPECT_EQ(world.device(1).cuts, 1u);
+    EXPECT_EQ(world.device(1).held(), 0u);
+    ASSERT_TRUE(request.done);
+    EXPECT_EQ(request.result(), Errc::ok);
+    EXPECT_EQ(world.mirror->child_status(1).state, VertexState::dirty);
+}
+
+TEST(MirrorWrite, HungOnAllMembersDropsNobody) {
+    MirrorWorld world;
+    world.device(0).hold();
+    world.device(1).hold();
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    world.loop.run_for(seconds(30));
+    EXPECT_FALSE(request.done);
+    EXPECT_FALSE(world.mirror->degraded());
+    world.device(0).release();
+    world.device(1).release();
+    world.loop.run_for(seconds(1));
+    EXPECT_EQ(request.result(), Errc::ok);
+}
+
+TEST(MirrorWrite, M13LargeDiscardsAreSplit) {
+    MirrorWorld world;
+    TestRequest request(Operation::unmap, {0, 4u << 20});
+    EXPECT_EQ(run(world.loop, *world.mirror, request), Errc::ok);
+    EXPECT_EQ(world.device(0).log.size(), 1u);
+}
+
+TEST(MirrorWrite, M14MemberThatIsBackAtOnceGetsTheRequestAgain) {
+    MirrorWorld world;
+    world.device(1).hold();
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    world.device(1).go_down();
+    world.loop.run_for(milliseconds(500));
+    EXPECT_FALSE(request.done);
+    world.device(1).release();
+    world.device(1).go_up();
+    world.loop.run_for(milliseconds(10));
+    ASSERT_TRUE(request.done);
+    EXPECT_EQ(request.result(), Errc::ok);
+    EXPECT_FALSE(world.mirror->degraded());
+    EXPECT_EQ(world.device(1).bytes(0, 4096), filled(4096, 7));
+}
+
+TEST(MirrorWrite, M14MemberThatIsBackChangedIsDropped) {
+    MirrorWorld world;
+    world.device(1).go_down();
+    world.device(1).change_incarnation();
+    world.device(1).go_up();
+    world.loop.run_for(milliseconds(10));
+    EXPECT_EQ(world.mirror->child_status(1).state, VertexState::dirty);
+    EXPECT_EQ(world.mirror->record().generation, 2u);
+}
+
+TEST(MirrorWrite, M14MemberThatStaysAwayIsDroppedByTheFirstWrite) {
+    MirrorWorld world;
+    world.device(1).go_down();
+    world.loop.run_for(seconds(5));
+    EXPECT_TRUE(world.kept.empty());
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    EXPECT_EQ(world.kept.size(), 1u);
+}
+
+TEST(MirrorWrite, M10WriteOnlyInALostCacheIsNotAcknowledgedByTheLastMember) {
+    MirrorWorld world;
+    world.hold_journal = true;
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    world.loop.run_for(milliseconds(10));
+    world.device(0).go_down();
+    world.device(0).change_incarnation();
+    world.device(0).go_up();
+    world.release_journal();
+    world.loop.run_for(seconds(5));
+    ASSERT_TRUE(request.done);
+    EXPECT_NE(request.result(), Errc::ok);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 8)), Errc::ok);
+}
+
+TEST(MirrorWrite, M10LastMemberThatIsBackChangedCarriesOnWithANewMedium) {
+    MirrorWorld world;
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    const Incarnation before = world.mirror->incarnation();
+    world.device(0).go_down();
+    world.device(0).change_incarnation();
+    world.device(0).go_up();
+    world.loop.run_for(milliseconds(10));
+    EXPECT_TRUE(world.mirror->up());
+    EXPECT_NE(world.mirror->incarnation(), before);
+    EXPECT_EQ(world.events.count("last-member-changed"), 1u);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 8)), Errc::ok);
+}
+
+}  // namespace
+}  // namespace dst

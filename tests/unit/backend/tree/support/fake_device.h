@@ -1,0 +1,66 @@
+#pragma once
+
+#include <deque>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "block/block_device.h"
+#include "block/loop.h"
+
+namespace dst {
+
+/// A device in memory that a test drives: it answers at once, or holds requests until the test answers them, and goes
+/// up and down when the test says so.
+class FakeDevice final : public BlockDevice {
+public:
+    explicit FakeDevice(Loop& loop, std::uint64_t size_bytes = 8u << 20);
+
+    const Geometry& geometry() const override { return geometry_; }
+    bool up() const override { return up_; }
+    Incarnation incarnation() const override { return incarnation_; }
+    void submit(Request& request) override;
+    void cut(const Error& why) override;
+    void close(std::function<void()> closed) override;
+
+    /// Goes down: what is held answers `disconnected`.
+    void go_down();
+    void go_up();
+    void change_incarnation() { incarnation_.id.bytes[0] ^= 1; }
+
+    /// From now on requests are held until answer() or release().
+    void hold() { holding_ = true; }
+    void release();
+    /// Answers the oldest held request.
+    void answer(Errc code = Errc::ok);
+    std::size_t held() const { return held_.size(); }
+    const Request& held_request(std::size_t index) const { return *held_.at(index); }
+
+    /// The next `times` requests of this operation answer `code` and do nothing.
+    void fail(Operation operation, Errc code, unsigned times = 1);
+
+    Bytes bytes(std::uint64_t offset, std::size_t length) const;
+
+    Geometry geometry_;
+    std::vector<std::pair<Operation, Extent>> log;  ///< as they were submitted
+    unsigned cuts = 0;
+
+private:
+    struct Failure {
+        Operation operation;
+        Errc code;
+        unsigned times;
+    };
+
+    Errc carry_out(Request& request);
+
+    Loop& loop_;
+    Bytes bytes_;
+    Incarnation incarnation_;
+    bool up_ = true;
+    bool holding_ = false;
+    std::deque<Request*> held_;
+    std::vector<Failure> failures_;
+};
+
+}  // namespace dst

@@ -1,0 +1,115 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "simworld/null_events.h"
+#include "support/fake_device.h"
+#include "support/test_request.h"
+#include "tree/mirror.h"
+
+namespace dst {
+
+/// A serving mirror of fake devices, with a journal that the test may hold or fail.
+class MirrorWorld : public RecordKeeper, public BlockDevice::Observer {
+public:
+    explicit MirrorWorld(std::size_t members = 2, spec::ReadPreference first = spec::ReadPreference::automatic) {
+        std::vector<MirrorChild> children;
+        for (std::size_t i = 0; i < members; ++i) {
+            devices.push_back(std::make_unique<FakeDevice>(loop));
+            const auto read = i == 0 ? first : spec::ReadPreference::automatic;
+            children.push_back({devices.back().get(), "d" + std::to_string(i), read, false});
+        }
+        mirror = std::make_unique<Mirror>(MirrorEnvironment{loop, events, this, std::chrono::seconds(8)}, "m0",
+                                          std::move(children));
+        mirror->set_observer(this);
+        for (const auto& device : devices) device->set_observer(&mirror->child_observer());
+        serve();
+    }
+    ~MirrorWorld() override {
+        bool closed = false;
+        for (const auto& device : devices) device->release();
+        mirror->close([&] { closed = true; });
+        EXPECT_TRUE(loop.run_until([&] { return closed; }, std::chrono::minutes(5)));
+        loop.run_for(std::chrono::seconds(1));
+    }
+
+    FakeDevice& device(std::size_t index) { return *devices.at(index); }
+
+    /// The record as it lies on a member.
+    Record record_on(std::size_t index) {
+        MemberMetadata metadata(device(index));
+        std::optional<Record> record;
+        metadata.read_record([&](const Result<FoundRecord>& found) {
+            ASSERT_TRUE(found);
+            record = found->record;
+        });
+        loop.run_for(std::chrono::milliseconds(1));
+        return record.value_or(Record{});
+    }
+
+    void keep(const Record& record, Callback<void> done) override {
+        kept.push_back(record);
+        if (hold_journal) {
+            pending_keep = std::move(done);
+            return;
+        }
+        loop.defer([this, done = std::move(done)] {
+            if (fail_journal) return done(Error{Errc::no_space, "the journal's filesystem is full"});
+            done({});
+        });
+    }
+    void release_journal() {
+        hold_journal = false;
+        if (pending_keep) std::exchange(pending_keep, nullptr)({});
+    }
+    void on_fenced(const std::string& member) override { fenced_by = member; }
+    void on_up(BlockDevice&) override { ++ups; }
+    void on_down(BlockDevice&, const Error&) override { ++downs; }
+
+    sim::SimLoop loop;
+    sim::RecordingEvents events;
+    std::vector<std::unique_ptr<FakeDevice>> devices;
+    std::unique_ptr<Mirror> mirror;
+    std::vector<Record> kept;
+    bool hold_journal = false;
+    bool fail_journal = false;
+    Callback<void> pending_keep;
+    std::string fenced_by;
+    int ups = 0;
+    int downs = 0;
+
+private:
+    void serve() {
+        Record record;
+        record.storage = loop.random_id();
+        record.mirror = loop.random_id();
+        record.medium = loop.random_id();
+        record.generation_id = loop.random_id();
+        record.region_bytes = 1u << 20;
+        record.size_bytes = 4u << 20;
+        record.logical_block_bytes = 512;
+        record.next_number = static_cast<std::uint32_t>(devices.size()) + 1;
+        for (std::size_t i = 0; i < devices.size(); ++i) {
+            RecordMember member;
+            member.number = static_cast<std::uint32_t>(i) + 1;
+            member.name = "d" + std::to_string(i);
+            member.incarnation = devices[i]->incarnation();
+            member.size_bytes = devices[i]->geometry().size_bytes;
+            record.members.push_back(member);
+            mirror->set_number(i, member.number);
+        }
+        mirror->stand(record, (1u << devices.size()) - 1);
+        bool served = false;
+        mirror->write_start_record(record, [&](const Result<void>& written) {
+            EXPECT_TRUE(written);
+            mirror->serve(0, [&](const Result<void>& serving) { served = serving.has_value(); });
+        });
+        EXPECT_TRUE(loop.run_until([&] { return served; }));
+        loop.run_for(std::chrono::milliseconds(1));
+        for (const auto& device : devices) device->log.clear();
+    }
+};
+
+}  // namespace dst
