@@ -50,16 +50,17 @@ Daemon::Daemon(AsioLoop& loop, EventSink& events, HeadOptions options, std::stri
       stop_limit_(loop, [this] { loop_.stop(); }) {}
 
 int Daemon::run(const spec::NetnodeFile& file) {
+    // Before anybody can see that it listens; what comes meanwhile is kept for wait_for_signal().
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+        boost::system::error_code failure;
+        signals_.add(signal, failure);
+    }
     const Result<void> started = server_.start(file);
     if (started.has_error()) {
         events_.event(Severity::critical, "start-failed", "netnode cannot listen on any address of its file; it ends",
                       {{"file", path_}, {"reason", started.error().text}});
         clean_ = true;
         return exit_failure;
-    }
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
-        boost::system::error_code failure;
-        signals_.add(signal, failure);
     }
     wait_for_signal();
     notify_service_manager("READY=1");

@@ -146,7 +146,10 @@ bool RemoteLeafImpl::close_others() {
 void RemoteLeafImpl::opened(ClientConnection& connection) {
     Slot& slot = slot_of(connection);
     const wire::OpenAnswer& opened = connection.opened_as();
-    if (slot.index == 0) return come_up(opened);
+    if (slot.index == 0) {
+        const Error why = check_pin(opened);
+        return why.code == Errc::ok ? come_up(opened) : lost(connection, why);
+    }
     if (!same_medium(opened)) {
         return lost(connection, {Errc::incarnation_changed, options_.name + " changed while it was open"});
     }
@@ -161,6 +164,7 @@ void RemoteLeafImpl::come_up(const wire::OpenAnswer& opened) {
     incarnation_ = opened.incarnation;
     medium_ = opened.medium;
     epoch_accepted_ = opened.epoch_accepted;
+    if (epoch_accepted_ && !pin_) pin(opened.medium);
     group_before_ = group_;
     up_ = true;
     told_ = false;
@@ -171,14 +175,30 @@ void RemoteLeafImpl::come_up(const wire::OpenAnswer& opened) {
     leaf_.notify_up();
 }
 
-void RemoteLeafImpl::notice_changes(const wire::OpenAnswer& opened) {
-    if (!identity_.epoch.none() && !opened.epoch_accepted) {
-        events_.event(Severity::warning, "netnode-epoch-unknown",
-                      options_.name +
-                          ": its label never saw this head's epoch (a blank, foreign or older medium); "
-                          "nothing is written to it until that is settled",
-                      {});
+void RemoteLeafImpl::pin(const Id& medium) { pin_ = Pin{medium, geometry_.size_bytes}; }
+
+/// M7: another medium in the place of the one that was promised must be neither read nor written.
+Error RemoteLeafImpl::check_pin(const wire::OpenAnswer& opened) const {
+    if (identity_.epoch.none()) return {Errc::ok, {}};
+    const std::string expected = "expected is the medium" + (pin_ ? " " + short_string(pin_->medium) : std::string()) +
+                                 (identity_.place.empty() ? "" : " of place " + identity_.place) + ", there is ";
+    if (opened.label_state != LabelState::valid) {
+        return {Errc::refused, expected + (opened.label_state == LabelState::absent ? "one without a label (blank?)"
+                                                                                    : "one without a readable label")};
     }
+    if (pin_ && opened.medium != pin_->medium) return {Errc::refused, expected + short_string(opened.medium)};
+    if (!opened.epoch_accepted) {
+        return {Errc::refused, expected + short_string(opened.medium) + " with a label that never saw epoch " +
+                                   std::to_string(identity_.epoch.number) + " (an older copy?)"};
+    }
+    if (pin_ && opened.geometry.size_bytes < pin_->size_bytes) {
+        return {Errc::refused, expected + "a smaller one: " + std::to_string(opened.geometry.size_bytes) +
+                                   " bytes, before " + std::to_string(pin_->size_bytes)};
+    }
+    return {Errc::ok, {}};
+}
+
+void RemoteLeafImpl::notice_changes(const wire::OpenAnswer& opened) {
     if (!medium_.is_nil() && medium_ != opened.medium) {
         events_.event(Severity::warning, "medium-changed",
                       options_.name + " shows another medium than before: " +
@@ -237,6 +257,12 @@ void RemoteLeafImpl::end_requests(Errc code) {
 void RemoteLeafImpl::tell_down(const Error& why, bool was_up) {
     if (closing_ || up_ || (told_ && !was_up)) return;
     told_ = true;
+    if (why.code == Errc::refused && !identity_.epoch.none()) {
+        events_.event(
+            Severity::error, "medium-refused",
+            options_.name + " is not taken back: " + why.text + "; it is tried again until the right one is there", {});
+        return leaf_.notify_down(why);
+    }
     events_.event(Severity::warning, "netnode-lost",
                   options_.name + (was_up ? " is lost: " : " cannot be reached: ") + to_string(why) +
                       "; it is tried again until it is back",

@@ -39,6 +39,8 @@ void RemoteLeafImpl::promise(const Peek& seen, const Epoch& epoch, Callback<Labe
             // This session's own from now on: what reconnects names it.
             identity_.epoch = epoch;
             epoch_accepted_ = up_;
+            const Result<Label> decoded = decode_label(*label);
+            pin(decoded ? decoded->medium : medium_);
             connect_others();
         }
         done(std::move(label));
@@ -57,6 +59,7 @@ void RemoteLeafImpl::write_label(const Peek& seen, const LabelImage& image, Call
             // Not a change behind its back: the next connection compares with this one.
             const Result<Label> decoded = decode_label(*label);
             medium_ = decoded ? decoded->medium : Id{};
+            if (pin_) pin(medium_);
         }
         done(std::move(label));
     };

@@ -47,6 +47,11 @@ private:
         Timer retry;
         Duration backoff;
     };
+    /// What was promised an epoch: this leaf comes up with nothing else.
+    struct Pin {
+        Id medium;
+        std::uint64_t size_bytes = 0;
+    };
     using JobList = boost::intrusive::list<Job, boost::intrusive::constant_time_size<false>>;
 
     // --- Connections (remote_leaf_connect.cc)
@@ -57,6 +62,8 @@ private:
     void opened(ClientConnection& connection) override;
     void lost(ClientConnection& connection, const Error& why) override;
     void come_up(const wire::OpenAnswer& opened);
+    void pin(const Id& medium);
+    Error check_pin(const wire::OpenAnswer& opened) const;
     void notice_changes(const wire::OpenAnswer& opened);
     void go_down(const Error& why);
     void end_requests(Errc code);
@@ -97,6 +104,7 @@ private:
     bool geometry_known_ = false;  ///< assumed, or heard of a netnode
     Incarnation incarnation_;
     Id medium_;  ///< by its label, when it was last up
+    std::optional<Pin> pin_;
     Error last_error_{Errc::ok, {}};
     Id group_;         ///< the present connections
     Id group_before_;  ///< the last ones that were open, to be replaced

@@ -74,6 +74,15 @@ void ServerSessionImpl::replaced(Work& work, const Result<void>& result) {
 void ServerSessionImpl::continue_open(Work& work) {
     wire::OpenAnswer answer;
     if (!open_.epoch.none()) {
+        const Label* label = medium_->label();
+        // Before the epoch is looked at: all media of a storage are promised the same one.
+        if (label != nullptr && !open_.storage.is_nil() && !open_.place.empty() &&
+            (label->storage != open_.storage || label->place != open_.place)) {
+            return refuse_open(work, {Errc::refused, "expected is place " + open_.place + " of storage " +
+                                                         short_string(open_.storage) + ", there is place " +
+                                                         label->place + " of storage " + label->storage_name + " (" +
+                                                         short_string(label->storage) + ")"});
+        }
         const Errc code = medium_->adopt_epoch(*this, open_.epoch);
         answer.epoch_accepted = code == Errc::ok;
         // A label that never saw this epoch (blank, foreign, put back from a copy) is for the head to look at: it may

@@ -212,6 +212,51 @@ TEST(RemoteLeafChanges, AnotherOrSmallerMediumIsNoticedAndItsGeometryTaken) {
     EXPECT_EQ(rig.ups, 2u);
 }
 
+struct OtherMedium {
+    const char* name;
+    void (*change)(wire::OpenAnswer& opened);
+};
+
+class RemoteLeafPin : public testing::TestWithParam<OtherMedium> {};
+
+TEST_P(RemoteLeafPin, M7StaysDownUntilTheRightMediumIsBack) {
+    ClientRig rig;
+    rig.opened.epoch_accepted = true;
+    rig.leaf->set_identity({id_of(1), "/2", {4, id_of(3)}, "tgtd[1] on alpha"});
+    rig.come_up();
+    const wire::OpenAnswer right = rig.opened;
+    rig.lose(rig.wire());
+    rig.loop.run_for(milliseconds(110));
+    GetParam().change(rig.opened);
+    for (int attempt = 0; attempt < 2; ++attempt) {
+        rig.come_up(rig.wire());
+        EXPECT_FALSE(rig.leaf->up());
+        EXPECT_EQ(rig.leaf->last_error().code, Errc::refused);
+        EXPECT_NE(rig.leaf->last_error().text.find("expected is"), std::string::npos);
+        EXPECT_EQ(rig.leaf->geometry(), right.geometry);
+        rig.loop.run_for(seconds(6));
+    }
+    EXPECT_EQ(rig.events.count("medium-refused"), 1u);
+    EXPECT_EQ(rig.ups, 1u);
+    rig.opened = right;
+    rig.come_up(rig.wire());
+    EXPECT_TRUE(rig.leaf->up());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, RemoteLeafPin,
+    testing::Values(OtherMedium{"ABlankOne",
+                                [](wire::OpenAnswer& opened) {
+                                    opened.label_state = LabelState::absent;
+                                    opened.medium = {};
+                                    opened.epoch_accepted = false;
+                                }},
+                    OtherMedium{"AnotherPartOfTheStorage", [](wire::OpenAnswer& opened) { opened.medium = id_of(8); }},
+                    OtherMedium{"AnOlderCopy", [](wire::OpenAnswer& opened) { opened.epoch_accepted = false; }},
+                    OtherMedium{"ASmallerOne",
+                                [](wire::OpenAnswer& opened) { opened.geometry.size_bytes = 32u << 20; }}),
+    [](const auto& of) { return std::string(of.param.name); });
+
 TEST(RemoteLeafChanges, AnAssumedGeometryHoldsUntilTheNetnodeSpeaks) {
     ClientRig rig;
     rig.leaf->assume_geometry({128u << 20, 512, 512, false, false});

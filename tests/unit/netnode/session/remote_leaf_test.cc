@@ -13,6 +13,7 @@ LeafIdentity identity_with_epoch() { return {id_of(1), "/2", {4, id_of(3)}, "tgt
 
 TEST(RemoteLeafHandshake, SaysHelloThenOpensUnderItsIdentity) {
     ClientRig rig;
+    rig.opened.epoch_accepted = true;
     rig.leaf->set_identity(identity_with_epoch());
     rig.leaf->open();
     const wire::Open open = rig.come_up(rig.wire());
