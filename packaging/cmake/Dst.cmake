@@ -37,6 +37,29 @@ endif()
 
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
+# dst_precompile(target [LIBRARY|PROGRAM|TESTS]): with DST_PCH, the target's files start from headers that are compiled
+# once for all targets of its kind (libraries are position-independent code, programs position-independent executables).
+if(DST_PCH)
+  set(dst_pch_headers <algorithm> <array> <chrono> <cstdint> <cstring> <functional> <map> <memory> <optional> <span> <string>
+    <string_view> <utility> <variant> <vector> <boost/intrusive/list.hpp> <boost/system/result.hpp>)
+  file(WRITE ${CMAKE_BINARY_DIR}/pch/main.cc "int main() { return 0; }\n")
+  add_library(dst_pch_library OBJECT ${CMAKE_BINARY_DIR}/pch/main.cc)
+  add_executable(dst_pch_program ${CMAKE_BINARY_DIR}/pch/main.cc)
+  add_executable(dst_pch_tests ${CMAKE_BINARY_DIR}/pch/main.cc)
+  target_precompile_headers(dst_pch_library PRIVATE ${dst_pch_headers})
+  target_precompile_headers(dst_pch_program PRIVATE ${dst_pch_headers})
+  target_precompile_headers(dst_pch_tests PRIVATE ${dst_pch_headers} <filesystem> <fstream> <set> <thread> <gmock/gmock.h>
+    <gtest/gtest.h>)
+  target_link_libraries(dst_pch_tests PRIVATE GTest::gmock)
+  target_compile_options(dst_pch_tests PRIVATE -Og)
+endif()
+function(dst_precompile target kind)
+  if(DST_PCH)
+    string(TOLOWER ${kind} kind)
+    target_precompile_headers(${target} REUSE_FROM dst_pch_${kind})
+  endif()
+endfunction()
+
 # dst_check_includes(target DEPS name... [PURE]): the check runs before the target compiles.
 function(dst_check_includes target)
   cmake_parse_arguments(ARG "PURE" "" "DEPS" ${ARGN})
@@ -68,6 +91,7 @@ function(dst_library name)
   list(TRANSFORM linked PREPEND dst_)
   if(sources)
     add_library(dst_${name} STATIC ${sources})
+    dst_precompile(dst_${name} LIBRARY)
     target_include_directories(dst_${name} PUBLIC ${include})
     target_link_libraries(dst_${name} PUBLIC ${linked} ${ARG_LIBS})
     if(ARG_PURE)
