@@ -228,6 +228,7 @@ bool FileDisk::medium_stands() {
             Severity::error, "disk-gone",
             "a disk has gone or become smaller while it was in use; it is taken down until it is back whole",
             {{"disk", path_}, {"was", std::to_string(geometry_.size_bytes)}, {"is", std::to_string(size_bytes)}});
+        medium.incarnation->drop();
         go_down({Errc::not_found, path_ + " " + now}, Errc::io_error);
         return false;
     }

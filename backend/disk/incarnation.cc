@@ -22,14 +22,15 @@
 namespace dst {
 namespace {
 
-/// The kept file: magic, hash of boot and medium, random number, then the mark.
+/// The kept file: magic, hash of boot and medium, random number, the mark, and the size at the last opening.
 struct Kept {
     std::array<char, 8> magic;
     Id basis;
     Id random;
-    std::uint8_t mark;
+    std::uint64_t mark;  ///< 0 or 1
+    std::uint64_t size_bytes;
 };
-constexpr std::array<char, 8> kept_magic{'D', 'S', 'T', 'I', 'N', 'C', '0', '1'};
+constexpr std::array<char, 8> kept_magic{'D', 'S', 'T', 'I', 'N', 'C', '0', '2'};
 static_assert(offsetof(Kept, mark) == 40);
 
 Id hash_id(std::string_view text) {
@@ -88,12 +89,13 @@ std::string default_run_dir() {
     return set != nullptr && *set != '\0' ? set : "/run/dst";
 }
 
-std::unique_ptr<IncarnationKeeper> IncarnationKeeper::open(const std::string& run_dir, int fd) {
+std::unique_ptr<IncarnationKeeper> IncarnationKeeper::open(const std::string& run_dir, int fd,
+                                                           std::uint64_t size_bytes) {
     std::unique_ptr<IncarnationKeeper> keeper(new IncarnationKeeper);
     const MediumIdentity identity = identity_of(fd);
     const std::string boot = first_line("/proc/sys/kernel/random/boot_id");
     const std::string basis_text = boot + "\n" + identity.place + "\n" + identity.medium;
-    Kept kept{kept_magic, hash_id(basis_text), random_id(), 0};
+    Kept kept{kept_magic, hash_id(basis_text), random_id(), 0, size_bytes};
 
     const std::filesystem::path folder = std::filesystem::path(run_dir) / "incarnations";
     std::error_code failure;
@@ -101,11 +103,12 @@ std::unique_ptr<IncarnationKeeper> IncarnationKeeper::open(const std::string& ru
     const std::string path = folder / identity.place;
     keeper->file_ = OwnedFd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     Kept found{};
+    if (keeper->file_ && pread(keeper->file_.get(), &found, sizeof found, 0) == static_cast<ssize_t>(sizeof found) &&
+        found.magic == kept.magic && found.basis == kept.basis && found.mark == 0 && found.size_bytes <= size_bytes) {
+        kept.random = found.random;
+    }
     if (!keeper->file_) {
         keeper->problem_ = path + ": cannot open it: " + std::strerror(errno);
-    } else if (pread(keeper->file_.get(), &found, sizeof found, 0) == static_cast<ssize_t>(sizeof found) &&
-               found.magic == kept.magic && found.basis == kept.basis && found.mark == 0) {
-        kept.random = found.random;
     } else if (pwrite(keeper->file_.get(), &kept, sizeof kept, 0) != static_cast<ssize_t>(sizeof kept)) {
         keeper->problem_ = path + ": cannot write it: " + std::strerror(errno);
         keeper->file_.reset();
@@ -125,10 +128,15 @@ void IncarnationKeeper::flush_ended(bool success) noexcept {
     if (--flushes_ == 0 && !failed_) write_mark(false);
 }
 
+void IncarnationKeeper::drop() noexcept {
+    failed_ = true;
+    write_mark(true);
+}
+
 void IncarnationKeeper::write_mark(bool set) noexcept {
     if (!file_) return;
-    const std::uint8_t mark = set ? 1 : 0;
-    if (pwrite(file_.get(), &mark, sizeof mark, offsetof(Kept, mark)) == 1) return;
+    const std::uint64_t mark = set ? 1 : 0;
+    if (pwrite(file_.get(), &mark, sizeof mark, offsetof(Kept, mark)) == static_cast<ssize_t>(sizeof mark)) return;
     // A mark that cannot be set must not be missed: without the file the next opening draws a new number.
     if (set) {
         static_cast<void>(ftruncate(file_.get(), 0));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -12,16 +13,17 @@ namespace dst {
 /// Names the time during which nothing acknowledged can have been lost on one medium (docs/mirror.md): the kernel's
 /// boot id, the medium's own identity (device, inode and birth time, disk sequence number), and a random number kept in
 /// a small file under the run directory. A mark in that file is set while a flush runs and stays when one failed or
-/// its end was not seen; a mark found set, or a file missing or of another medium or boot, means a new number.
+/// its end was not seen; a mark found set, a medium smaller than it was, or a file missing or of another medium or
+/// boot, means a new number.
 ///
-/// The mark is one byte written through the page cache: it outlives the process, and the run directory does not
+/// The mark is written through the page cache: it outlives the process, and the run directory does not
 /// outlive the machine. (Not a mapping: a run directory that is full or tampered with would be a fatal signal in tgtd.)
 /// One opener at a time; the medium's lock sees to that.
 class IncarnationKeeper {
 public:
     /// Takes up or begins the incarnation of the medium open as `fd`. Blocks. Never fails: where nothing can be kept,
     /// the number is new at every opening, and problem() says why.
-    static std::unique_ptr<IncarnationKeeper> open(const std::string& run_dir, int fd);
+    static std::unique_ptr<IncarnationKeeper> open(const std::string& run_dir, int fd, std::uint64_t size_bytes);
 
     const Incarnation& incarnation() const noexcept { return incarnation_; }
     /// Empty, or why the number cannot be kept.
@@ -30,6 +32,8 @@ public:
     /// Around every flush; they may overlap. A failed one leaves the mark for good.
     void flush_begins() noexcept;
     void flush_ended(bool success) noexcept;
+    /// The medium lost what it held: the next opening draws a new number.
+    void drop() noexcept;
 
 private:
     IncarnationKeeper() = default;

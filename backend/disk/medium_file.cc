@@ -163,7 +163,7 @@ Result<OpenedMedium> open_medium(const std::string& path, const DiskOptions& opt
     }
     medium.geometry.size_bytes = size_bytes / medium.geometry.logical_block_bytes * medium.geometry.logical_block_bytes;
     const std::string run_dir = options.run_dir.empty() ? default_run_dir() : options.run_dir;
-    medium.incarnation = IncarnationKeeper::open(run_dir, medium.fd->get());
+    medium.incarnation = IncarnationKeeper::open(run_dir, medium.fd->get(), size_bytes);
     return Result<OpenedMedium>(std::move(medium));
 }
 

@@ -8,6 +8,7 @@ namespace dst {
 
 LocalLeaf::LocalLeaf(Loop& loop, EventSink& events, std::unique_ptr<RawMedium> raw)
     : loop_(loop), medium_(loop, events, std::move(raw)) {
+    medium_.set_gate([this](const LabelChoice& label, const Geometry& found) { return check_pin(label, found); });
     medium_.attach(*this);
 }
 
@@ -31,7 +32,10 @@ void LocalLeaf::probe(Callback<Probe> done) { medium_.probe(*this, std::move(don
 
 void LocalLeaf::promise(const Peek& seen, const Epoch& wanted, Callback<LabelImage> done) {
     medium_.promise(*this, seen, wanted, [this, wanted, done = std::move(done)](Result<LabelImage> label) {
-        if (label) identity_.epoch = wanted;
+        if (label) {
+            identity_.epoch = wanted;
+            pin();
+        }
         done(std::move(label));
     });
 }
@@ -81,9 +85,40 @@ void LocalLeaf::tell_ended() {
 
 void LocalLeaf::cut(const Error& why) { medium_.cut(why); }
 
+void LocalLeaf::pin() { pin_ = Pin{medium_.label()->medium, medium_.geometry().size_bytes}; }
+
+/// Another medium in the place of the one that was promised must be neither read nor written.
+Error LocalLeaf::check_pin(const LabelChoice& label, const Geometry& found) const {
+    if (identity_.epoch.none()) return {Errc::ok, {}};
+    const std::string expected = "expected is the medium" + (pin_ ? " " + short_string(pin_->medium) : std::string()) +
+                                 (identity_.place.empty() ? "" : " of place " + identity_.place) + ", there is ";
+    if (!label.label) {
+        return {Errc::refused, expected + (label.state == LabelState::absent ? "one without a label (blank?)"
+                                                                             : "one without a readable label")};
+    }
+    const std::string there = short_string(label.label->medium);
+    const Epoch& promised = label.label->promised;
+    if (pin_ && label.label->medium != pin_->medium) return {Errc::refused, expected + there};
+    if (promised != identity_.epoch) {
+        if (promised.number >= identity_.epoch.number) {
+            return {Errc::fenced, name() + " is promised to a newer head, of epoch " + std::to_string(promised.number)};
+        }
+        return {Errc::refused, expected + there + " with a label that never saw epoch " +
+                                   std::to_string(identity_.epoch.number) + " (an older copy?)"};
+    }
+    if (pin_ && found.size_bytes < pin_->size_bytes) {
+        return {Errc::refused, expected + "a smaller one: " + std::to_string(found.size_bytes) + " bytes, before " +
+                                   std::to_string(pin_->size_bytes)};
+    }
+    return {Errc::ok, {}};
+}
+
 void LocalLeaf::on_medium_up() {
-    // A medium that does not know the epoch (another disk, a blank one) may still be looked at.
-    if (medium_.adopt_epoch(*this, identity_.epoch) != Errc::ok) epoch = {};
+    if (medium_.adopt_epoch(*this, identity_.epoch) == Errc::ok) {
+        if (!pin_) pin();
+    } else {
+        epoch = {};
+    }
     notify_up();
 }
 

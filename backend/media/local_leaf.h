@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "block/leaf.h"
@@ -43,6 +44,14 @@ private:
         void* owner = nullptr;
     };
 
+    /// What was promised an epoch: this leaf comes up with nothing else (M7).
+    struct Pin {
+        Id medium;
+        std::uint64_t size_bytes = 0;
+    };
+
+    Error check_pin(const LabelChoice& label, const Geometry& found) const;
+    void pin();
     void fence(const Epoch& by, std::function<void()> ended) override;
     void on_medium_up() override;
     void on_medium_down(const Error& why) override;
@@ -53,6 +62,7 @@ private:
     Medium medium_;
     Geometry assumed_;
     LeafIdentity identity_;
+    std::optional<Pin> pin_;
     Pool<Passage> passages_;
     std::function<void()> ended_;  ///< fenced, waiting for the last passage
 };

@@ -74,22 +74,21 @@ void Medium::on_up(BlockDevice&) {
     if (state_ == State::up) go_down({Errc::disconnected, "the medium " + name() + " was opened anew"});
     backoff_timer_.stop();
     state_ = State::opening;
-    const Geometry& raw = raw_->geometry();
-    const std::uint64_t size_bytes = leaf_size_bytes(raw.size_bytes);
+    found_ = raw_->geometry();
+    const std::uint64_t size_bytes = leaf_size_bytes(found_.size_bytes);
     if (size_bytes == 0) {
-        go_down({Errc::too_large, "the medium " + name() + " has " + std::to_string(raw.size_bytes) +
-                                      " bytes, too few for its label area of " + std::to_string(label_area_bytes)});
+        refuse({Errc::too_large, "the medium " + name() + " has " + std::to_string(found_.size_bytes) +
+                                     " bytes, too few for its label area of " + std::to_string(label_area_bytes)});
         return;
     }
-    if (raw.logical_block_bytes > logical_block_bytes_max) {
-        go_down({Errc::not_supported, "the medium " + name() + " has logical blocks of " +
-                                          std::to_string(raw.logical_block_bytes) + " bytes, DST takes up to " +
-                                          std::to_string(logical_block_bytes_max)});
+    if (found_.logical_block_bytes > logical_block_bytes_max) {
+        refuse({Errc::not_supported, "the medium " + name() + " has logical blocks of " +
+                                         std::to_string(found_.logical_block_bytes) + " bytes, DST takes up to " +
+                                         std::to_string(logical_block_bytes_max)});
         return;
     }
-    geometry_ = raw;
-    geometry_.size_bytes = size_bytes;
-    area_.set_medium_bytes(raw.size_bytes);
+    area_.set_medium_bytes(found_.size_bytes);
+    found_.size_bytes = size_bytes;
     state_ = State::reading_label;
     reread_ = true;
     // Else a label operation that was interrupted by going down has not ended yet; its end comes back to it.
@@ -97,7 +96,7 @@ void Medium::on_up(BlockDevice&) {
 }
 
 void Medium::on_down(BlockDevice&, const Error& why) {
-    if (state_ == State::closing) return;
+    if (state_ == State::closing || std::exchange(refused_, false)) return;
     go_down(why);
     try_again_later();
 }
@@ -123,7 +122,12 @@ void Medium::label_read(Errc code) {
         try_again_later();
         return;
     }
+    if (const Error why = gate_ ? gate_(area_.choice(), found_) : Error{Errc::ok, {}}; why.code != Errc::ok) {
+        refuse(why);
+        return;
+    }
     state_ = State::up;
+    geometry_ = found_;
     backoff_ = backoff_min;
     last_error_ = {Errc::ok, {}};
     const LabelChoice& choice = area_.choice();
@@ -134,14 +138,28 @@ void Medium::label_read(Errc code) {
     tell([](Session& session) { session.on_medium_up(); });
 }
 
+/// Lets go of the raw medium: when it is opened again, another one may be in its place.
+void Medium::refuse(const Error& why) {
+    go_down(why);
+    raw_->cut(why);
+    refused_ = !raw_->up();
+    try_again_later();
+}
+
 void Medium::go_down(const Error& why) {
     const bool was_up = state_ == State::up;
     state_ = State::down;
     if (!was_up && why == last_error_) return;
     last_error_ = why;
-    events_.event(Severity::warning, "medium-down",
-                  "the medium is not usable; it is tried again until it is back: " + to_string(why),
-                  {{"medium", name()}, {"error", std::string(to_token(why.code))}});
+    if (why.code == Errc::refused) {
+        events_.event(Severity::error, "medium-refused",
+                      name() + " is not taken back: " + why.text + "; it is tried again until the right one is there",
+                      {{"medium", name()}});
+    } else {
+        events_.event(Severity::warning, "medium-down",
+                      "the medium is not usable; it is tried again until it is back: " + to_string(why),
+                      {{"medium", name()}, {"error", std::string(to_token(why.code))}});
+    }
     waiters_task_.post();
     tell([&why](Session& session) { session.on_medium_down(why); });
 }

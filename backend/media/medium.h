@@ -17,7 +17,7 @@ namespace dst {
 
 /// One medium with its label area and its epochs (M6): keeps two heads from writing it at once. A netnode has one per
 /// export, with a session per connection; a head's LocalLeaf has its own. Reopens a raw medium that went down with a
-/// growing back-off, and reads the label before it is up again, since it may be another disk.
+/// growing back-off, and reads the label before it is up again, since it may be another disk (see Gate).
 ///
 /// Runs on one Loop's thread. Outlives its sessions. No callback runs inside the call that started it.
 class Medium : private BlockDevice::Observer {
@@ -56,6 +56,11 @@ public:
     ~Medium() override;
     Medium(const Medium&) = delete;
     Medium& operator=(const Medium&) = delete;
+
+    /// Asked each time before the medium comes up, with the label just read and the geometry found: ok, or why this
+    /// medium is not taken; it is then let go and opened again with a growing back-off. To be set before open().
+    using Gate = std::function<Error(const LabelChoice& label, const Geometry& found)>;
+    void set_gate(Gate gate) { gate_ = std::move(gate); }
 
     /// Starts opening; sessions hear on_medium_up or on_medium_down. Call once.
     void open();
@@ -130,6 +135,7 @@ private:
     void read_label();
     void label_read(Errc code);
     void try_again_later();
+    void refuse(const Error& why);
     void go_down(const Error& why);
     void reopen();
     void tell(const std::function<void(Session&)>& what);
@@ -164,8 +170,11 @@ private:
     EventSink& events_;
     std::unique_ptr<RawMedium> raw_;
     LabelArea area_;
+    Gate gate_;
     State state_ = State::idle;
     Geometry geometry_;
+    Geometry found_;        ///< of the raw medium that is being looked at, becomes geometry_ when it is up
+    bool refused_ = false;  ///< the raw medium was taken down for it and has not said so yet
     Error last_error_{Errc::ok, {}};
     Epoch promised_;  ///< of the label; what may_submit() compares
     std::vector<Session*> sessions_;

@@ -167,7 +167,7 @@ void SimDisk::sever() {
 
 // The requests end now; their writes land when the disk gets to them, and until then nobody can open it anew.
 void SimDisk::cut(const Error& why) {
-    if (!up_ || !options_.own_buffers) return;
+    if (!up_ || (!options_.own_buffers && !flights_.empty())) return;
     orphan_writes(false);
     if (platter_.lock_lingers_ && !platter_.hung_) {
         loop_.after(platter_.latency_max_, [platter = &platter_, guard = std::weak_ptr<int>(platter_.alive_)] {

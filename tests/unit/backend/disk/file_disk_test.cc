@@ -194,6 +194,7 @@ TEST_P(FileDiskTest, IsLockedAgainstASecondOpenerWithAMessageThatNamesTheFirst) 
 TEST_P(FileDiskTest, GoesDownWhenTheFileShrinks) {
     Bytes bytes(4096);
     ASSERT_EQ(bench->write(size - 4096, bytes), Errc::ok);
+    const Incarnation before = bench->disk.incarnation();
     ASSERT_EQ(truncate(path().c_str(), size / 2), 0);
     Bytes into(4096);
     EXPECT_NE(bench->run(Operation::read, {size - 4096, 4096}, {{into.data(), 4096}}), Errc::ok);
@@ -203,6 +204,7 @@ TEST_P(FileDiskTest, GoesDownWhenTheFileShrinks) {
     EXPECT_EQ(bench->write(0, bytes), Errc::disconnected);
     EXPECT_EQ(bench->open().code, Errc::ok);
     EXPECT_EQ(bench->disk.geometry().size_bytes, size / 2);
+    EXPECT_NE(bench->disk.incarnation(), before);
 }
 
 TEST_P(FileDiskTest, ShrinkingIsNoticedBeforeAWriteRestoresTheSize) {

@@ -118,7 +118,9 @@ protected:
         fd = OwnedFd(::open(medium().c_str(), O_RDWR | O_CLOEXEC));
     }
     std::string medium() const { return folder.file("medium"); }
-    std::unique_ptr<IncarnationKeeper> open() { return IncarnationKeeper::open(folder.file("run"), fd.get()); }
+    std::unique_ptr<IncarnationKeeper> open(std::uint64_t size_bytes = 4096) {
+        return IncarnationKeeper::open(folder.file("run"), fd.get(), size_bytes);
+    }
 
     TemporaryFolder folder;
     OwnedFd fd;
@@ -160,6 +162,24 @@ TEST_F(IncarnationTest, ChangesWhenAFlushFailedEvenIfLaterOnesSucceed) {
     const Incarnation after = open()->incarnation();
     EXPECT_NE(after, before);
     EXPECT_EQ(open()->incarnation(), after) << "the new number lasts";
+}
+
+TEST_F(IncarnationTest, ChangesWhenTheMediumIsSmallerThanItWas) {
+    const Incarnation before = open(2 * mib)->incarnation();
+    EXPECT_EQ(open(3 * mib)->incarnation(), before) << "growing loses nothing";
+    const Incarnation after = open(2 * mib)->incarnation();
+    EXPECT_NE(after, before);
+    EXPECT_EQ(open(3 * mib)->incarnation(), after) << "grown again it has not got back what it lost";
+}
+
+TEST_F(IncarnationTest, ChangesWhenTheOpenerSawItLoseData) {
+    auto keeper = open();
+    const Incarnation before = keeper->incarnation();
+    keeper->drop();
+    keeper->flush_begins();
+    keeper->flush_ended(true);
+    keeper.reset();
+    EXPECT_NE(open()->incarnation(), before);
 }
 
 TEST_F(IncarnationTest, ChangesWhenTheRunDirectoryWasLost) {

@@ -66,6 +66,11 @@ protected:
         label.promised = {};
         platter.write(label_copy(medium_bytes, 0).offset, encode_label(label));
     }
+    /// Another disk of the same size, with this label.
+    void put_in_place(const Label& label) {
+        platter.replace_blank(medium_bytes);
+        platter.write(label_copy(medium_bytes, 0).offset, encode_label(label));
+    }
     void open() {
         leaf->open();
         loop.run_until([&] { return leaf->up(); }, std::chrono::seconds(40));
@@ -200,18 +205,84 @@ TEST_F(LocalLeafTest, TakesItsEpochAgainWhenItsOwnDiskComesBackAfterAnother) {
     EXPECT_EQ(run(Operation::write), Errc::ok);
 }
 
-TEST_F(LocalLeafTest, M7MayStillLookAtABlankMediumInItsPlace) {
+TEST_F(LocalLeafTest, M7ABlankMediumInThePlaceOfThePromisedOneIsNotTakenBack) {
     label();
     open();
     promise();
     platter.replace_blank(medium_bytes);
-    loop.run_for(std::chrono::seconds(2));
+    loop.run_for(std::chrono::minutes(2));
+    EXPECT_FALSE(leaf->up());
+    EXPECT_EQ(leaf->last_error().code, Errc::refused);
+    EXPECT_NE(leaf->last_error().text.find("without a label"), std::string::npos) << leaf->last_error().text;
+    EXPECT_EQ(run(Operation::read), Errc::disconnected);
+    EXPECT_EQ(watcher.downs.size(), 2u) << "that it went, and that another one is there; not at each retry";
+}
+
+TEST_F(LocalLeafTest, M7AnotherLabelledMediumIsNotTakenBackAndItsOwnIs) {
+    label();
+    open();
+    promise();
+    const Bytes own_disk = platter.read({0, medium_bytes});
+    Label other = test::sample_label();
+    other.size_bytes = leaf_size_bytes(medium_bytes);
+    other.medium = id_of(0x77);
+    other.promised = own;
+    put_in_place(other);
+    loop.run_for(std::chrono::minutes(2));
+    EXPECT_FALSE(leaf->up());
+    EXPECT_EQ(leaf->last_error().code, Errc::refused);
+    EXPECT_NE(leaf->last_error().text.find(short_string(id_of(0x77))), std::string::npos) << leaf->last_error().text;
+    platter.set_missing(true);
+    platter.write(0, own_disk);
+    platter.set_missing(false);
+    loop.run_for(std::chrono::minutes(1));
     ASSERT_TRUE(leaf->up());
-    EXPECT_EQ(run(Operation::read), Errc::ok);
-    std::optional<LabelState> state;
-    leaf->peek([&](Result<Peek> seen) { state = seen->label_state; });
-    loop.run_until([&] { return state.has_value(); });
-    EXPECT_EQ(state, LabelState::absent);
+    EXPECT_EQ(leaf->last_error().code, Errc::ok);
+    EXPECT_EQ(run(Operation::write), Errc::ok);
+}
+
+TEST_F(LocalLeafTest, M7AnOlderCopyOfItsMediumIsNotTakenBack) {
+    label();
+    open();
+    const Bytes before = platter.read({0, medium_bytes});
+    promise();
+    platter.set_missing(true);
+    loop.run_for(std::chrono::milliseconds(10));
+    platter.write(0, before);
+    platter.set_missing(false);
+    loop.run_for(std::chrono::minutes(2));
+    EXPECT_FALSE(leaf->up());
+    EXPECT_EQ(leaf->last_error().code, Errc::refused);
+    EXPECT_NE(leaf->last_error().text.find("older copy"), std::string::npos) << leaf->last_error().text;
+}
+
+TEST_F(LocalLeafTest, M6AMediumPromisedToANewerHeadIsNotTakenBack) {
+    label();
+    open();
+    promise();
+    Label taken = test::sample_label();
+    taken.size_bytes = leaf_size_bytes(medium_bytes);
+    taken.promised = {own.number + 1, id_of(0x0b)};
+    put_in_place(taken);
+    loop.run_for(std::chrono::minutes(1));
+    EXPECT_FALSE(leaf->up());
+    EXPECT_EQ(leaf->last_error().code, Errc::fenced);
+}
+
+TEST_F(LocalLeafTest, M7ItsMediumMadeSmallerIsNotTakenBack) {
+    label();
+    open();
+    promise();
+    Label shrunk = test::sample_label();
+    shrunk.size_bytes = leaf_size_bytes(medium_bytes / 2);
+    shrunk.promised = own;
+    platter.replace_blank(medium_bytes / 2);
+    platter.write(label_copy(medium_bytes / 2, 0).offset, encode_label(shrunk));
+    loop.run_for(std::chrono::minutes(1));
+    EXPECT_FALSE(leaf->up());
+    EXPECT_EQ(leaf->last_error().code, Errc::refused);
+    EXPECT_NE(leaf->last_error().text.find("a smaller one"), std::string::npos) << leaf->last_error().text;
+    EXPECT_EQ(leaf->geometry().size_bytes, medium_bytes - label_area_bytes) << "what the tree was built with";
 }
 
 TEST_F(LocalLeafTest, CloseCompletesWhatIsInFlightFirst) {
