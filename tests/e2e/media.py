@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""A serving head meets another medium in the place of its own: it is told apart, never read and never written."""
+import os
+import shutil
+import signal
+import time
+
+from harness import check, main, until
+
+NODES = (7791, 7792)
+
+
+def start(world, tree, policy="{member_timeout: 1s}", mib=16):
+    """A served storage with data of seed 5 on it; returns tgtd and its file."""
+    file = world.write("vol.yaml", f"storage: vol\ntree:\n{tree}policy: {policy}\n")
+    world.dstctl("init", file)
+    tgtd = world.tgtd()
+    tgtd.new_target()
+    tgtd.new_lun(file)
+    world.initiator("fill", tgtd.url(), "--seed", 5, "--flush")
+    return tgtd, file
+
+
+def netnodes(world, mib=16):
+    return [world.netnode(f"node{n}", port, {"disk0": world.disk(f"disk{n}.img", mib)}) for n, port in enumerate(NODES, 1)]
+
+
+def pair(kind):
+    return f"  {kind}:\n" + "".join(f"    - netnode: 127.0.0.1:{port}/disk0\n" for port in NODES)
+
+
+def content(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def states(world):
+    return {child["name"]: child["state"] for child in world.status("vol")["tree"]["children"]}
+
+
+def swapped_exports_of_a_linear(world):
+    """The two disks of one netnode are exchanged by a reload while a linear over them serves."""
+    disks = [world.disk(f"disk{n}.img", 16) for n in (1, 2)]
+    node = world.netnode("node", 7791, {"a": disks[0], "b": disks[1]})
+    tgtd, _ = start(world, "  linear:\n    - netnode: 127.0.0.1:7791/a\n    - netnode: 127.0.0.1:7791/b\n")
+    before = [content(disk) for disk in disks]
+    good = content(world.path("node.yaml")).decode()
+    world.write("node.yaml", good.replace("disk1", "disk3").replace("disk2", "disk1").replace("disk3", "disk2"))
+    node.signal(signal.SIGHUP)
+    until(lambda: "medium-refused" in tgtd.output() or "refused" in str(world.status("vol")["tree"]), 20,
+          "the exchanged media are refused")
+    held = world.start_initiator("verify", tgtd.url(), "--seed", 5, name="held")
+    time.sleep(3)
+    check(held.running(), f"I/O was answered from exchanged media: {held.output()}")
+    world.write("node.yaml", good)
+    node.signal(signal.SIGHUP)
+    check(held.process.wait(60) == 0, f"not served when they were put back: {held.output()}")
+    check([content(disk) for disk in disks] == before, "the media were written to while they were exchanged")
+
+
+def a_blank_disk_in_a_members_place(world):
+    """A netnode comes back with a blank disk: the mirror goes on without it and does not take it for its member."""
+    nodes = netnodes(world)
+    tgtd, _ = start(world, pair("mirror"))
+    nodes[0].kill()
+    os.remove(world.path("disk1.img"))
+    blank = world.disk("disk1.img", 16)
+    world.start_netnode("again", world.path("node1.yaml"), 7791)
+    until(lambda: "medium-refused" in tgtd.output(), 40, "the blank medium is refused")
+    check("without a label" in tgtd.output(), f"the log does not say why: {tgtd.output()}")
+    world.initiator("fill", tgtd.url(), "--seed", 6, "--flush")
+    world.initiator("verify", tgtd.url(), "--seed", 6)
+    check(list(states(world).values()).count("in_sync") == 1, f"members: {states(world)}")
+    check(not any(content(blank)), "the blank medium was written to")
+
+
+def a_last_member_comes_back_as_another_disk(world):
+    """The last member's disk is exchanged for a blank one: I/O is held until the right one is back."""
+    nodes = netnodes(world)
+    tgtd, _ = start(world, pair("mirror"))
+    nodes[0].kill()
+    world.initiator("fill", tgtd.url(), "--seed", 7, "--flush")
+    nodes[1].kill()
+    os.rename(world.path("disk2.img"), world.path("right.img"))
+    blank = world.disk("disk2.img", 16)
+    node = world.start_netnode("blank", world.path("node2.yaml"), 7792)
+    held = world.start_initiator("verify", tgtd.url(), "--seed", 7, name="held")
+    until(lambda: "medium-refused" in tgtd.output(), 40, "the blank medium is refused")
+    time.sleep(1)
+    check(held.running(), f"I/O was answered from a blank disk: {held.output()}")
+    check(world.status("vol")["state"] == "held", f"status: {world.status('vol')}")
+    check(not any(content(blank)), "the blank medium was written to")
+    node.kill()
+    os.replace(world.path("right.img"), world.path("disk2.img"))
+    world.start_netnode("right", world.path("node2.yaml"), 7792)
+    check(held.process.wait(90) == 0, f"not served when it was put back: {held.output()}")
+
+
+def a_local_disk_shrinks_and_grows(world):
+    """A local member is cut to half and grown again: what was cut is gone, so it is not read any more."""
+    disk = world.disk("local.img", 16)
+    netnodes(world)
+    tgtd, _ = start(world, f"  mirror:\n    - disk: {disk}\n    - netnode: 127.0.0.1:7791/disk0\n")
+    os.truncate(disk, 8 << 20)
+    world.initiator("verify", tgtd.url(), "--seed", 5)
+    until(lambda: "disk-gone" in tgtd.output(), 20, "the loss is noticed")
+    os.truncate(disk, 16 << 20)
+    until(lambda: "medium-refused" in tgtd.output(), 40, "it is not taken back")
+    world.initiator("verify", tgtd.url(), "--seed", 5)
+    check(list(states(world).values()).count("in_sync") == 1, f"members: {states(world)}")
+
+
+def a_local_disk_is_another_one_at_the_next_start(world):
+    """The file of a local member is a copy of the other one's disk, of another place: the start names both."""
+    disks = [world.disk(f"disk{n}.img", 16) for n in (1, 2)]
+    tgtd, file = start(world, "".join(["  linear:\n", *(f"    - disk: {disk}\n" for disk in disks)]))
+    tgtd.delete_lun()
+    shutil.copyfile(disks[0], world.path("copy.img"))
+    os.replace(disks[1], disks[0])
+    os.replace(world.path("copy.img"), disks[1])
+    status, _, _, seconds = tgtd.new_lun(file, ok=None)
+    check(status != 0 and seconds < 4, f"it came up with exchanged disks: {status} after {seconds} s")
+    _, shown, _ = world.dstctl("status", "vol", ok=None)
+    check("swapped" in shown or ("disk1.img" in shown and "disk2.img" in shown), f"the reason names neither: {shown}")
+
+
+main([swapped_exports_of_a_linear, a_blank_disk_in_a_members_place, a_last_member_comes_back_as_another_disk,
+      a_local_disk_shrinks_and_grows, a_local_disk_is_another_one_at_the_next_start])
