@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -52,31 +53,61 @@ Bytes encode_slot(const Bytes& content) {
     return slot;
 }
 
-/// Empty when never written or not readable.
-Bytes read_slot(int fd, unsigned slot) {
+/// One slot as it lies in the file.
+struct Slot {
+    bool ours = false;  ///< it begins as a store's slot does
+    Bytes content;      ///< empty: never written
+};
+
+/// What was written and cannot be read whole gives bytes that no reader takes for good, so that it is told as damaged.
+Slot read_slot(int fd, unsigned slot) {
     const std::uint64_t at = slot * slot_stride_bytes;
     std::array<std::byte, 16> header{};
-    if (move_all(::pread, fd, std::span<std::byte>(header), at) != 0) return {};
-    if (std::memcmp(header.data(), slot_magic.data(), slot_magic.size()) != 0) return {};
+    const Bytes damaged(1, std::byte{0xff});
+    const int error = move_all(::pread, fd, std::span<std::byte>(header), at);
+    if (error != 0) return {false, error == ENODATA ? Bytes{} : damaged};
+    if (std::memcmp(header.data(), slot_magic.data(), slot_magic.size()) != 0) {
+        return {false, header == decltype(header){} ? Bytes{} : damaged};
+    }
     std::uint64_t length = 0;
     for (std::size_t i = 0; i < 8; ++i) {
         length |= static_cast<std::uint64_t>(header[slot_magic.size() + i]) << (8 * i);
     }
-    if (length > Store::slot_bytes_max) return {};
+    if (length > Store::slot_bytes_max) return {true, damaged};
     Bytes content(length);
-    if (move_all(::pread, fd, std::span(content), at + slot_header_bytes) != 0) return {};
-    return content;
+    if (move_all(::pread, fd, std::span(content), at + slot_header_bytes) != 0) return {true, damaged};
+    return {true, std::move(content)};
 }
 
-Result<StoreContents> read_contents(int fd, const std::string& path) {
+struct FoundStore {
+    StoreContents contents;
+    bool ours = false;  ///< at least one slot is a store's
+};
+
+Result<FoundStore> read_contents(int fd, const std::string& path) {
     struct stat status {};
     if (fstat(fd, &status) != 0) return file_error(path, "look at it", errno);
     if (!S_ISREG(status.st_mode)) return Error{Errc::invalid_argument, path + " is not a regular file"};
-    StoreContents contents;
-    for (unsigned slot = 0; slot < contents.slots.size(); ++slot) contents.slots[slot] = read_slot(fd, slot);
-    contents.machine = machine_id();
-    contents.inode = status.st_ino;
-    return contents;
+    FoundStore found;
+    std::array<Slot, 2> slots{read_slot(fd, 0), read_slot(fd, 1)};
+    found.ours = slots[0].ours || slots[1].ours;
+    // Of a file that is none of ours nothing is taken for a damaged slot.
+    for (std::size_t i = 0; found.ours && i < slots.size(); ++i) {
+        found.contents.slots[i] = std::move(slots[i].content);
+    }
+    found.contents.machine = machine_id();
+    found.contents.inode = status.st_ino;
+    return found;
+}
+
+/// A file whose making was interrupted: both slots' room, and only zeroes in it.
+Result<bool> only_room(int fd, const std::string& path) {
+    struct stat status {};
+    if (fstat(fd, &status) != 0) return file_error(path, "look at it", errno);
+    if (static_cast<std::uint64_t>(status.st_size) != 2 * slot_stride_bytes) return false;
+    Bytes content(2 * slot_stride_bytes);
+    if (const int error = move_all(::pread, fd, std::span(content), 0)) return file_error(path, "read it", error);
+    return std::all_of(content.begin(), content.end(), [](std::byte byte) { return byte == std::byte{0}; });
 }
 
 Id hash_id(std::string_view text, XXH64_hash_t seed) {
@@ -136,14 +167,36 @@ struct FileStore::File {
 
 namespace {
 
-/// Room for both slots now, so that a full disk never stops a change of members.
+/// Room for both slots now, so that a full disk never stops a change of members; and the headers of empty slots, by
+/// which the file is known again whatever a first write leaves behind.
 Result<void> prepare_new_file(int fd, const std::string& path) {
     const auto bytes = static_cast<off_t>(2 * slot_stride_bytes);
     if (const int error = posix_fallocate(fd, 0, bytes)) return file_error(path, "make room in it", error);
+    const Bytes empty = encode_slot({});
+    for (const std::uint64_t at : {std::uint64_t{0}, std::uint64_t{slot_stride_bytes}}) {
+        if (const int error = move_all(::pwrite, fd, std::span(empty), at)) {
+            return file_error(path, "write to it", error);
+        }
+    }
     const int synced = ::fsync(fd) == 0 ? 0 : errno;
     const int error = synced != 0 ? synced : sync_folder(std::filesystem::path(path).parent_path());
     if (error != 0) return file_error(path, "make it durable", error);
     return {};
+}
+
+/// Makes the file a store where it is empty. Somebody's file that a wrong path names must stay as it is.
+Result<void> prepare(int fd, const std::string& path) {
+    struct stat status {};
+    if (fstat(fd, &status) != 0) return file_error(path, "look at it", errno);
+    if (!S_ISREG(status.st_mode)) return {};
+    if (status.st_size == 0) return prepare_new_file(fd, path);
+    const auto found = read_contents(fd, path);
+    if (!found) return found.error();
+    if (found->ours) return {};
+    const auto blank = only_room(fd, path);
+    if (!blank) return blank.error();
+    if (*blank) return prepare_new_file(fd, path);
+    return Error{Errc::refused, path + " is not a journal and is left as it is; name another file, or remove it"};
 }
 
 Result<StoreContents> open_store(OwnedFd& fd, const std::string& path) {
@@ -157,15 +210,14 @@ Result<StoreContents> open_store(OwnedFd& fd, const std::string& path) {
     }
     if (!fd) return file_error(path, created ? "create it" : "open it", errno);
     if (auto locked = lock_file(fd.get(), path); locked.has_error()) return locked.error();
-    if (created) {
-        if (auto ready = prepare_new_file(fd.get(), path); ready.has_error()) {
-            ::unlink(path.c_str());
-            return ready.error();
-        }
+    if (auto ready = prepare(fd.get(), path); ready.has_error()) {
+        if (created) ::unlink(path.c_str());
+        return ready.error();
     }
-    auto contents = read_contents(fd.get(), path);
-    if (contents.has_value()) contents->created = created;
-    return contents;
+    auto found = read_contents(fd.get(), path);
+    if (!found) return found.error();
+    found->contents.created = created;
+    return std::move(found->contents);
 }
 
 }  // namespace
@@ -181,7 +233,9 @@ Id machine_id() {
 Result<StoreContents> read_store_file(const std::string& path) {
     const OwnedFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) return file_error(path, "open it", errno);
-    return read_contents(fd.get(), path);
+    auto found = read_contents(fd.get(), path);
+    if (!found) return found.error();
+    return std::move(found->contents);
 }
 
 FileStore::FileStore(AsioLoop& loop, std::string path)

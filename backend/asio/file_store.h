@@ -15,11 +15,13 @@ Id machine_id();
 Result<StoreContents> read_store_file(const std::string& path);
 
 /// The Store in one file: two slots at fixed places, an open-file-description lock held for life, room for both slots
-/// allocated when the file is made. Missing folders above it are made. All file calls run on a helper thread;
-/// destroying the store waits for none that hangs (the lock then ends with that call).
+/// allocated when the file is made. Missing folders above it are made. A file that holds something else is refused and
+/// not changed. All file calls run on a helper thread; destroying the store waits for none that hangs (the lock then
+/// ends with that call).
 ///
 /// Slot k lies at k * (4 KiB + slot_bytes_max): 8 bytes magic, 8 bytes little-endian length, and from 4 KiB on the
-/// bytes. What is torn is for the reader to notice: the bytes carry a checksum of their own.
+/// bytes. A new file has both headers, with length 0. What is torn is for the reader to notice: the bytes carry a
+/// checksum of their own.
 class FileStore : public Store {
 public:
     FileStore(AsioLoop& loop, std::string path);

@@ -13,7 +13,7 @@ namespace dst {
 
 /// What a Store found when it was opened.
 struct StoreContents {
-    std::array<Bytes, 2> slots;  ///< as they lie there; empty: never written or not readable
+    std::array<Bytes, 2> slots;  ///< as they lie there; empty: never written
     Id machine;                  ///< this machine's id (/etc/machine-id)
     std::uint64_t inode = 0;     ///< of the file, to tell a copy from the original
     bool created = false;        ///< the file was not there
@@ -24,7 +24,7 @@ class Store {
 public:
     virtual ~Store() = default;
 
-    /// Opens or creates, locks and reads. Errors: busy when another process holds the lock, and what files do.
+    /// Opens or creates, locks and reads. Errors: busy (another process has it), refused (a foreign file).
     virtual void open(Callback<StoreContents> done) = 0;
     /// Replaces one slot (0 or 1) by at most slot_bytes_max bytes; answers when it is durable. One at a time.
     virtual void write(unsigned slot, Bytes bytes, Callback<void> done) = 0;

@@ -71,6 +71,11 @@ Result<Journal> decode_opened(std::span<const std::byte> slot, const Envelope& e
     return journal;
 }
 
+/// The store answers nothing for a slot that was never written. Zeroes are what a first write leaves that never ended.
+bool was_written(const Bytes& slot) {
+    return std::any_of(slot.begin(), slot.end(), [](std::byte byte) { return byte != std::byte{0}; });
+}
+
 }  // namespace
 
 Result<Bytes> encode_journal(const Journal& journal) {
@@ -107,7 +112,12 @@ JournalChoice choose_journal(const StoreContents& contents) {
             journals[i] = std::move(*decoded);
             continue;
         }
-        if (envelopes[i].state == EnvelopeState::good) envelopes[i].state = EnvelopeState::damaged;
+        const bool lost = envelopes[i].state == EnvelopeState::empty && was_written(contents.slots[i]);
+        if (envelopes[i].state == EnvelopeState::good || lost) {
+            envelopes[i].state = EnvelopeState::damaged;
+            decoded = envelope_error(envelopes[i], "journal");
+        }
+        choice.copy_damaged = choice.copy_damaged || envelopes[i].state == EnvelopeState::damaged;
         if (choice.why.code != Errc::not_supported && decoded.error().code != Errc::not_found) {
             choice.why = decoded.error();
         }

@@ -51,6 +51,7 @@ struct JournalChoice {
     unsigned next_slot = 0;
     std::uint64_t next_sequence = 1;
     bool damaged = false;                               ///< something was there and neither copy is good
+    bool copy_damaged = false;                          ///< at least one copy is damaged
     Error why{Errc::not_found, "no journal is there"};  ///< without a journal; ok with one
 };
 JournalChoice choose_journal(const StoreContents& contents);

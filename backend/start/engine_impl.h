@@ -33,6 +33,7 @@ private:
 
     Starter::Hooks hooks();
     void assume();
+    void refuse_journal();
     void sized(const Geometry& geometry, const Id& id);
     void serving();
     void failed(const Error& why);

@@ -181,6 +181,25 @@ Error check_init_leaf(const Vertex& leaf, const InitLeaf& found, const std::stri
     return {Errc::ok, {}};
 }
 
+Error check_init_journal(const JournalKeeper& journal, const std::vector<InitLeaf>& found, const InitOptions& options) {
+    if (options.force_journal) return {Errc::ok, {}};
+    const std::string what_to_do =
+        "; name another file after 'journal:', or, if what it tells is no longer needed, let --force-journal overwrite "
+        "it";
+    if (journal.damaged()) {
+        return {Errc::refused,
+                "the journal " + journal.name() + " is damaged, and may be another storage's" + what_to_do};
+    }
+    if (!journal.found()) return {Errc::ok, {}};
+    const Journal& there = journal.journal();
+    for (const InitLeaf& leaf : found) {
+        const auto label = decode_label(leaf.peek.label);
+        if (label && label->storage == there.storage) return {Errc::ok, {}};
+    }
+    return {Errc::refused, "the journal " + journal.name() + " is of the storage '" + there.storage_name + "' (id " +
+                               to_string(there.storage) + "), whose label none of these media carries" + what_to_do};
+}
+
 Result<std::vector<bool>> adopted_leaves(const Tree& tree, const InitOptions& options) {
     std::vector<bool> adopted(tree.leaves().size(), false);
     if (!options.adopt) return adopted;

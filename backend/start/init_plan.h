@@ -10,6 +10,7 @@
 #include "media/label.h"
 #include "media/record.h"
 #include "start/initializer.h"
+#include "start/journal_keeper.h"
 #include "tree/build.h"
 
 namespace dst {
@@ -40,6 +41,10 @@ struct InitPlan {
 /// Why a leaf must not be taken; code ok when it may.
 Error check_init_leaf(const Vertex& leaf, const InitLeaf& found, const std::string& storage_name,
                       const InitOptions& options, bool adopted);
+
+/// Why the journal that is there must not be written over; code ok when it may. It has been opened. Own is the journal
+/// of the storage whose label one of the media carries.
+Error check_init_journal(const JournalKeeper& journal, const std::vector<InitLeaf>& found, const InitOptions& options);
 
 /// True for the leaves whose data --adopt keeps. Error: no member of a mirror has that name.
 Result<std::vector<bool>> adopted_leaves(const Tree& tree, const InitOptions& options);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "start/error_text.h"
 #include "start/init_plan.h"
 #include "start/initializer_impl.h"
 #include "tree/owned_request.h"
@@ -36,17 +37,11 @@ Initializer::Impl::Impl(spec::Storage storage, EngineEnvironment environment, In
 
 void Initializer::Impl::run(Callback<InitReport> done) {
     done_ = std::move(done);
-    journal_.open([this](const Result<void>& opened) {
-        if (!opened) {
-            return done_(Error{opened.error().code,
-                               "the journal " + journal_.name() + " cannot be used: " + to_string(opened.error())});
-        }
-        for (const Vertex* leaf : tree_.leaves()) {
-            leaf->leaf->set_identity({{}, {}, {}, head_});
-            leaf->leaf->open();
-        }
-        reach_timer_.start(reach_time);
-    });
+    for (const Vertex* leaf : tree_.leaves()) {
+        leaf->leaf->set_identity({{}, {}, {}, head_});
+        leaf->leaf->open();
+    }
+    reach_timer_.start(reach_time);
 }
 
 void Initializer::Impl::on_leaf_up(std::size_t) { look_task_.post(); }
@@ -80,7 +75,7 @@ void Initializer::Impl::peek_all(std::function<void()> then) {
             const Error& why = leaf->leaf->last_error();
             found.error = {
                 why.code == Errc::ok ? Errc::disconnected : why.code,
-                leaf->spec->name + " cannot be reached" + (why.code == Errc::ok ? "" : ": " + to_string(why))};
+                leaf->spec->name + " cannot be reached" + (why.code == Errc::ok ? "" : ": " + error_text(why))};
             continue;
         }
         leaf->leaf->peek([&found, end = step->add()](const Result<Peek>& peek) {
@@ -123,7 +118,17 @@ void Initializer::Impl::check() {
     auto plan = make_init_plan(tree_, storage_.name, found_, options_, loop_);
     if (!plan) return give_up({plan.error().code, "nothing was changed: " + plan.error().text});
     plan_ = std::move(*plan);
-    erase_labels();
+    open_journal();
+}
+
+/// The last look, as it makes a journal that is not there. One that is there may be all that another storage knows of
+/// who has its last writes.
+void Initializer::Impl::open_journal() {
+    journal_.open([this](const Result<void>& opened) {
+        const Error why = opened ? check_init_journal(journal_, found_, options_) : opened.error();
+        if (why.code != Errc::ok) return give_up({why.code, "nothing was changed: " + why.text});
+        erase_labels();
+    });
 }
 
 /// Media without a label may be written to without an epoch.
@@ -248,7 +253,7 @@ void Initializer::Impl::write_labels() {
             line.place = plan_.labels[i].place;
             line.code = image ? Errc::ok : image.error().code;
             line.size_bytes = plan_.labels[i].size_bytes;
-            line.text = image ? "labelled" : "the label could not be written: " + to_string(image.error());
+            line.text = image ? "labelled" : "the label could not be written: " + error_text(image.error());
             image ? end({}) : end(image.error());
         };
         leaf->leaf->write_label(found_[leaf->index].peek, encode_label(label), std::move(ended));

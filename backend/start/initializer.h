@@ -12,7 +12,8 @@
 namespace dst {
 
 struct InitOptions {
-    bool force = false;                ///< overwrite what is there
+    bool force = false;                ///< overwrite what is on the media, and the journal of a storage on them
+    bool force_journal = false;        ///< overwrite the journal, whosever it is
     std::optional<std::string> adopt;  ///< the name of the mirror member whose data are kept
 };
 
@@ -35,8 +36,8 @@ struct InitReport {
 };
 
 /// `dstctl init`: labels every leaf of a storage. Looks at all of them first and changes nothing unless all may be
-/// taken; writes zeroes where that is fast, then records and maps, the labels last, and the journal. Everything on the
-/// loop's thread. Not to be destroyed before run() has called back.
+/// taken, the journal too, which is made only then; writes zeroes where that is fast, then records and maps, the labels
+/// last, and the journal. Everything on the loop's thread. Not to be destroyed before run() has called back.
 class Initializer {
 public:
     Initializer(spec::Storage storage, EngineEnvironment environment, InitOptions options);
@@ -44,7 +45,7 @@ public:
     Initializer(const Initializer&) = delete;
     Initializer& operator=(const Initializer&) = delete;
 
-    /// Call once. An error only when nothing could be tried (journal in use); else a report.
+    /// Call once. Answers with a report, also when nothing was done.
     void run(Callback<InitReport> done);
 
 private:

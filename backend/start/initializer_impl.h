@@ -26,6 +26,7 @@ private:
     void peek_all(std::function<void()> then);
     void probe_all();
     void check();
+    void open_journal();
     void erase_labels();
     void zero_next(std::size_t leaf, std::uint64_t offset);
     void read_old_records();

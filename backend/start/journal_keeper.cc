@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "block/assert.h"
+#include "start/error_text.h"
 
 namespace dst {
 
@@ -13,15 +14,18 @@ JournalKeeper::JournalKeeper(Loop& loop, EventSink& events, std::unique_ptr<Stor
 
 void JournalKeeper::open(Callback<void> done) {
     store_->open([this, done = std::move(done)](const Result<StoreContents>& contents) {
-        if (!contents) return done(contents.error());
-        opened_ = true;
-        JournalChoice choice = choose_journal(*contents);
-        next_slot_ = choice.next_slot;
-        if (choice.damaged) {
-            events_.event(Severity::warning, "journal-damaged",
-                          "the journal cannot be read; the storage starts when all members in sync are there",
-                          {{"journal", store_->name()}});
+        if (!contents) {
+            return done(Error{contents.error().code, "the journal cannot be used: " + error_text(contents.error())});
         }
+        JournalChoice choice = choose_journal(*contents);
+        if (choice.why.code == Errc::not_supported) {
+            return done(
+                Error{choice.why.code, "the journal cannot be used: " + store_->name() + ": " + choice.why.text});
+        }
+        opened_ = true;
+        next_slot_ = choice.next_slot;
+        damaged_ = choice.damaged;
+        if (choice.copy_damaged) tell_damaged();
         if (choice.journal) {
             journal_ = std::move(*choice.journal);
             found_ = true;
@@ -41,6 +45,15 @@ void JournalKeeper::open(Callback<void> done) {
         journal_.inode = contents->inode;
         done({});
     });
+}
+
+void JournalKeeper::tell_damaged() {
+    events_.event(Severity::warning, "journal-damaged",
+                  damaged_ ? "neither copy of the journal can be read; the storage starts when all members in sync are "
+                             "there, and the start writes it anew"
+                           : "one copy of the journal is damaged, and the other one is used; that is usual after a "
+                             "power failure, else look at the disk that the journal is on",
+                  {{"journal", store_->name()}});
 }
 
 void JournalKeeper::give_up_claim() {
@@ -87,7 +100,7 @@ void JournalKeeper::written(const Result<void>& result) {
         next_slot_ = 1 - next_slot_;
     } else {
         events_.event(Severity::error, "journal-write-failed",
-                      "the journal could not be written; changes of members wait for it: " + to_string(result.error()),
+                      "the journal could not be written; changes of members wait for it: " + error_text(result.error()),
                       {{"journal", store_->name()}});
     }
     const std::vector<Callback<void>> told = std::exchange(current_, {});

@@ -20,13 +20,16 @@ class JournalKeeper final : public RecordKeeper {
 public:
     JournalKeeper(Loop& loop, EventSink& events, std::unique_ptr<Store> store);
 
-    /// Opens, locks and reads. Error busy: another process has it.
+    /// Opens, locks and reads. Errors: busy (another process has it), refused (it is no journal), not_supported (a
+    /// newer version of DST wrote it).
     void open(Callback<void> done);
     const std::string& name() const { return store_->name(); }
     bool opened() const noexcept { return opened_; }
 
     /// A good journal was there.
     bool found() const noexcept { return found_; }
+    /// Something was there, and neither copy is good.
+    bool damaged() const noexcept { return damaged_; }
     /// It lies where it was written, and holds a claim (M5 step 2).
     bool claims() const noexcept { return claims_; }
     /// The claim is given up (M5 step 5), in memory; write() makes it durable.
@@ -47,6 +50,7 @@ public:
     void set_on_fenced(std::function<void(const std::string&)> fenced) { fenced_ = std::move(fenced); }
 
 private:
+    void tell_damaged();
     void start_write();
     void written(const Result<void>& result);
 
@@ -57,6 +61,7 @@ private:
     unsigned next_slot_ = 0;
     bool opened_ = false;
     bool found_ = false;
+    bool damaged_ = false;
     bool claims_ = false;
     bool writing_ = false;
     std::vector<Callback<void>> current_;

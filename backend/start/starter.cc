@@ -137,19 +137,12 @@ void Starter::peeked() {
     JournalKeeper& journal = context_.journal;
     identity_ = check_labels(context_.tree, context_.storage.name, journal.found() ? journal.journal().storage : Id{},
                              findings_);
-    const bool foreign =
-        journal.found() && std::any_of(findings_.begin(), findings_.end(), [&](const LeafFinding& finding) {
-            return finding.label && finding.label->storage != identity_.id &&
-                   finding.label->storage_name == context_.storage.name;
-        });
     assign_places(context_.tree, journal.journal().records, findings_);
     for (const LeafFinding& finding : findings_) {
         if (!finding.fatal) continue;
-        return fail(Errc::refused,
-                    finding.refusal + (foreign ? "; the journal " + journal.name() +
-                                                     " is of an earlier storage of this name: remove it if that is gone"
-                                               : ""),
-                    false);
+        const bool two_ids = journal.found() && finding.label && finding.label->storage != identity_.id &&
+                             finding.label->storage_name == context_.storage.name;
+        return fail(Errc::refused, two_ids ? other_storages_journal(*finding.label) : finding.refusal, false);
     }
     std::string where;
     if (context_.storage.policy.takeover == spec::Takeover::ask && other_head_lives(where)) {
@@ -160,6 +153,14 @@ void Starter::peeked() {
     decides_ = journal_decides();
     next_inner_ = 0;
     choose_next();
+}
+
+/// Which of the two is meant only the user knows.
+std::string Starter::other_storages_journal(const Label& label) const {
+    const Journal& journal = context_.journal.journal();
+    return "the media carry the storage '" + label.storage_name + "' with id " + to_string(label.storage) +
+           ", the journal " + context_.journal.name() + " is of the storage '" + journal.storage_name + "' with id " +
+           to_string(journal.storage) + ": in the storage's file, name the media and the journal that belong together";
 }
 
 bool Starter::other_head_lives(std::string& where) const {

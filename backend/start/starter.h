@@ -83,6 +83,7 @@ private:
     /// A step of `attempt` has ended: true when the start does not go on from there.
     bool stopped(std::uint64_t attempt, const Result<void>& result);
     std::string missing_leaves() const;
+    std::string other_storages_journal(const Label& label) const;
     bool other_head_lives(std::string& where) const;
     bool journal_decides() const;
 

@@ -44,11 +44,11 @@ void StorageEngine::Impl::open() {
     journal_.open([this](const Result<void>& result) {
         if (closing_) return;
         if (!result) {
-            journal_error_ = {result.error().code,
-                              "the journal " + journal_.name() + " cannot be used: " + to_string(result.error())};
+            journal_error_ = result.error();
             events_.event(Severity::error, "journal-unusable", journal_error_.text, {{"storage", storage_.name}});
             return failed(journal_error_);
         }
+        if (journal_.found() && journal_.journal().storage_name != storage_.name) return refuse_journal();
         if (journal_.found()) assume();
         for (const Vertex* leaf : tree_.leaves()) {
             leaf->leaf->set_identity({journal_.journal().storage, Tree::place_of(*leaf), {}, head_});
@@ -57,6 +57,17 @@ void StorageEngine::Impl::open() {
         leaves_open_ = true;
         starter_.begin();
     });
+}
+
+/// It knows nothing of this storage, and all of the other one.
+void StorageEngine::Impl::refuse_journal() {
+    const Journal& journal = journal_.journal();
+    journal_error_ = {Errc::refused, "the journal " + journal_.name() + " is of the storage '" + journal.storage_name +
+                                         "' (id " + to_string(journal.storage) + "), not of '" + storage_.name +
+                                         "', and is left as it is; name this storage's own after 'journal:' in its "
+                                         "file, or leave that line out"};
+    events_.event(Severity::error, "journal-unusable", journal_error_.text, {{"storage", storage_.name}});
+    failed(journal_error_);
 }
 
 /// The journal's sizes stand for nodes that cannot be reached yet, so that a LUN can be attached and hold I/O.

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """dstctl init: labels blank media, and refuses those that hold something, here and behind a netnode."""
+import os
 import subprocess
 
 from harness import check, main
 
 
-def storage(world, tree, name="vol"):
-    return world.write(f"{name}.yaml", f"storage: {name}\ntree: {tree}\n")
+def storage(world, tree, name="vol", journal=None):
+    line = f"journal: {journal}\n" if journal else ""
+    return world.write(f"{name}.yaml", f"storage: {name}\ntree: {tree}\n{line}")
 
 
 def bytes_of(path):
@@ -60,8 +62,8 @@ def lvm_crc(data):
 
 def media_that_hold_something_are_refused(world):
     blank = world.disk("blank.img", 64)
-    for path, words in with_contents(world):
-        file = storage(world, f"{{mirror: [{{disk: {blank}}}, {{disk: {path}}}]}}")
+    for number, (path, words) in enumerate(with_contents(world)):
+        file = storage(world, f"{{mirror: [{{disk: {blank}}}, {{disk: {path}}}]}}", f"vol{number}")
         refused(world, file, path, path, "--force", *words)
         world.dstctl("init", file, "--force")
         world.dstctl("init", file, "--force")
@@ -112,5 +114,47 @@ def adopted_data_are_kept(world):
     check(states[old] == "in_sync" and states[new] != "in_sync", f"members: {states}")
 
 
+def a_file_that_is_no_journal_is_left_alone(world):
+    precious = world.write("precious.txt", "my precious text\n" * 100000)
+    disk = world.disk("disk.img", 64)
+    file = storage(world, f"{{disk: {disk}}}", journal=precious)
+    refused(world, file, precious, precious, "is not a journal")
+    before = bytes_of(precious)
+    code, _, _ = world.dstctl("init", file, "--force", ok=None)
+    check(code != 0 and bytes_of(precious) == before, "init --force took a file that is no journal")
+    world.dstctl("init", storage(world, f"{{disk: {disk}}}"))
+    storage(world, f"{{disk: {disk}}}", journal=precious)
+    tgtd = world.tgtd()
+    tgtd.new_target()
+    tgtd.new_lun(file, ok=None)
+    check(bytes_of(precious) == before, "the open of a storage changed a file that is no journal")
+
+
+def another_storages_journal_is_refused(world):
+    journal = world.path("shared.journal")
+    one, other = world.disk("one.img", 64), world.disk("other.img", 64)
+    world.dstctl("init", storage(world, f"{{disk: {one}}}", "first", journal))
+    file = storage(world, f"{{disk: {other}}}", "second", journal)
+    refused(world, file, journal, journal, "'first'", "--force-journal")
+    refused(world, file, other, "nothing was changed")
+    tgtd = world.tgtd()
+    tgtd.new_target()
+    tgtd.new_lun(file, ok=None)
+    check("is of the storage 'first'" in tgtd.output(), f"tgtd does not name the journal's storage: {tgtd.output()}")
+    code, _, error = world.dstctl("init", file, "--force", ok=None)
+    check(code != 0, f"init --force took another storage's journal: {error}")
+    world.dstctl("init", file, "--force-journal")
+
+
+def a_refused_init_makes_no_journal(world):
+    journal = world.path("new.journal")
+    file = storage(world, f"{{disk: {world.path('nosuch.img')}}}", journal=journal)
+    code, _, error = world.dstctl("init", file, ok=None)
+    check(code != 0, "init took a disk that is not there")
+    check(error.count("(not found)") <= 1, f"the reason is said twice: {error}")
+    check(not os.path.exists(journal), "a refused init left a journal")
+
+
 main([media_that_hold_something_are_refused, a_filesystem_behind_a_netnode_is_refused, another_storages_label_is_refused,
-      a_served_storage_is_not_labelled_again, adopted_data_are_kept])
+      a_served_storage_is_not_labelled_again, adopted_data_are_kept, a_file_that_is_no_journal_is_left_alone,
+      another_storages_journal_is_refused, a_refused_init_makes_no_journal])

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "support/run_loop.h"
@@ -78,7 +79,7 @@ TEST_F(FileStoreTest, IsLockedForLife) {
     EXPECT_TRUE(open(third).has_value());
 }
 
-TEST_F(FileStoreTest, ASlotWithAnImpossibleLengthReadsAsEmpty) {
+TEST_F(FileStoreTest, ASlotWithAnImpossibleLengthReadsAsDamaged) {
     const std::string path = folder.file("journal");
     {
         FileStore store(loop, path);
@@ -93,7 +94,103 @@ TEST_F(FileStoreTest, ASlotWithAnImpossibleLengthReadsAsEmpty) {
     const auto contents = read_store_file(path);
     ASSERT_TRUE(contents.has_value());
     EXPECT_EQ(contents->slots[0], bytes("kept"));
-    EXPECT_TRUE(contents->slots[1].empty());
+    EXPECT_FALSE(contents->slots[1].empty());
+    EXPECT_NE(contents->slots[1], bytes("torn"));
+}
+
+TEST_F(FileStoreTest, RefusesAForeignFileAndLeavesItAsItIs) {
+    const std::string path = folder.file("precious");
+    const std::string text(1700000, 't');
+    std::ofstream(path, std::ios::binary) << text;
+    FileStore store(loop, path);
+    const auto refused = open(store);
+    ASSERT_TRUE(refused.has_error());
+    EXPECT_EQ(refused.error().code, Errc::refused);
+    EXPECT_NE(refused.error().text.find(path + " is not a journal"), std::string::npos) << refused.error().text;
+    std::ifstream file(path, std::ios::binary);
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), text);
+}
+
+TEST_F(FileStoreTest, RefusesAForeignFileOfAJournalsSize) {
+    const std::string path = folder.file("precious");
+    std::ofstream file(path, std::ios::binary);
+    file.seekp(70000);
+    file.put('x');
+    file.close();
+    std::filesystem::resize_file(path, 2 * (4096 + Store::slot_bytes_max));
+    FileStore store(loop, path);
+    EXPECT_TRUE(open(store).has_error());
+}
+
+TEST_F(FileStoreTest, AForeignFileReadsAsEmpty) {
+    const std::string path = folder.file("precious");
+    std::ofstream(path, std::ios::binary) << std::string(100000, 't');
+    const auto contents = read_store_file(path);
+    ASSERT_TRUE(contents.has_value());
+    EXPECT_TRUE(contents->slots[0].empty());
+}
+
+TEST_F(FileStoreTest, TakesAFileWhoseMakingWasInterrupted) {
+    const std::string path = folder.file("journal");
+    std::ofstream(path).close();
+    std::filesystem::resize_file(path, 2 * (4096 + Store::slot_bytes_max));
+    FileStore store(loop, path);
+    EXPECT_TRUE(open(store).has_value());
+}
+
+TEST_F(FileStoreTest, KnowsAFileWhoseFirstWriteWasTorn) {
+    const std::string path = folder.file("journal");
+    {
+        FileStore store(loop, path);
+        ASSERT_TRUE(open(store).has_value());
+    }
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(70000);
+    file.put('x');
+    file.close();
+    FileStore store(loop, path);
+    const auto contents = open(store);
+    ASSERT_TRUE(contents.has_value()) << to_string(contents.error());
+    EXPECT_TRUE(contents->slots[0].empty());
+}
+
+TEST_F(FileStoreTest, TakesAStoreThatWasNeverWritten) {
+    const std::string path = folder.file("journal");
+    {
+        FileStore store(loop, path);
+        ASSERT_TRUE(open(store).has_value());
+    }
+    FileStore store(loop, path);
+    const auto contents = open(store);
+    ASSERT_TRUE(contents.has_value()) << to_string(contents.error());
+    EXPECT_FALSE(contents->created);
+}
+
+TEST_F(FileStoreTest, TakesAnEmptyFileAndMakesRoomInIt) {
+    const std::string path = folder.file("journal");
+    std::ofstream(path).close();
+    FileStore store(loop, path);
+    ASSERT_TRUE(open(store).has_value());
+    struct stat status {};
+    ASSERT_EQ(stat(path.c_str(), &status), 0);
+    EXPECT_GE(static_cast<std::uint64_t>(status.st_size), 2 * Store::slot_bytes_max);
+}
+
+TEST_F(FileStoreTest, TakesAStoreOfWhichOneSlotIsOverwritten) {
+    const std::string path = folder.file("journal");
+    {
+        FileStore store(loop, path);
+        ASSERT_TRUE(open(store).has_value());
+        ASSERT_TRUE(write(store, 1, "kept").has_value());
+    }
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file << "something else";
+    file.close();
+    FileStore store(loop, path);
+    const auto contents = open(store);
+    ASSERT_TRUE(contents.has_value()) << to_string(contents.error());
+    EXPECT_EQ(contents->slots[1], bytes("kept"));
+    EXPECT_FALSE(contents->slots[0].empty());
 }
 
 TEST_F(FileStoreTest, RefusesWhatIsNoFile) {

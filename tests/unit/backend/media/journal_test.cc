@@ -70,6 +70,7 @@ TEST(ChooseJournal, TakesTheNewerSlotAndWritesTheOther) {
     ASSERT_TRUE(choice.journal);
     EXPECT_EQ(choice.journal->sequence, 4u);
     EXPECT_EQ(choice.next_slot, 1u);
+    EXPECT_FALSE(choice.copy_damaged);
     EXPECT_EQ(choice.next_sequence, 5u);
 }
 
@@ -78,6 +79,7 @@ TEST(ChooseJournal, FallsBackWhenTheNewerIsTorn) {
     ASSERT_TRUE(choice.journal);
     EXPECT_EQ(choice.journal->sequence, 3u);
     EXPECT_EQ(choice.next_slot, 0u);
+    EXPECT_TRUE(choice.copy_damaged);
 }
 
 TEST(ChooseJournal, IsDamagedWhenNeitherIsGood) {
@@ -85,6 +87,19 @@ TEST(ChooseJournal, IsDamagedWhenNeitherIsGood) {
     EXPECT_FALSE(choice.journal);
     EXPECT_TRUE(choice.damaged);
     EXPECT_EQ(choice.why.code, Errc::corrupt);
+}
+
+TEST(ChooseJournal, OtherBytesInASlotAreADamagedJournal) {
+    const JournalChoice choice = choose_journal(contents(Bytes(4096, std::byte{'x'}), {}));
+    EXPECT_TRUE(choice.damaged);
+    EXPECT_EQ(choice.why.code, Errc::corrupt);
+}
+
+TEST(ChooseJournal, ZeroesAreAWriteThatNeverEnded) {
+    const JournalChoice choice = choose_journal(contents(Bytes(4096), {}));
+    EXPECT_FALSE(choice.damaged);
+    EXPECT_FALSE(choice.copy_damaged);
+    EXPECT_EQ(choice.why.code, Errc::not_found);
 }
 
 TEST(ChooseJournal, TakesASlotThatIsLongerThanTheJournal) {

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "media/bytes.h"
 #include "support/engine_world.h"
 
 namespace dst {
@@ -164,6 +165,91 @@ TEST(Init, LabelsComeLast) {
     ASSERT_TRUE(world.init().done);
     EXPECT_TRUE(label_written);
     EXPECT_EQ(after, 0u);
+}
+
+TEST(Init, RefusesAnotherStoragesJournalAndNamesIt) {
+    EngineWorld world(disk_node("/a"));
+    const Id first = world.init().storage;
+    const auto journal_before = world.journal().slots;
+    world.storage.name = "vol1";
+    world.storage.tree = disk_node("/c");
+    const InitReport report = world.init();
+    EXPECT_FALSE(report.done);
+    EXPECT_EQ(report.error.code, Errc::refused);
+    EXPECT_THAT(report.error.text,
+                HasSubstr("nothing was changed: the journal head0 is of the storage 'vol0' (id " + to_string(first)));
+    EXPECT_EQ(world.journal().slots, journal_before);
+    EXPECT_FALSE(world.label_of("/c"));
+}
+
+TEST(Init, RefusesTheJournalOfAStorageOfTheSameNameOnOtherMedia) {
+    EngineWorld world(disk_node("/a"));
+    ASSERT_TRUE(world.init().done);
+    world.storage.tree = disk_node("/c");
+    EXPECT_THAT(world.init().error.text, HasSubstr("is of the storage 'vol0'"));
+    EXPECT_FALSE(world.label_of("/c"));
+}
+
+TEST(Init, OnlyItsOwnForceOverwritesAnotherStoragesJournal) {
+    EngineWorld world(disk_node("/a"));
+    ASSERT_TRUE(world.init().done);
+    world.storage.name = "vol1";
+    world.storage.tree = disk_node("/c");
+    InitOptions options;
+    options.force = true;
+    EXPECT_THAT(world.init(options).error.text, HasSubstr("--force-journal"));
+    EXPECT_FALSE(world.label_of("/c"));
+    options.force_journal = true;
+    const InitReport report = world.init(options);
+    ASSERT_TRUE(report.done) << to_string(report.error);
+    EXPECT_EQ(world.serve().engine->storage_id(), report.storage);
+}
+
+TEST(Init, RefusesADamagedJournalUnlessForced) {
+    EngineWorld world(disk_node("/a"));
+    world.journal().slots[0] = EngineWorld::pattern(4096, 3);
+    world.journal().inode = 5;
+    InitOptions options;
+    options.force = true;
+    EXPECT_THAT(world.init(options).error.text, HasSubstr("the journal head0 is damaged"));
+    EXPECT_FALSE(world.label_of("/a"));
+    options.force_journal = true;
+    EXPECT_TRUE(world.init(options).done);
+}
+
+TEST(Init, RefusesAJournalOfANewerVersion) {
+    EngineWorld world(disk_node("/a"));
+    ASSERT_TRUE(world.init().done);
+    Bytes& slot = world.journal().slots[0];
+    slot[8] = std::byte{2};
+    ByteWriter(std::span(slot).subspan(12, 4)).u32(0);
+    ByteWriter(std::span(slot).subspan(12, 4)).u32(crc32c({slot}));
+    const auto journal_before = world.journal().slots;
+    InitOptions options;
+    options.force = true;
+    options.force_journal = true;
+    EXPECT_THAT(world.init(options).error.text, HasSubstr("use the DST that wrote it"));
+    EXPECT_EQ(world.journal().slots, journal_before);
+}
+
+TEST(Init, RefusedForTheMediaLeavesNoJournal) {
+    EngineWorld world(two_disks());
+    world.platter("/b").set_missing(true);
+    EXPECT_FALSE(world.init().done);
+    EXPECT_EQ(world.journal().inode, 0u);
+}
+
+TEST(Init, ForceDoesNotTakeAJournalFileThatCannotBeOpened) {
+    EngineWorld world(two_disks());
+    world.journal().fail_open = Errc::refused;
+    InitOptions options;
+    options.force = true;
+    options.force_journal = true;
+    const InitReport report = world.init(options);
+    EXPECT_FALSE(report.done);
+    EXPECT_THAT(report.error.text, HasSubstr("the journal cannot be used: head0: cannot be opened"));
+    EXPECT_THAT(report.error.text, ::testing::Not(HasSubstr("(refused)")));
+    EXPECT_FALSE(world.label_of("/a"));
 }
 
 }  // namespace

@@ -91,7 +91,7 @@ TEST(Refuse, JournalInUseIsRefused) {
     EngineWorld world(two_disks());
     ASSERT_TRUE(world.init().done);
     world.serve();
-    EXPECT_THAT(refusal(world), HasSubstr("the journal head0 cannot be used"));
+    EXPECT_THAT(refusal(world), HasSubstr("the journal cannot be used: head0 is locked"));
 }
 
 TEST(Refuse, M5WithoutAJournalAllInSyncMembersAreNeeded) {
@@ -176,6 +176,57 @@ TEST(Refuse, ExchangedBlankDiskOfAMirrorIsNotUsed) {
     EXPECT_EQ(status.tree->children[1].state, VertexState::refused);
     EXPECT_THAT(status.tree->children[1].reason, HasSubstr("not labelled"));
     EXPECT_EQ(world.write(head, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+}
+
+TEST(Refuse, JournalOfAnotherStorageOfThisNameNamesBothIdsAndThePath) {
+    EngineWorld world(disk_node("/a"));
+    const Id first = world.init().storage;
+    world.journal("old").copy_from(world.journal(), Id{{9}});
+    InitOptions options;
+    options.force = true;
+    options.force_journal = true;
+    const Id second = world.init(options).storage;
+    const std::string text = refusal(world, "old");
+    EXPECT_THAT(text, HasSubstr("the media carry the storage 'vol0' with id " + to_string(second)));
+    EXPECT_THAT(text, HasSubstr("the journal old is of the storage 'vol0' with id " + to_string(first)));
+    EXPECT_THAT(text, ::testing::Not(HasSubstr("remove")));
+}
+
+TEST(Refuse, JournalInUseIsSaidOnce) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.serve();
+    EXPECT_THAT(refusal(world), ::testing::Not(HasSubstr("(busy)")));
+}
+
+TEST(Refuse, DamagedJournalIsTold) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    for (Bytes& slot : world.journal().slots) slot = EngineWorld::pattern(4096, 3);
+    world.serve();
+    EXPECT_EQ(world.events.count("journal-damaged"), 1u);
+}
+
+TEST(Refuse, DamagedCopyOfTheJournalIsToldAndTheOtherOneUsed) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    world.journal().slots[0] = EngineWorld::pattern(4096, 3);
+    EngineWorld::Head& head = world.serve();
+    EXPECT_EQ(world.events.count("journal-damaged"), 1u);
+    EXPECT_EQ(head.engine->status().state, StorageState::healthy);
+}
+
+TEST(Refuse, AnotherStoragesJournalIsNamedAndLeftAsItIs) {
+    EngineWorld world(disk_node("/a"));
+    const Id first = world.init().storage;
+    const auto journal_before = world.journal().slots;
+    world.storage.name = "vol1";
+    const std::string text = refusal(world);
+    EXPECT_THAT(text,
+                HasSubstr("the journal head0 is of the storage 'vol0' (id " + to_string(first) + "), not of 'vol1'"));
+    EXPECT_EQ(world.journal().slots, journal_before);
+    EXPECT_EQ(world.events.count("journal-unusable"), 1u);
 }
 
 }  // namespace
