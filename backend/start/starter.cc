@@ -5,6 +5,7 @@
 
 #include "block/assert.h"
 #include "block/breaks.h"
+#include "start/error_text.h"
 
 namespace dst {
 namespace {
@@ -100,7 +101,7 @@ bool Starter::stopped(std::uint64_t attempt, const Result<void>& result) {
     }
     if (state_ != State::starting) return true;
     if (!result) {
-        begin_again(to_string(result.error()));
+        begin_again(error_text(result.error()));
         return true;
     }
     if (lost_leaf_) {
@@ -147,7 +148,7 @@ void Starter::peeked() {
     std::string where;
     if (context_.storage.policy.takeover == spec::Takeover::ask && other_head_lives(where)) {
         return wait("another head is alive on " + where +
-                        "; end it there, or take the storage over with dstctl start --takeover",
+                        "; end it there, or set 'policy: {takeover: auto}' in the storage's file to take it over",
                     look_for_head);
     }
     decides_ = journal_decides();
@@ -228,7 +229,7 @@ std::string Starter::missing_leaves() const {
         if (leaf->device->up()) continue;
         const Error& error = leaf->leaf->last_error();
         text += (text.empty() ? "" : ", ") + leaf->spec->name;
-        if (error.code != Errc::ok) text += " (" + to_string(error) + ")";
+        if (error.code != Errc::ok) text += " (" + error_text(error) + ")";
     }
     return text;
 }

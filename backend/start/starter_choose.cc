@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "block/assert.h"
+#include "start/error_text.h"
 #include "start/starter.h"
 
 /// M5 steps 2 and 3 for each mirror, inner ones first: an outer mirror's records are read through the inner ones.
@@ -25,7 +26,7 @@ std::string Starter::why_not_usable(const Vertex& vertex) const {
         const LeafFinding& finding = findings_[vertex.index];
         if (!finding.refusal.empty()) return finding.refusal;
         const Error& error = vertex.leaf->last_error();
-        return error.code == Errc::ok ? "it cannot be reached" : to_string(error);
+        return error.code == Errc::ok ? "it cannot be reached" : error_text(error);
     }
     if (vertex.mirror != nullptr) {
         const auto work = work_.find(&vertex);
@@ -84,7 +85,7 @@ void Starter::read_records(Vertex& mirror) {
                 if (found->damaged) view.why_not = "its record is damaged";
             } else if (attempt == attempt_) {
                 view.reachable = false;
-                view.why_not = to_string(found.error());
+                view.why_not = error_text(found.error());
             }
             end({});
         };

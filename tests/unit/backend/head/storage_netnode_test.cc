@@ -79,6 +79,17 @@ TEST_F(StorageOverNetnodesTest, HoldsWhileBothAreAwayAndServesWhenTheyAreBack) {
     StorageWorld::close(std::move(storage));
 }
 
+TEST_F(StorageOverNetnodesTest, ASecondHeadIsToldHowToTakeOver) {
+    auto storage = world_.open(spec_);
+    ASSERT_NE(storage, nullptr);
+    const StorageWorld elsewhere;
+    spec_.journal = elsewhere.folder() / "own.journal";
+    const std::string reason = elsewhere.fail_to_open(spec_).text;
+    EXPECT_NE(reason.find("another head is alive on 127.0.0.1:"), std::string::npos) << reason;
+    EXPECT_NE(reason.find("set 'policy: {takeover: auto}' in the storage's file"), std::string::npos) << reason;
+    StorageWorld::close(std::move(storage));
+}
+
 TEST_F(StorageOverNetnodesTest, ClosesAtOnceWhileANodeIsAway) {
     auto storage = world_.open(spec_);
     ASSERT_NE(storage, nullptr);
