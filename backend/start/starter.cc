@@ -139,11 +139,14 @@ void Starter::peeked() {
     identity_ = check_labels(context_.tree, context_.storage.name, journal.found() ? journal.journal().storage : Id{},
                              findings_);
     assign_places(context_.tree, journal.journal().records, findings_);
+    const bool journal_alone =
+        journal.found() && std::none_of(findings_.begin(), findings_.end(), [&](const LeafFinding& finding) {
+            return finding.label && finding.label->storage == identity_.id;
+        });
     for (const LeafFinding& finding : findings_) {
         if (!finding.fatal) continue;
-        const bool two_ids = journal.found() && finding.label && finding.label->storage != identity_.id &&
-                             finding.label->storage_name == context_.storage.name;
-        return fail(Errc::refused, two_ids ? other_storages_journal(*finding.label) : finding.refusal, false);
+        const bool other_id = journal_alone && finding.label && finding.label->storage_name == context_.storage.name;
+        return fail(Errc::refused, other_id ? other_storages_journal(*finding.label) : finding.refusal, false);
     }
     std::string where;
     if (context_.storage.policy.takeover == spec::Takeover::ask && other_head_lives(where)) {

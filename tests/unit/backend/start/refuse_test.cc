@@ -192,6 +192,17 @@ TEST(Refuse, JournalOfAnotherStorageOfThisNameNamesBothIdsAndThePath) {
     EXPECT_THAT(text, ::testing::Not(HasSubstr("remove")));
 }
 
+TEST(Refuse, OneMediumOfAnEarlierStorageOfThisNameIsNamed) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    const Bytes earlier = world.platter("/b").read({0, world.platter("/b").geometry().size_bytes});
+    InitOptions options;
+    options.force = true;
+    ASSERT_TRUE(world.init(options).done);
+    world.platter("/b").write(0, earlier);
+    EXPECT_THAT(refusal(world), HasSubstr("/b belongs to the storage 'vol0'"));
+}
+
 TEST(Refuse, JournalInUseIsSaidOnce) {
     EngineWorld world(two_disks());
     ASSERT_TRUE(world.init().done);
