@@ -9,7 +9,7 @@ namespace dst::ctl {
 /// What dstctl ends with (dstctl(8), EXIT STATUS). Of several storages the worst, which is the highest number.
 enum class ExitStatus {
     well = 0,
-    attention = 1,    ///< it works, but not all is well: degraded, resyncing, mistakes found by `check`
+    attention = 1,    ///< it works, but not all is well: degraded, resyncing, mistakes in the file
     not_serving = 2,  ///< waiting, held, failed, fenced, split
     no_head = 3,      ///< nobody answers for the storage
     usage = 64,

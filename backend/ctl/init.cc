@@ -39,7 +39,7 @@ Result<InitReport> initialise(const spec::Storage& storage, const Arguments& arg
 
 ExitStatus init(const Arguments& arguments, const Terminal& terminal) {
     auto storage = load_storage_file(arguments.file, terminal);
-    if (!storage) return ExitStatus::other;
+    if (!storage) return ExitStatus::attention;
     auto report = initialise(*storage, arguments, terminal);
     if (!report) {
         terminal.err << "dstctl: storage " << storage->name << " is not initialised: " << to_string(report.error())

@@ -102,11 +102,11 @@ void add_inspect(CLI::App& app, Terminal& terminal, Action& action) {
     command->add_flag("-v,--verbose", arguments->verbose, "Show the events of connections too");
     command->footer(
         "Only reads: takes no lock, fences nothing, disturbs no head. Of media that are in use it shows a moment.\n"
-        "Exit status 1 when a label or a journal is missing or damaged.");
+        "Exit status 1 when a label or a journal is missing or damaged, or the storage file has mistakes.");
     command->callback([&terminal, &action, arguments] {
         action = [&terminal, arguments] {
             auto found = inspect(*arguments, terminal);
-            if (!found) return ExitStatus::other;
+            if (!found) return ExitStatus::attention;
             if (arguments->json) {
                 terminal.out << boost::json::serialize(inspection_to_json(*found)) << "\n";
             } else {

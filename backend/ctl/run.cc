@@ -8,7 +8,7 @@ namespace dst::ctl {
 namespace {
 
 constexpr const char* footer =
-    "Exit status: 0 all well; 1 it works, but not all is well (degraded, resyncing, mistakes found by check);\n"
+    "Exit status: 0 all well; 1 it works, but not all is well (degraded, resyncing, mistakes in the file);\n"
     "2 not serving (waiting, held, failed, fenced, split); 3 no head answers; 64 wrong usage; 70 anything else.\n"
     "Environment: DST_RUN_DIR (/run/dst), DST_STATE_DIR (/var/lib/dst), NO_COLOR. See dstctl(8) and dst.yaml(5).";
 

@@ -16,7 +16,7 @@ void add_tree(CLI::App& app, Terminal& terminal, Action& action) {
     command->callback([&terminal, &action, file] {
         action = [&terminal, file] {
             auto storage = load_storage_file(*file, terminal);
-            if (!storage) return ExitStatus::other;
+            if (!storage) return ExitStatus::attention;
             terminal.out << tree_text(*storage);
             return ExitStatus::well;
         };

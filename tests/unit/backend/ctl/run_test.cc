@@ -110,6 +110,15 @@ TEST_F(Dstctl, CheckPrintsAllMistakesAndEndsWith1) {
     EXPECT_EQ(dstctl({"check", path("none")}).status, 1);
 }
 
+TEST_F(Dstctl, MistakesInTheFileEndEveryCommandWith1) {
+    const std::string file = write("bad.yaml", "storage: -x\n");
+    for (const char* command : {"check", "tree", "init", "inspect"}) {
+        const Outcome outcome = dstctl({command, file});
+        EXPECT_EQ(outcome.status, 1) << command;
+        EXPECT_THAT(outcome.err, HasSubstr(file + ":1:10: ")) << command;
+    }
+}
+
 TEST_F(Dstctl, TreeDraws) {
     Outcome outcome = dstctl({"tree", mirror_file()});
     EXPECT_EQ(outcome.status, 0);
