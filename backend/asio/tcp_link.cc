@@ -1,6 +1,8 @@
 #include "asio/tcp_link.h"
 
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -37,6 +39,7 @@ public:
     void connect() override;
     std::size_t read(Pieces into) override;
     std::size_t write(Pieces from) override;
+    std::uint64_t untaken_bytes() const override;
     void close() override;
     const std::string& peer() const override { return peer_; }
 
@@ -191,6 +194,12 @@ std::size_t TcpLink::write(Pieces from) {
     const std::size_t bytes = sent < 0 ? 0 : static_cast<std::size_t>(sent);
     if (bytes < total_size(from)) readiness_->want_write();
     return bytes;
+}
+
+std::uint64_t TcpLink::untaken_bytes() const {
+    int bytes = 0;
+    if (state_ != State::connected || ::ioctl(fd_, SIOCOUTQ, &bytes) != 0) return 0;
+    return static_cast<std::uint64_t>(bytes);
 }
 
 void TcpLink::close() {

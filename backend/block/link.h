@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -38,6 +39,8 @@ public:
     virtual std::size_t read(Pieces into) = 0;
     /// Takes bytes as far as there is room; returns how many. 0: no room now, or closed (on_closed follows).
     virtual std::size_t write(Pieces from) = 0;
+    /// Of the bytes that write() took, those that the peer's side has not taken yet. 0 when that is not known.
+    virtual std::uint64_t untaken_bytes() const = 0;
     /// Cuts the connection. Nothing of it is sent or received afterwards.
     virtual void close() = 0;
     /// The other end for messages: "192.0.2.7:40112".

@@ -12,12 +12,15 @@ constexpr Duration listen_retry = std::chrono::seconds(5);
 
 }  // namespace
 
-NetnodeServer::NetnodeServer(AsioLoop& loop, EventSink& events, HeadOptions options)
+NetnodeServer::NetnodeServer(AsioLoop& loop, EventSink& events, HeadOptions options, const SessionLimits& limits)
     : loop_(loop),
       events_(events),
       options_(std::move(options)),
+      limits_(limits),
       listen_retry_(loop, [this] { retry_listening(); }),
-      advance_(loop, [this] { advance(); }) {}
+      advance_(loop, [this] { advance(); }) {
+    limits_.program = options_.program;
+}
 
 NetnodeServer::~NetnodeServer() { DST_ASSERT(sessions_.empty() && exports_.empty() && closing_.empty()); }
 
@@ -80,11 +83,10 @@ void NetnodeServer::accepted(std::unique_ptr<Link> link) {
         return;
     }
     refusing_ = false;
-    SessionLimits limits;
-    limits.program = options_.program;
     ExportDirectory& exports = *this;
     sessions_.push_back({std::make_unique<ServerSession>(
-        loop_, events_, std::move(link), exports, [this](ServerSession& session) { session_ended(session); }, limits)});
+        loop_, events_, std::move(link), exports, [this](ServerSession& session) { session_ended(session); },
+        limits_)});
 }
 
 void NetnodeServer::session_ended(ServerSession& session) {

@@ -21,7 +21,8 @@ class NetnodeServer : private ExportDirectory {
 public:
     static constexpr std::size_t connections_max = 1024;
 
-    NetnodeServer(AsioLoop& loop, EventSink& events, HeadOptions options);
+    /// `limits`: of every connection; its program is taken from the options.
+    NetnodeServer(AsioLoop& loop, EventSink& events, HeadOptions options, const SessionLimits& limits = {});
     ~NetnodeServer() override;  ///< after close() has called back, or never started
 
     /// Opens the exports and listens. Error when not a single address can be listened on; one that cannot, and every
@@ -66,6 +67,7 @@ private:
     AsioLoop& loop_;
     EventSink& events_;
     HeadOptions options_;
+    SessionLimits limits_;
     std::vector<Listening> listening_;
     std::vector<Serving> sessions_;
     std::vector<std::unique_ptr<Export>> exports_;

@@ -27,10 +27,11 @@ BufferPool::~BufferPool() {
 
 std::size_t BufferPool::class_bytes(std::size_t size) noexcept { return buffer_bytes_min << class_of(size); }
 
-std::byte* BufferPool::take(std::size_t size) {
+std::byte* BufferPool::take(std::size_t size, std::uint64_t held_bytes) {
     const std::size_t index = class_of(size);
     const std::size_t bytes = buffer_bytes_min << index;
     if (used_bytes_ + bytes > bytes_max_) return nullptr;
+    if (held_bytes > 0 && held_bytes + bytes > (bytes_max_ - used_bytes_) / share_of_free) return nullptr;
     std::byte* data = nullptr;
     if (!idle_[index].empty()) {
         data = idle_[index].back();

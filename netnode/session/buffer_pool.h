@@ -11,12 +11,15 @@
 namespace dst {
 
 /// Payload memory in powers of two from 4 KiB to 8 MiB, aligned to 4096 so that disks opened with O_DIRECT take it as
-/// it is. Bounded: whoever finds it used up waits until something is given back.
+/// it is. Bounded: whoever finds it used up waits until something is given back. Shared fairly: whoever holds some
+/// already gets more only up to a quarter of what is still free, so that newcomers always find something.
 class BufferPool {
 public:
     static constexpr std::size_t buffer_bytes_min = 4096;
     static constexpr std::size_t buffer_bytes_max = 8u << 20;
     static constexpr std::size_t alignment = 4096;
+    /// Of the free memory, what one taker may hold is this part.
+    static constexpr std::uint64_t share_of_free = 4;
     /// What is given back beyond this is freed at once.
     static constexpr std::uint64_t idle_bytes_max = 32u << 20;
 
@@ -35,8 +38,9 @@ public:
     BufferPool(const BufferPool&) = delete;
     BufferPool& operator=(const BufferPool&) = delete;
 
-    /// Memory of class_bytes(size), or null when the bound is reached or the machine has none. size: 1..8 MiB.
-    std::byte* take(std::size_t size);
+    /// Memory of class_bytes(size) for somebody who holds `held_bytes` already, or null when the bound or the fair
+    /// share is reached or the machine has none. size: 1..8 MiB.
+    std::byte* take(std::size_t size, std::uint64_t held_bytes);
     void give_back(std::byte* data, std::size_t size) noexcept;
 
     /// What a buffer for `size` bytes counts.

@@ -13,7 +13,14 @@ class Medium;
 /// What a netnode exports, and the memory that its sessions share. Lives longer than its sessions.
 class ExportDirectory {
 public:
-    explicit ExportDirectory(std::uint64_t buffer_bytes_max = std::uint64_t{1} << 30) : buffers_(buffer_bytes_max) {}
+    /// Payload memory of the sessions whose epoch was accepted, all together.
+    static constexpr std::uint64_t buffer_bytes_max_default = std::uint64_t{1} << 30;
+    /// The same of all others: they can take nothing of what storages that serve need.
+    static constexpr std::uint64_t guest_bytes_max_default = 128u << 20;
+
+    explicit ExportDirectory(std::uint64_t buffer_bytes_max = buffer_bytes_max_default,
+                             std::uint64_t guest_bytes_max = guest_bytes_max_default)
+        : buffers_(buffer_bytes_max), guest_buffers_(guest_bytes_max) {}
     virtual ~ExportDirectory() = default;
     ExportDirectory(const ExportDirectory&) = delete;
     ExportDirectory& operator=(const ExportDirectory&) = delete;
@@ -22,11 +29,12 @@ public:
     /// medium must stay until every session over it has ended.
     virtual Result<Medium*> find(const std::string& export_name, const std::string& peer) = 0;
 
-    /// Payload memory of all sessions together.
     BufferPool& buffers() noexcept { return buffers_; }
+    BufferPool& guest_buffers() noexcept { return guest_buffers_; }
 
 private:
     BufferPool buffers_;
+    BufferPool guest_buffers_;
 };
 
 }  // namespace dst

@@ -6,18 +6,17 @@
 
 namespace dst {
 
-/// Carries out an order beside the data path: one at a time, counted as running until the medium has answered.
+/// Carries out an order beside the data path: one at a time, until its answer is sent, so that a peer cannot pile
+/// answers up. Counted as running until the medium has answered.
 void ServerSessionImpl::start_control(Work& work) {
     if (work.order.kind == wire::Kind::close) return start_close(work);
     if (control_running_) return answer_error(work, {Errc::busy, "one such order at a time"});
     switch (work.order.kind) {
         case wire::Kind::peek:
-            control_running_ = true;
-            ++running_;
+            begin_control(work);
             return medium_->peek(*this, [this, &work](Result<Peek> result) { control_done(work, result); });
         case wire::Kind::probe:
-            control_running_ = true;
-            ++running_;
+            begin_control(work);
             return medium_->probe(*this, [this, &work](Result<Probe> result) { control_done(work, result); });
         case wire::Kind::promise: return start_promise(work);
         case wire::Kind::served: return start_served(work);
@@ -36,14 +35,19 @@ void ServerSessionImpl::start_control(Work& work) {
     DST_ASSERT(!"not an order beside the data path");
 }
 
+void ServerSessionImpl::begin_control(Work& work) {
+    control_running_ = true;
+    work.control = true;
+    ++running_;
+}
+
 void ServerSessionImpl::start_promise(Work& work) {
     const Result<wire::PromiseOrder> order = wire::decode_promise({work.piece.data, work.piece.size});
     if (!order) {
         release(work);
         return protocol_failure(order.error());
     }
-    control_running_ = true;
-    ++running_;
+    begin_control(work);
     medium_->promise(*this, order->seen, order->epoch, [this, &work](Result<LabelImage> result) {
         // Its own promise is the highest now: a fence that came before does not hold any more.
         if (result) fenced_ = false;
@@ -57,8 +61,7 @@ void ServerSessionImpl::start_served(Work& work) {
         release(work);
         return protocol_failure(order.error());
     }
-    control_running_ = true;
-    ++running_;
+    begin_control(work);
     medium_->mark_served(*this, *order, [this, &work](Result<LabelImage> result) { control_done(work, result); });
 }
 
@@ -68,8 +71,7 @@ void ServerSessionImpl::start_label(Work& work) {
         release(work);
         return protocol_failure(order.error());
     }
-    control_running_ = true;
-    ++running_;
+    begin_control(work);
     medium_->write_label(*this, order->seen, order->image,
                          [this, &work](Result<LabelImage> result) { control_done(work, result); });
 }
@@ -86,7 +88,6 @@ void ServerSessionImpl::start_close(Work& work) {
 
 template <typename T>
 void ServerSessionImpl::control_done(Work& work, const Result<T>& result) {
-    control_running_ = false;
     --running_;
     if (state_ != State::serving && state_ != State::draining) {
         release(work);

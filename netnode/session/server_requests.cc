@@ -52,24 +52,34 @@ std::size_t ServerSessionImpl::buffer_bytes_for(const wire::Header& order, std::
     return 0;
 }
 
-/// Null: no memory now; receive_task_ runs when there may be some.
+/// Null: over the session's share, or no memory now; receive_task_ runs when there may be some.
+std::byte* ServerSessionImpl::take_buffer(std::size_t bytes) {
+    const std::uint64_t most = guest() ? limits_.guest_buffer_bytes_max : limits_.buffer_bytes_max;
+    const std::size_t held = BufferPool::class_bytes(bytes);
+    // Then an answer of its own has to go first.
+    if (buffer_bytes_ > 0 && buffer_bytes_ + held > most) return nullptr;
+    std::byte* buffer = pool().take(bytes, buffer_bytes_);
+    if (buffer == nullptr) {
+        pool().wait(guest() ? guest_waiter_ : waiter_);
+        return nullptr;
+    }
+    buffer_bytes_ += held;
+    return buffer;
+}
+
+/// Null: as take_buffer().
 ServerSessionImpl::Work* ServerSessionImpl::take_work(const wire::Header& order) {
     const std::uint32_t block_bytes = medium_ == nullptr ? 512 : medium_->geometry().logical_block_bytes;
     const std::size_t bytes = buffer_bytes_for(order, block_bytes);
     std::byte* buffer = nullptr;
     if (bytes > 0) {
-        const std::size_t held = BufferPool::class_bytes(bytes);
-        if (buffer_bytes_ > 0 && buffer_bytes_ + held > limits_.buffer_bytes_max) return nullptr;
-        buffer = exports_.buffers().take(bytes);
-        if (buffer == nullptr) {
-            exports_.buffers().wait(waiter_);
-            return nullptr;
-        }
-        buffer_bytes_ += held;
+        buffer = take_buffer(bytes);
+        if (buffer == nullptr) return nullptr;
     }
     Work& work = works_.take();
     work.session = this;
     work.order = order;
+    work.pool = &pool();
     work.buffer = buffer;
     work.buffer_bytes = bytes;
     work.piece = {buffer, bytes};
@@ -79,9 +89,10 @@ ServerSessionImpl::Work* ServerSessionImpl::take_work(const wire::Header& order)
 void ServerSessionImpl::release(Work& work) {
     if (work.buffer != nullptr) {
         buffer_bytes_ -= BufferPool::class_bytes(work.buffer_bytes);
-        exports_.buffers().give_back(std::exchange(work.buffer, nullptr), work.buffer_bytes);
+        work.pool->give_back(std::exchange(work.buffer, nullptr), work.buffer_bytes);
     }
     work.text.clear();
+    if (std::exchange(work.control, false)) control_running_ = false;
     works_.give_back(work);
     if (state_ == State::hello || state_ == State::open || state_ == State::serving) receive_task_.post();
 }

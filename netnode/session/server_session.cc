@@ -46,6 +46,7 @@ ServerSessionImpl::ServerSessionImpl(ServerSession& session, Loop& loop, EventSi
       tick_timer_(loop, [this] { tick(); }),
       end_timer_(loop, [this] { state_ == State::draining ? finish(close_reason_, true) : cut(); }),
       waiter_(receive_task_),
+      guest_waiter_(receive_task_),
       began_(loop.now()),
       heard_(began_),
       moved_(began_) {
@@ -54,10 +55,7 @@ ServerSessionImpl::ServerSessionImpl(ServerSession& session, Loop& loop, EventSi
     tick_timer_.start(std::min({limits_.open_timeout, limits_.idle_timeout, limits_.stall_timeout}) / 4);
 }
 
-ServerSessionImpl::~ServerSessionImpl() {
-    DST_ASSERT(state_ == State::ended && running_ == 0);
-    exports_.buffers().stop_waiting(waiter_);
-}
+ServerSessionImpl::~ServerSessionImpl() { DST_ASSERT(state_ == State::ended && running_ == 0); }
 
 void ServerSessionImpl::close(const Error& why, std::function<void()> closed) {
     DST_ASSERT(!closed_);
@@ -92,18 +90,16 @@ void ServerSessionImpl::on_closed(const Error& why) {
 void ServerSessionImpl::tick() {
     if (state_ >= State::cut) return;
     const TimePoint now = loop_.now();
-    if (reader_.received_bytes() != heard_bytes_ || running_ > 0 || !may_take_more()) {
-        heard_bytes_ = reader_.received_bytes();
-        heard_ = now;
-    }
-    if (writer_.sent_bytes() != moved_bytes_ || writer_.idle()) {
-        moved_bytes_ = writer_.sent_bytes();
-        moved_ = now;
-    }
+    // What the link took may still wait in this machine for a peer that reads nothing.
+    const std::uint64_t taken_bytes = writer_.sent_bytes() - std::min(writer_.sent_bytes(), link_->untaken_bytes());
+    const bool takes = taken_bytes != std::exchange(moved_bytes_, taken_bytes);
+    if (takes || writer_.idle()) moved_ = now;
+    const bool sends = reader_.received_bytes() != std::exchange(heard_bytes_, reader_.received_bytes());
+    if (takes || sends || running_ > 0 || !may_take_more()) heard_ = now;
     if (state_ < State::opening && now - began_ >= limits_.open_timeout) {
         give_up("has not opened an export in time");
     } else if (now - moved_ >= limits_.stall_timeout) {
-        give_up("does not take its answers");
+        give_up("has answers waiting and takes nothing of them; its machine or process may hang");
     } else if (state_ == State::serving && now - heard_ >= limits_.idle_timeout) {
         give_up("gives no sign of life");
     } else {
@@ -157,6 +153,7 @@ void ServerSessionImpl::cut() {
     receive_task_.cancel();
     flush_task_.cancel();
     exports_.buffers().stop_waiting(waiter_);
+    exports_.guest_buffers().stop_waiting(guest_waiter_);
     link_->close();
     // This may run inside a callback of the link.
     loop_.defer([link = std::shared_ptr<Link>(std::move(link_))] {});

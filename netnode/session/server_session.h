@@ -17,13 +17,16 @@ class ServerSessionImpl;
 
 /// Bounds of one connection. What a peer sends beyond them stays in its own socket.
 struct SessionLimits {
-    std::uint32_t requests_max = 256;            ///< unanswered at once
-    std::uint64_t buffer_bytes_max = 64u << 20;  ///< of their payloads, and of answers not yet sent
+    std::uint32_t requests_max = 256;                  ///< unanswered at once
+    std::uint64_t buffer_bytes_max = 64u << 20;        ///< of their payloads, and of answers not yet sent
+    std::uint64_t guest_buffer_bytes_max = 16u << 20;  ///< the same while no epoch of the session is accepted
     std::uint32_t request_bytes_max = 8u << 20;
-    Duration open_timeout = std::chrono::seconds(10);   ///< for HELLO and OPEN to arrive
-    Duration idle_timeout = std::chrono::seconds(20);   ///< with nothing running and nothing received
-    Duration stall_timeout = std::chrono::seconds(30);  ///< with answers that the peer does not take
-    std::string program = "dst-netnode";                ///< for the head's messages
+    Duration open_timeout = std::chrono::seconds(10);  ///< for HELLO and OPEN to arrive
+    Duration idle_timeout = std::chrono::seconds(20);  ///< with nothing running and nothing received
+    /// With answers waiting of which the peer takes nothing. Longer than the default member_timeout, so that a head
+    /// has judged by itself before; shorter than the kernel's own patience (tcp_socket.cc), which ends without a word.
+    Duration stall_timeout = std::chrono::seconds(15);
+    std::string program = "dst-netnode";  ///< for the head's messages
 };
 
 /// One accepted connection of a head: HELLO, OPEN of an export, then requests, many in flight and answered in any

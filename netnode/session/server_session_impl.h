@@ -47,10 +47,12 @@ private:
         ServerSessionImpl* session = nullptr;
         wire::Header order;
         Request request;
-        std::byte* buffer = nullptr;  ///< of the directory's pool, for buffer_bytes
+        BufferPool* pool = nullptr;   ///< whose buffer it is
+        std::byte* buffer = nullptr;  ///< for buffer_bytes
         std::size_t buffer_bytes = 0;
         Piece piece;
-        Bytes text;  ///< payload of answers beside the data path
+        Bytes text;            ///< payload of answers beside the data path
+        bool control = false;  ///< the one order beside the data path, until its answer is sent
         OutFrame frame;
     };
 
@@ -96,6 +98,10 @@ private:
 
     // --- Requests (server_requests.cc)
     Work* take_work(const wire::Header& order);
+    std::byte* take_buffer(std::size_t bytes);
+    /// Without an accepted epoch, or fenced: no storage that serves depends on it.
+    bool guest() const noexcept { return epoch.none() || fenced_; }
+    BufferPool& pool() noexcept { return guest() ? exports_.guest_buffers() : exports_.buffers(); }
     static std::size_t buffer_bytes_for(const wire::Header& order, std::uint32_t block_bytes) noexcept;
     void release(Work& work);
     void start(Work& work);
@@ -109,6 +115,7 @@ private:
 
     // --- Beside the data path (server_control.cc)
     void start_control(Work& work);
+    void begin_control(Work& work);
     void start_promise(Work& work);
     void start_served(Work& work);
     void start_label(Work& work);
@@ -149,11 +156,12 @@ private:
     Task flush_task_;
     Task end_task_;  ///< check_ended(), outside of whoever ended the last thing
     Timer tick_timer_;
-    Timer end_timer_;  ///< draining, finishing: bounded
-    BufferPool::Waiter waiter_;
+    Timer end_timer_;                  ///< draining, finishing: bounded
+    BufferPool::Waiter waiter_;        ///< for buffers()
+    BufferPool::Waiter guest_waiter_;  ///< for guest_buffers()
     TimePoint began_;
     TimePoint heard_;  ///< bytes came last
-    TimePoint moved_;  ///< bytes were taken last, or nothing was to be sent
+    TimePoint moved_;  ///< the peer took bytes last, or nothing waited for it
     std::uint64_t heard_bytes_ = 0;
     std::uint64_t moved_bytes_ = 0;
 };

@@ -59,6 +59,7 @@ public:
     void connect() override;
     std::size_t read(Pieces into) override;
     std::size_t write(Pieces from) override;
+    std::uint64_t untaken_bytes() const override { return connection_->directions[end_].under_way.size(); }
     void close() override;
     const std::string& peer() const override { return peer_; }
 

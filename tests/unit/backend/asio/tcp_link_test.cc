@@ -40,6 +40,7 @@ public:
     }
     void on_connected() override { connected = true; }
     void on_readable() override {
+        if (!reads) return;
         std::array<std::byte, 40000> buffer;
         for (;;) {
             const std::array<Piece, 2> pieces{Piece{buffer.data(), 3}, Piece{buffer.data() + 3, buffer.size() - 3}};
@@ -60,6 +61,7 @@ public:
     bool connected = false;
     bool closed = false;
     bool intact = true;
+    bool reads = true;
     std::size_t received = 0;
     Error reason;
     std::unique_ptr<Link> link_;
@@ -102,6 +104,26 @@ TEST_F(TcpLinkTest, MovesManyBytesBothWaysAtOnce) {
     server.send(bytes);
     ASSERT_TRUE(run_until(loop, [&] { return server.received == bytes && client.received == bytes; }));
     EXPECT_TRUE(server.intact && client.intact);
+}
+
+TEST_F(TcpLinkTest, KnowsWhatThePeerHasNotTaken) {
+    listen();
+    connect();
+    EXPECT_EQ(server.link_->untaken_bytes(), 0u);
+    client.reads = false;
+    constexpr std::size_t bytes = 64u << 20;
+    server.send(bytes);
+    // Both sockets fill up, and then nothing moves any more.
+    std::uint64_t before = 0;
+    for (unsigned same = 0, looks = 0; same < 3 && looks < 100; ++looks) {
+        run_for(loop, milliseconds(50));
+        same = std::exchange(before, server.link_->untaken_bytes()) == server.link_->untaken_bytes() ? same + 1 : 0;
+    }
+    EXPECT_GT(before, 0u);
+    EXPECT_LT(before, bytes);
+    client.reads = true;
+    client.on_readable();
+    ASSERT_TRUE(run_until(loop, [&] { return client.received == bytes && server.link_->untaken_bytes() == 0; }));
 }
 
 TEST_F(TcpLinkTest, NamesItsPeer) {

@@ -5,6 +5,7 @@
 
 #include "asio/owned_fd.h"
 #include "asio/resolver.h"
+#include "support/raw_peer.h"
 #include "support/served.h"
 
 namespace dst {
@@ -159,6 +160,25 @@ TEST_F(NetnodeServerTest, EndsWithRequestsUnderWay) {
     const auto order = client.start(Operation::write, {0, bytes.size()}, bytes);
     close();
     ASSERT_TRUE(run_until(loop, [&] { return order->done; }));
+}
+
+TEST_F(NetnodeServerTest, PeersThatReadNothingDoNotHoldUpOthersAndAreCut) {
+    make_file(folder.file("disk0"), 64 * mib);
+    SessionLimits limits;
+    limits.stall_timeout = std::chrono::seconds(2);
+    server = std::make_unique<NetnodeServer>(loop, events, options(), limits);
+    start({disk("disk0")});
+    Client client(loop, events, port, "disk0");
+    ASSERT_TRUE(client.wait_up());
+    std::vector<OwnedFd> stuck;
+    for (unsigned i = 0; i < 20; ++i) stuck.push_back(connect_raw(port, opening_and_reads("disk0", 256, mib)));
+    for (unsigned i = 0; i < 30; ++i) {
+        EXPECT_EQ(client.write(i * mib, Bytes(mib)), Errc::ok);
+        EXPECT_EQ(client.read(i * mib, mib).size(), mib);
+    }
+    EXPECT_TRUE(run_until(loop, [&] { return events.count("session-timed-out") == 20; })) << events.all();
+    EXPECT_EQ(client.downs, 0);
+    EXPECT_TRUE(run_until(loop, [&] { return server->sessions() == 1; }));
 }
 
 TEST_F(NetnodeServerTest, SaysWhyItCannotListenAnywhere) {

@@ -51,19 +51,19 @@ TEST(BufferPool, GivesAlignedMemoryOfTheNextPowerOfTwo) {
     EXPECT_EQ(BufferPool::class_bytes(4096), 4096u);
     EXPECT_EQ(BufferPool::class_bytes(4097), 8192u);
     EXPECT_EQ(BufferPool::class_bytes(8u << 20), 8u << 20);
-    std::byte* data = pool.take(5000);
+    std::byte* data = pool.take(5000, 0);
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(data) % 4096, 0u);
     EXPECT_EQ(pool.used_bytes(), 8192u);
     pool.give_back(data, 5000);
     EXPECT_EQ(pool.used_bytes(), 0u);
-    EXPECT_EQ(pool.take(8000), data);
+    EXPECT_EQ(pool.take(8000, 0), data);
     pool.give_back(data, 8000);
 }
 
 TEST(BufferPool, KeepsABoundedAmountForLater) {
     BufferPool pool(1u << 30);
     std::vector<std::byte*> all;
-    for (int i = 0; i < 8; ++i) all.push_back(pool.take(8u << 20));
+    for (int i = 0; i < 8; ++i) all.push_back(pool.take(8u << 20, 0));
     for (std::byte* data : all) pool.give_back(data, 8u << 20);
     EXPECT_EQ(pool.idle_bytes(), BufferPool::idle_bytes_max);
 }
@@ -74,8 +74,8 @@ TEST(BufferPool, WakesWhoFoundItUsedUp) {
     unsigned woken = 0;
     Task task(loop, [&woken] { ++woken; });
     BufferPool::Waiter waiter(task);
-    std::byte* data = pool.take(8192);
-    EXPECT_EQ(pool.take(1), nullptr);
+    std::byte* data = pool.take(8192, 0);
+    EXPECT_EQ(pool.take(1, 0), nullptr);
     pool.wait(waiter);
     pool.wait(waiter);
     loop.run_until_idle();

@@ -43,7 +43,7 @@ TEST(ServerSessionLimits, DoesNotTakeMoreRequestsThanAnnounced) {
 
 TEST(ServerSessionLimits, HoldsNoMoreMemoryThanAnnounced) {
     SessionLimits limits;
-    limits.buffer_bytes_max = 256u << 10;
+    limits.guest_buffer_bytes_max = 256u << 10;
     limits.request_bytes_max = 64u << 10;
     ServerRig rig(limits);
     ServerRig::Peer& peer = rig.opened();
@@ -54,11 +54,11 @@ TEST(ServerSessionLimits, HoldsNoMoreMemoryThanAnnounced) {
         orders.insert(orders.end(), one.begin(), one.end());
     }
     rig.ask(peer, orders);
-    EXPECT_EQ(rig.exports.buffers().used_bytes(), 256u << 10);
+    EXPECT_EQ(rig.exports.guest_buffers().used_bytes(), 256u << 10);
     rig.platter.set_hung(false);
     rig.loop.run_for(seconds(1));
     EXPECT_EQ(take_frames(peer.wire.written).size(), 20u);
-    EXPECT_EQ(rig.exports.buffers().used_bytes(), 0u);
+    EXPECT_EQ(rig.exports.guest_buffers().used_bytes(), 0u);
 }
 
 TEST(ServerSessionLimits, SessionsShareTheNetnodesMemoryAndWaitForIt) {
@@ -101,11 +101,11 @@ TEST(ServerSessionEnd, ALostLinkLetsWhatRunsEndIntoMemoryOfItsOwn) {
     peer.wire.observer->on_closed({Errc::disconnected, "reset"});
     rig.loop.run_for(seconds(60));
     EXPECT_FALSE(peer.ended);
-    EXPECT_EQ(rig.exports.buffers().used_bytes(), 4096u);
+    EXPECT_EQ(rig.exports.guest_buffers().used_bytes(), 4096u);
     rig.platter.set_hung(false);
     rig.settle();
     EXPECT_TRUE(peer.ended);
-    EXPECT_EQ(rig.exports.buffers().used_bytes(), 0u);
+    EXPECT_EQ(rig.exports.guest_buffers().used_bytes(), 0u);
 }
 
 TEST(ServerSessionEnd, CloseIsAnsweredWhenNothingRunsAnyMore) {

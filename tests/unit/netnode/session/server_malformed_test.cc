@@ -23,7 +23,7 @@ TEST_P(ServerSessionMalformed, ClosesTheConnectionWithOneLogLine) {
     EXPECT_TRUE(peer.wire.closed);
     EXPECT_TRUE(peer.ended);
     EXPECT_EQ(rig.events.count("protocol-error"), 1u);
-    EXPECT_EQ(rig.exports.buffers().used_bytes(), 0u);
+    EXPECT_EQ(rig.exports.guest_buffers().used_bytes(), 0u);
     EXPECT_EQ(rig.platter.counters().writes, 0u);
     // Others are not disturbed.
     EXPECT_EQ(rig.ask(rig.opened(2), frame_bytes(order(Kind::read, 5, {0, 512}))).size(), 1u);
@@ -83,7 +83,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(ServerSessionBroken, ARequestOverTheAnnouncedLimitIsMalformed) {
     SessionLimits limits;
     limits.request_bytes_max = 64u << 10;
-    limits.buffer_bytes_max = 64u << 10;
+    limits.guest_buffer_bytes_max = 64u << 10;
     ServerRig rig(limits);
     ServerRig::Peer& peer = rig.opened();
     rig.ask(peer, frame_bytes(order(Kind::read, 5, {0, 128u << 10})));
@@ -95,11 +95,11 @@ TEST(ServerSessionBroken, AHalfReceivedWriteThatBreaksOffWritesNothingAndGivesIt
     ServerRig::Peer& peer = rig.opened();
     const Bytes whole = frame_bytes(order(Kind::write, 5, {0, 65536}), filled(65536, 1));
     rig.ask(peer, Bytes(whole.begin(), whole.begin() + 30000));
-    EXPECT_EQ(rig.exports.buffers().used_bytes(), 65536u);
+    EXPECT_EQ(rig.exports.guest_buffers().used_bytes(), 65536u);
     peer.wire.observer->on_closed({Errc::disconnected, "reset"});
     rig.settle();
     EXPECT_TRUE(peer.ended);
-    EXPECT_EQ(rig.exports.buffers().used_bytes(), 0u);
+    EXPECT_EQ(rig.exports.guest_buffers().used_bytes(), 0u);
     EXPECT_EQ(rig.platter.counters().writes, 0u);
 }
 

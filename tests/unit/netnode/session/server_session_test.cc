@@ -131,20 +131,7 @@ TEST(ServerSessionHandshake, AnEpochThatTheLabelNeverSawOpensWithoutIt) {
 
 TEST(ServerSessionHandshake, M7ALabelOfAnotherPlaceIsRefusedAlthoughItKnowsTheEpoch) {
     ServerRig rig;
-    Label label;
-    label.medium = id_of(4);
-    label.storage = id_of(2);
-    label.storage_name = "vol0";
-    label.place = ".1";
-    label.size_bytes = 1u << 20;
-    label.logical_block_bytes = 512;
-    label.promised = {7, id_of(9)};
-    rig.platter.set_missing(true);
-    rig.settle();
-    const std::uint64_t medium_bytes = rig.medium->geometry().size_bytes + label_area_bytes;
-    rig.platter.write(label_copy(medium_bytes, 0).offset, encode_label(label));
-    rig.platter.set_missing(false);
-    ASSERT_TRUE(rig.loop.run_until([&rig] { return rig.medium->up(); }, seconds(60)));
+    const Label& label = rig.give_label();
     for (const char* place : {".0", ".1"}) {
         ServerRig::Peer& peer = rig.connect();
         rig.ask(peer, rig.hello());

@@ -21,6 +21,7 @@ public:
         Bytes written;
         std::size_t read_max = SIZE_MAX;  ///< bytes per read() call
         std::size_t room = SIZE_MAX;      ///< bytes that write() still takes
+        std::uint64_t untaken = 0;        ///< of what is written, as the link tells it
         std::size_t write_calls = 0;
         bool connecting = false;
         bool closed = false;
@@ -60,6 +61,7 @@ public:
         }
         return done;
     }
+    std::uint64_t untaken_bytes() const override { return wire_.untaken; }
     void close() override { wire_.closed = true; }
     const std::string& peer() const override { return peer_; }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "media/label.h"
 #include "media/medium.h"
 #include "session/server_session.h"
 #include "simworld/null_events.h"
@@ -19,7 +20,7 @@ namespace dst::test {
 /// One export "disk0" on a simulated disk.
 class OneExport final : public ExportDirectory {
 public:
-    explicit OneExport(std::uint64_t buffer_bytes = 1u << 30) : ExportDirectory(buffer_bytes) {}
+    explicit OneExport(std::uint64_t buffer_bytes = 1u << 30) : ExportDirectory(buffer_bytes, buffer_bytes) {}
     Result<Medium*> find(const std::string& name, const std::string& peer) override {
         if (refuse) return Error{Errc::refused, peer + " is not on its list"};
         if (name != "disk0") return Error{Errc::not_found, "no such export"};
@@ -118,7 +119,39 @@ public:
         return peer;
     }
 
+    /// Puts a label on the medium that has promised an epoch.
+    const Label& give_label() {
+        label.medium = id_of(4);
+        label.storage = id_of(2);
+        label.storage_name = "vol0";
+        label.place = ".1";
+        label.size_bytes = 1u << 20;
+        label.logical_block_bytes = 512;
+        label.promised = {7, id_of(9)};
+        platter.set_missing(true);
+        settle();
+        const std::uint64_t medium_bytes = medium->geometry().size_bytes + label_area_bytes;
+        platter.write(label_copy(medium_bytes, 0).offset, encode_label(label));
+        platter.set_missing(false);
+        EXPECT_TRUE(loop.run_until([this] { return medium->up(); }, std::chrono::seconds(60)));
+        return label;
+    }
+
+    /// A connection that is open and has the label's epoch.
+    Peer& opened_with_epoch(std::uint8_t connection) {
+        Peer& peer = connect();
+        ask(peer, hello());
+        wire::Open with_epoch = open_of(connection);
+        with_epoch.epoch = label.promised;
+        const auto answers = ask(peer, open(with_epoch));
+        EXPECT_EQ(answers.size(), 1u);
+        const auto answered = wire::decode_open_answer(answers.at(0).payload);
+        EXPECT_TRUE(answered && answered->epoch_accepted);
+        return peer;
+    }
+
     SessionLimits limits;
+    Label label;
     sim::SimLoop loop;
     sim::RecordingEvents events;
     sim::SimPlatter platter;
