@@ -10,12 +10,24 @@ namespace {
 /// A line whose notes are not in place yet.
 struct Line {
     std::string left;
+    std::string below;  ///< stands left of the notes' further lines
     std::string notes;
 };
 
+/// Each line of the notes in their column.
+std::string in_column(const Line& line, std::size_t column) {
+    std::string text = padded(line.left, column);
+    for (const char c : line.notes) {
+        text += c;
+        if (c == '\n') text += padded(line.below, column);
+    }
+    return text;
+}
+
 void add_lines(const DrawnNode& node, const std::string& indent, bool last, std::vector<Line>& lines) {
-    lines.push_back({indent + (last ? "└─ " : "├─ ") + node.name, node.notes});
-    std::string below = indent + (last ? "   " : "│  ");
+    const std::string below = indent + (last ? "   " : "│  ");
+    lines.push_back(
+        {indent + (last ? "└─ " : "├─ ") + node.name, below + (node.children.empty() ? "" : "│"), node.notes});
     for (const DrawnNode& child : node.children) add_lines(child, below, &child == &node.children.back(), lines);
 }
 
@@ -30,7 +42,7 @@ std::string draw_tree(const DrawnNode& root) {
     }
     std::string text;
     for (const Line& line : lines) {
-        text += line.notes.empty() ? line.left : padded(line.left, column) + line.notes;
+        text += line.notes.empty() ? line.left : in_column(line, column);
         text += "\n";
     }
     return text;

@@ -1,10 +1,13 @@
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "asio/asio_loop.h"
 #include "asio/file_store.h"
+#include "control/client.h"
+#include "control/run_dir.h"
 #include "ctl/command.h"
 #include "ctl/init_text.h"
 #include "ctl/leaves.h"
@@ -37,6 +40,14 @@ Result<InitReport> initialise(const spec::Storage& storage, const Arguments& arg
     return std::move(*report);
 }
 
+/// Who has the storage open on this machine, or nothing.
+std::string head_of(const std::string& storage) {
+    const auto status =
+        control::ask_status(control::socket_path(control::default_run_dir(), storage), std::chrono::milliseconds(1000));
+    if (!status) return {};
+    return status->head.empty() ? "another process" : status->head;
+}
+
 ExitStatus init(const Arguments& arguments, const Terminal& terminal) {
     auto storage = load_storage_file(arguments.file, terminal);
     if (!storage) return ExitStatus::attention;
@@ -46,7 +57,8 @@ ExitStatus init(const Arguments& arguments, const Terminal& terminal) {
                      << "\n";
         return ExitStatus::other;
     }
-    return report_init(*storage, *report, arguments.options, terminal);
+    return report_init(*storage, *report, arguments.options, found_busy(*report) ? head_of(storage->name) : "",
+                       terminal);
 }
 
 }  // namespace

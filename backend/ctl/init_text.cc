@@ -29,8 +29,13 @@ std::string remaining_reason(const InitReport& report) {
 
 }  // namespace
 
+bool found_busy(const InitReport& report) {
+    return report.error.code == Errc::busy || std::any_of(report.leaves.begin(), report.leaves.end(),
+                                                          [](const auto& leaf) { return leaf.code == Errc::busy; });
+}
+
 ExitStatus report_init(const spec::Storage& storage, const InitReport& report, const InitOptions& options,
-                       const Terminal& terminal) {
+                       const std::string& head, const Terminal& terminal) {
     std::size_t name_width = 0;
     for (const auto& leaf : report.leaves) name_width = std::max(name_width, display_width(leaf.name));
     for (const auto& leaf : report.leaves) {
@@ -40,6 +45,11 @@ ExitStatus report_init(const spec::Storage& storage, const InitReport& report, c
             terminal.out << padded(leaf.name, name_width) << "   " << leaf.text
                          << (leaf.size_bytes == 0 ? "" : ", " + format_size(leaf.size_bytes)) << "\n";
         }
+    }
+    if (!report.done && !head.empty()) {
+        terminal.err << "dstctl: storage " << storage.name << " is being served by " << head
+                     << "; nothing was changed. Remove its LUN or export there before it is initialised anew\n";
+        return ExitStatus::other;
     }
     if (!report.done) {
         terminal.err << "dstctl: storage " << storage.name << " is not initialised" << remaining_reason(report) << "\n";

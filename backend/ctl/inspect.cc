@@ -3,7 +3,6 @@
 #include <CLI/CLI.hpp>
 #include <boost/json/serialize.hpp>
 #include <memory>
-#include <optional>
 #include <string>
 #include <variant>
 
@@ -28,12 +27,11 @@ struct Arguments {
     bool verbose = false;
 };
 
-/// "host:port/export", unless a file has that name.
-std::optional<spec::Netnode> as_netnode(const std::string& what) {
+/// Meant as "host:port/export", unless a file has that name.
+bool means_netnode(const std::string& what) {
     struct stat status {};
-    if (what.starts_with('/') || what.starts_with('.') || ::stat(what.c_str(), &status) == 0) return {};
-    std::string why;
-    return yaml::netnode_scalar().parse(what, why);
+    if (what.starts_with('/') || what.starts_with('.') || ::stat(what.c_str(), &status) == 0) return false;
+    return what.find(':') != std::string::npos;
 }
 
 MediumInspection inspect_netnode_at(const spec::Netnode& netnode, const std::string& name, EventSink& events) {
@@ -58,22 +56,29 @@ Inspection inspect_storage(const spec::Storage& storage, EventSink& events) {
     return found;
 }
 
-/// None: the storage file has mistakes, which were printed.
-std::optional<Inspection> inspect(const Arguments& arguments, const Terminal& terminal) {
+/// Well: `found` is filled. Else what was asked for makes no sense, which was printed.
+ExitStatus inspect(const Arguments& arguments, const Terminal& terminal, Inspection& found) {
     TerminalEvents events(terminal, arguments.verbose);
-    Inspection found;
-    if (auto netnode = as_netnode(arguments.what)) {
+    if (means_netnode(arguments.what)) {
+        const auto scalar = yaml::netnode_scalar();
+        std::string why;
+        const auto netnode = scalar.parse(arguments.what, why);
+        if (!netnode) {
+            terminal.err << "dstctl: " << arguments.what << " " << why << "; " << scalar.expected
+                         << " would be right, and no file has that name\n";
+            return ExitStatus::usage;
+        }
         found.media.push_back(inspect_netnode_at(*netnode, arguments.what, events));
     } else if (arguments.what.ends_with(".yaml") || arguments.what.ends_with(".yml")) {
         auto storage = load_storage_file(arguments.what, terminal);
-        if (!storage) return {};
-        return inspect_storage(*storage, events);
+        if (!storage) return ExitStatus::attention;
+        found = inspect_storage(*storage, events);
     } else if (is_journal_file(arguments.what)) {
         found.journals.push_back(inspect_journal(arguments.what));
     } else {
         found.media.push_back(inspect_local_medium(arguments.what));
     }
-    return found;
+    return ExitStatus::well;
 }
 
 ExitStatus exit_status_of(const Inspection& found) {
@@ -105,14 +110,16 @@ void add_inspect(CLI::App& app, Terminal& terminal, Action& action) {
         "Exit status 1 when a label or a journal is missing or damaged, or the storage file has mistakes.");
     command->callback([&terminal, &action, arguments] {
         action = [&terminal, arguments] {
-            auto found = inspect(*arguments, terminal);
-            if (!found) return ExitStatus::attention;
-            if (arguments->json) {
-                terminal.out << boost::json::serialize(inspection_to_json(*found)) << "\n";
-            } else {
-                terminal.out << inspection_text(*found, terminal);
+            Inspection found;
+            if (const ExitStatus status = inspect(*arguments, terminal, found); status != ExitStatus::well) {
+                return status;
             }
-            return exit_status_of(*found);
+            if (arguments->json) {
+                terminal.out << boost::json::serialize(inspection_to_json(found)) << "\n";
+            } else {
+                terminal.out << inspection_text(found, terminal);
+            }
+            return exit_status_of(found);
         };
     });
 }

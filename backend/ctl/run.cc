@@ -1,4 +1,6 @@
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstring>
 #include <exception>
 #include <string>
 
@@ -14,9 +16,32 @@ constexpr const char* footer =
 
 int as_int(ExitStatus status) { return static_cast<int>(status); }
 
-}  // namespace
+/// Says which commands there are when the first argument is none of them.
+bool is_unknown_command(const CLI::App& app, int argc, const char* const* argv, const Terminal& terminal) {
+    if (argc < 2 || argv[1][0] == '-') return false;
+    std::string known;
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+        if (command->get_name() == argv[1]) return false;
+        known += (known.empty() ? "" : ", ") + command->get_name();
+    }
+    terminal.err << "dstctl: unknown command '" << argv[1] << "'; the commands are " << known
+                 << ". 'dstctl COMMAND --help' explains one.\n";
+    return true;
+}
 
-int run(int argc, const char* const* argv, Terminal& terminal) {
+/// What could not be written must not look like success. A reader that went away has its reason.
+int written(int status, const Terminal& terminal) {
+    terminal.out.flush();
+    if (terminal.out.good()) return status;
+    const int error = errno;
+    if (error != EPIPE) {
+        terminal.err << "dstctl: the output could not be written" << (error != 0 ? ": " : "")
+                     << (error != 0 ? std::strerror(error) : "") << "\n";
+    }
+    return as_int(ExitStatus::other);
+}
+
+int run_command(int argc, const char* const* argv, Terminal& terminal) {
     CLI::App app("Looks after DST storages: distributed block devices declared in YAML and served by tgt.", "dstctl");
     app.set_version_flag("--version", "dstctl " DST_VERSION, "Print the version and exit");
     app.set_help_flag("-h,--help", "Print this help and exit");
@@ -28,6 +53,7 @@ int run(int argc, const char* const* argv, Terminal& terminal) {
     add_init(app, terminal, action);
     add_status(app, terminal, action);
     add_inspect(app, terminal, action);
+    if (is_unknown_command(app, argc, argv, terminal)) return as_int(ExitStatus::usage);
     try {
         app.parse(argc, argv);
         return as_int(action());
@@ -39,6 +65,13 @@ int run(int argc, const char* const* argv, Terminal& terminal) {
         terminal.err << "dstctl: " << error.what() << "\n";
         return as_int(ExitStatus::other);
     }
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv, Terminal& terminal) {
+    errno = 0;
+    return written(run_command(argc, argv, terminal), terminal);
 }
 
 }  // namespace dst::ctl

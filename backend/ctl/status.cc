@@ -49,6 +49,12 @@ void print_json(const std::vector<Answer>& answers, bool one, const Terminal& te
         terminal.out << boost::json::serialize(array) << "\n";
     } else if (!array.empty()) {
         terminal.out << boost::json::serialize(array.front()) << "\n";
+    } else {
+        const Answer& answer = answers.front();
+        const Error& why = answer.status.error();
+        terminal.out << boost::json::serialize(boost::json::object{
+                            {"storage", answer.storage}, {"error", {{"code", to_token(why.code)}, {"text", why.text}}}})
+                     << "\n";
     }
 }
 
@@ -92,6 +98,7 @@ ExitStatus show(const StatusOptions& options, const Terminal& terminal) {
         // Home, and clear what is there.
         if (terminal.terminal && !options.json) terminal.out << "\x1b[H\x1b[2J";
         status = show_once(options, terminal);
+        if (!terminal.out.good()) break;
         std::this_thread::sleep_for(watch_interval);
     }
     return status;

@@ -70,6 +70,17 @@ DrawnNode drawn(const VertexStatus& vertex, const Terminal& terminal) {
     return node;
 }
 
+/// Lines after the first stand below it.
+std::string indented(const std::string& text, const std::string& indent) {
+    std::string result = indent;
+    for (const char c : text) {
+        result += c;
+        if (c == '\n') result += indent;
+    }
+    while (!result.empty() && (result.back() == '\n' || result.back() == ' ')) result.pop_back();
+    return result + "\n";
+}
+
 std::string head_line(const StorageStatus& status, const Terminal& terminal) {
     std::string line = status.storage + "  ";
     line += status.size_bytes == 0 ? "size unknown" : format_size(status.size_bytes);
@@ -86,7 +97,7 @@ std::string head_line(const StorageStatus& status, const Terminal& terminal) {
 
 std::string status_text(const StorageStatus& status, const Terminal& terminal) {
     std::string text = head_line(status, terminal);
-    if (!status.reason.empty()) text += "   " + status.reason + "\n";
+    if (!status.reason.empty()) text += indented(status.reason, "   ");
     if (status.tree) text += draw_tree(drawn(*status.tree, terminal));
     return text;
 }

@@ -157,7 +157,10 @@ Error check_init_leaf(const Vertex& leaf, const InitLeaf& found, const std::stri
     const std::string& name = leaf.spec->name;
     if (found.error.code != Errc::ok) return found.error;
     if (found.peek.live) {
-        return {Errc::busy, name + " is in use by a head that is alive; end that first"};
+        const auto label = decode_label(found.peek.label);
+        return {Errc::busy, name + " is being served" +
+                                (label ? " as a part of the storage '" + label->storage_name + "'" : "") +
+                                " by a head that is alive; end that first"};
     }
     if (options.force) return {Errc::ok, {}};
     switch (found.peek.label_state) {

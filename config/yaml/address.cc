@@ -93,7 +93,8 @@ std::optional<std::uint16_t> parse_port(std::string_view text, std::string& why)
     if (error == std::errc() && end == text.data() + text.size() && number >= 1 && number <= 65535) {
         return static_cast<std::uint16_t>(number);
     }
-    why = "has " + quote(text) + " for a port (1 to 65535)";
+    const bool a_number = !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+    why = "has " + quote(text) + " for a port" + (a_number ? ", which is out of range" : "") + " (1 to 65535)";
     return {};
 }
 

@@ -97,6 +97,7 @@ def a_served_storage_is_not_labelled_again(world):
     world.initiator("fill", tgtd.url(), "--seed", 2)
     code, _, error = world.dstctl("init", file, "--force", ok=None)
     check(code != 0, f"init labelled a storage that is being served: {error}")
+    check("storage vol is being served by tgtd[" in error, f"init does not say that it is being served: {error}")
     world.initiator("verify", tgtd.url(), "--seed", 2)
 
 

@@ -34,7 +34,7 @@ InitReport refusal() {
 
 TEST(InitText, TellsEveryLeafAndTheStorage) {
     PlainTerminal plain;
-    EXPECT_EQ(report_init(storage(), success(), {}, plain.terminal()), ExitStatus::well);
+    EXPECT_EQ(report_init(storage(), success(), {}, "", plain.terminal()), ExitStatus::well);
     EXPECT_EQ(plain.out(),
               "/a         labelled, 10.0 GiB\n"
               "node:1/b   labelled, 10.0 GiB\n"
@@ -46,13 +46,13 @@ TEST(InitText, TellsWhoIsOwedEverything) {
     PlainTerminal plain;
     InitReport report = success();
     report.all_in_sync = false;
-    report_init(storage(), report, {.adopt = "node:1/b"}, plain.terminal());
+    report_init(storage(), report, {.adopt = "node:1/b"}, "", plain.terminal());
     EXPECT_NE(plain.out().find("so node:1/b is in sync and the other members are owed everything."), std::string::npos);
 }
 
 TEST(InitText, RefusalGoesToTheErrorOutputAndIsSaidOnce) {
     PlainTerminal plain;
-    EXPECT_EQ(report_init(storage(), refusal(), {}, plain.terminal()), ExitStatus::other);
+    EXPECT_EQ(report_init(storage(), refusal(), {}, "", plain.terminal()), ExitStatus::other);
     EXPECT_EQ(plain.out(), "");
     EXPECT_EQ(plain.err(),
               "dstctl: /b carries ext4; --force overwrites it\n"
@@ -64,8 +64,22 @@ TEST(InitText, ReasonThatNoLeafToldIsPrintedWhole) {
     InitReport report = refusal();
     report.leaves[1] = {.name = "/b"};
     report.error = {Errc::busy, "the journal is in use"};
-    report_init(storage(), report, {}, plain.terminal());
+    report_init(storage(), report, {}, "", plain.terminal());
     EXPECT_EQ(plain.err(), "dstctl: storage vol0 is not initialised: the journal is in use (busy)\n");
+}
+
+TEST(InitText, AServedStorageIsSaidToBeServed) {
+    PlainTerminal plain;
+    InitReport report = refusal();
+    report.leaves[1].text = "/b is locked by tgtd[7]";
+    report.leaves[1].code = Errc::busy;
+    EXPECT_TRUE(found_busy(report));
+    EXPECT_EQ(report_init(storage(), report, {}, "tgtd[7]", plain.terminal()), ExitStatus::other);
+    EXPECT_EQ(plain.err(),
+              "dstctl: /b is locked by tgtd[7]\n"
+              "dstctl: storage vol0 is being served by tgtd[7]; nothing was changed. Remove its LUN or export there "
+              "before it is initialised anew\n");
+    EXPECT_FALSE(found_busy(refusal()));
 }
 
 TEST(InitText, LeafThatItsTextDoesNotNameIsNamed) {
@@ -73,7 +87,7 @@ TEST(InitText, LeafThatItsTextDoesNotNameIsNamed) {
     InitReport report = refusal();
     report.leaves[1].text = "the label could not be written";
     report.error.text = "not all labels could be written";
-    report_init(storage(), report, {}, plain.terminal());
+    report_init(storage(), report, {}, "", plain.terminal());
     EXPECT_EQ(plain.err(),
               "dstctl: /b: the label could not be written\n"
               "dstctl: storage vol0 is not initialised: not all labels could be written (refused)\n");

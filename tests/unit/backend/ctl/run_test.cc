@@ -94,6 +94,26 @@ TEST_F(Dstctl, WrongUsageIs64) {
     EXPECT_THAT(dstctl({"bogus"}).out, IsEmpty());
 }
 
+TEST_F(Dstctl, UnknownCommandIsNamedAndTheCommandsListed) {
+    const Outcome outcome = dstctl({"bogus"});
+    EXPECT_EQ(outcome.status, 64);
+    EXPECT_THAT(outcome.err, StartsWith("dstctl: unknown command 'bogus'; the commands are check, tree, init, status, "
+                                        "inspect"));
+}
+
+TEST_F(Dstctl, OutputThatCannotBeWrittenIsNoSuccess) {
+    write("run/vol.failed", control::encode_failed_open({"vol", "t", "/dev/sdb is not labelled", "tgtd[1]"}));
+    const std::string file = mirror_file();
+    for (const std::vector<const char*>& arguments :
+         {std::vector<const char*>{"dstctl", "status"}, {"dstctl", "--help"}, {"dstctl", "tree", file.c_str()}}) {
+        std::ofstream full("/dev/full");
+        std::ostringstream err;
+        Terminal terminal{full, err};
+        EXPECT_EQ(run(static_cast<int>(arguments.size()), arguments.data(), terminal), 70) << arguments[1];
+        EXPECT_THAT(err.str(), HasSubstr("the output could not be written: No space left on device")) << arguments[1];
+    }
+}
+
 TEST_F(Dstctl, CheckTellsAGoodFile) {
     std::string file = mirror_file();
     Outcome outcome = dstctl({"check", file});
@@ -174,6 +194,23 @@ TEST_F(Dstctl, InspectOfANetnodeThatIsNotThereSaysSo) {
     Outcome outcome = dstctl({"inspect", "127.0.0.1:1/disk0"});
     EXPECT_EQ(outcome.status, 70);
     EXPECT_THAT(outcome.out, StartsWith("127.0.0.1:1/disk0  "));
+}
+
+TEST_F(Dstctl, InspectOfANetnodeWithAWrongPortSaysSo) {
+    const Outcome outcome = dstctl({"inspect", "host:99999/x"});
+    EXPECT_EQ(outcome.status, 64);
+    EXPECT_THAT(outcome.err, StartsWith("dstctl: host:99999/x has \"99999\" for a port, which is out of range (1 to "
+                                        "65535)"));
+    EXPECT_EQ(dstctl({"inspect", path("host:99999")}).status, 70);
+}
+
+TEST_F(Dstctl, StatusInJsonOfAStorageThatNobodyServesIsAnError) {
+    const Outcome outcome = dstctl({"status", "--json", "nosuch"});
+    EXPECT_EQ(outcome.status, 3);
+    const auto json = boost::json::parse(outcome.out);
+    EXPECT_THAT(schema_violations("status.json", json), IsEmpty());
+    EXPECT_EQ(json.at("storage").as_string(), "nosuch");
+    EXPECT_EQ(json.at("error").at("code").as_string(), "not-found");
 }
 
 TEST_F(Dstctl, StatusWithoutAnyStorageEndsWith3) {

@@ -96,6 +96,21 @@ TEST(StatusText, ColoursAreOnlyForTerminals) {
     EXPECT_EQ(shown(degraded_storage()).find('\x1b'), std::string::npos);
 }
 
+TEST(StatusText, FurtherLinesOfAReasonAreIndented) {
+    StorageStatus status;
+    status.storage = "vol0";
+    status.state = StorageState::failed;
+    status.reason = "vol0.yaml:1:2: one\nvol0.yaml:3:4: two\n";
+    status.tree = VertexStatus{.kind = VertexKind::disk, .name = "/a", .state = VertexState::down};
+    status.tree->reason = "first\nsecond";
+    EXPECT_EQ(shown(status),
+              "vol0  size unknown  failed\n"
+              "   vol0.yaml:1:2: one\n"
+              "   vol0.yaml:3:4: two\n"
+              "└─ /a   down: first\n"
+              "        second\n");
+}
+
 TEST(StatusJson, HoldsWhatTheSchemaDemands) {
     boost::json::object one = status_to_json(degraded_storage());
     EXPECT_EQ(schema_violations("status.json", one), std::vector<std::string>{});
