@@ -37,6 +37,9 @@ void LabelArea::erase(std::function<void(Errc)> done) {
     DST_ASSERT(idle() && !stopped_);
     image_ = LabelImage{};
     begin_write(true, std::move(done));
+    const std::uint64_t begin = label_copy(medium_bytes_, 0).end();
+    tail_ = {label_copy(medium_bytes_, 1).end(), medium_bytes_ - label_copy(medium_bytes_, 1).end()};
+    clear({begin, label_copy(medium_bytes_, 1).offset - begin});
 }
 
 void LabelArea::begin_write(bool erasing, std::function<void(Errc)> done) {
@@ -44,7 +47,17 @@ void LabelArea::begin_write(bool erasing, std::function<void(Errc)> done) {
     erasing_ = erasing;
     first_written_ = false;
     copy_ = choice_.next_copy;
-    write_copy();
+    if (!erasing_) write_copy();
+}
+
+/// What is neither copy. The flush after the first copy makes it durable.
+void LabelArea::clear(const Extent& extent) {
+    step_ = Step::clearing;
+    request_.operation = Operation::write_zeroes;
+    request_.fua = false;
+    request_.extent = extent;
+    request_.pieces = {};
+    raw_.submit(request_);
 }
 
 void LabelArea::read_copy() {
@@ -77,6 +90,15 @@ void LabelArea::answered(Errc code) {
     }
     switch (step_) {
         case Step::reading: copy_read(code); return;
+        case Step::clearing:
+            if (code != Errc::ok) {
+                copy_written(code);
+            } else if (tail_.length != 0) {
+                clear(std::exchange(tail_, Extent{}));
+            } else {
+                write_copy();
+            }
+            return;
         case Step::writing:
             if (code == Errc::ok) {
                 flush();

@@ -24,7 +24,8 @@ public:
     /// Writes and flushes. Ok: at least one new copy is durable. Else what lies there was read again, and choice()
     /// is either the old label or the new one, or says what else became of it.
     void write(const LabelImage& image, std::function<void(Errc)> done);
-    /// Zeroes both copies, the one that counts last, so that a crash in between leaves the old label.
+    /// Zeroes the whole area and what lies behind it, where others keep signatures too; of the copies the one that
+    /// counts last, so that a crash in between leaves the old label.
     void erase(std::function<void(Errc)> done);
     /// Sends nothing more to the raw medium; an operation that runs ends with `cancelled` at its next answer.
     void stop() noexcept { stopped_ = true; }
@@ -34,10 +35,11 @@ public:
     const LabelChoice& choice() const noexcept { return choice_; }
 
 private:
-    enum class Step { idle, reading, writing, flushing };
+    enum class Step { idle, reading, clearing, writing, flushing };
 
     void begin_write(bool erasing, std::function<void(Errc)> done);
     void read_copy();
+    void clear(const Extent& extent);
     void write_copy();
     void flush();
     void submit(Operation operation);
@@ -54,6 +56,7 @@ private:
     unsigned copy_ = 0;           ///< being read or written
     bool first_written_ = false;  ///< of a write: the first of the two copies is durable
     bool erasing_ = false;
+    Extent tail_;  ///< still to be cleared: a medium's size need not be a multiple of a copy's
     bool stopped_ = false;
     Errc failed_ = Errc::ok;  ///< of a write, while its truth is being read
     alignas(4096) LabelImage image_{};

@@ -137,6 +137,13 @@ struct Planner {
         }
     }
 
+    void add_wipes() {
+        for (const Vertex* leaf : tree.leaves()) {
+            const bool known = !found[leaf->index].probe.found.empty();
+            if (known && !adopted[leaf->index]) plan.to_be_wiped.push_back(leaf);
+        }
+    }
+
     /// Only below mirrors that start with all members in sync must the bytes be equal.
     void add_zeroes() {
         for (const Vertex* leaf : tree.leaves()) {
@@ -228,6 +235,7 @@ Result<InitPlan> make_init_plan(Tree& tree, const std::string& storage_name, con
     if (!planner.walk(tree.root())) return planner.error;
     planner.add_labels(storage_name);
     planner.add_members();
+    planner.add_wipes();
     planner.add_zeroes();
     planner.plan.size_bytes = tree.root().device->geometry().size_bytes;
     return std::move(planner.plan);

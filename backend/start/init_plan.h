@@ -34,6 +34,7 @@ struct InitPlan {
     std::uint32_t logical_block_bytes = 0;
     bool all_in_sync = true;
     std::vector<MirrorPlan> mirrors;          ///< inner ones first
+    std::vector<const Vertex*> to_be_wiped;   ///< leaves with something that others know
     std::vector<const Vertex*> to_be_zeroed;  ///< leaves
     std::vector<Label> labels;                ///< in the order of the leaves
 };

@@ -17,6 +17,9 @@ constexpr Duration reach_time = std::chrono::seconds(5);
 /// Zeroes are written in steps of this size, so that every request ends soon.
 constexpr std::uint64_t zero_step_bytes = 256u << 20;
 
+/// At both ends of a medium: farther in nobody who is known to libblkid keeps a signature of a whole disk.
+constexpr std::uint64_t wiped_bytes = 8u << 20;
+
 }  // namespace
 
 Initializer::Impl::Impl(spec::Storage storage, EngineEnvironment environment, InitOptions options)
@@ -131,16 +134,52 @@ void Initializer::Impl::open_journal() {
     });
 }
 
-/// Media without a label may be written to without an epoch.
+/// Media without a label may be written to without an epoch. Erasing clears the label area of others' signatures too.
 void Initializer::Impl::erase_labels() {
     auto step = std::make_shared<StartStep>(loop_, [this](const Result<void>& erased) {
         if (!erased) return give_up(erased.error());
-        zero_next(0, 0);
+        wipe_next(0, false);
     });
+    const auto& wiped = plan_.to_be_wiped;
     for (const Vertex* leaf : tree_.leaves()) {
         const Peek& peek = found_[leaf->index].peek;
-        if (peek.label_state == LabelState::absent) continue;
+        const bool to_be_wiped = std::find(wiped.begin(), wiped.end(), leaf) != wiped.end();
+        if (peek.label_state == LabelState::absent && !to_be_wiped) continue;
         leaf->leaf->write_label(peek, LabelImage{}, step->add<LabelImage>(nullptr));
+    }
+    step->all_added();
+}
+
+/// What was on a medium must not be found again beside the label, by whoever looks for filesystems and partitions.
+void Initializer::Impl::wipe_next(std::size_t leaf, bool end) {
+    if (leaf == plan_.to_be_wiped.size()) return probe_wiped();
+    BlockDevice& device = *plan_.to_be_wiped[leaf]->device;
+    const std::uint64_t size_bytes = device.geometry().size_bytes;
+    const std::uint64_t length = std::min(wiped_bytes, size_bytes);
+    OwnedOrder order;
+    order.operation = Operation::write_zeroes;
+    order.extent = {end ? size_bytes - length : 0, length};
+    order.fua = true;
+    submit_owned(device, std::move(order), [this, leaf, end](Errc code, const Bytes&) {
+        const std::string& name = plan_.to_be_wiped[leaf]->spec->name;
+        if (code != Errc::ok) return give_up({code, "the old signatures on " + name + " could not be overwritten"});
+        wipe_next(end ? leaf + 1 : leaf, !end);
+    });
+}
+
+void Initializer::Impl::probe_wiped() {
+    auto step = std::make_shared<StartStep>(loop_, [this](const Result<void>& gone) {
+        if (!gone) return give_up(gone.error());
+        zero_next(0, 0);
+    });
+    for (const Vertex* leaf : plan_.to_be_wiped) {
+        leaf->leaf->probe([name = leaf->spec->name, end = step->add()](const Result<Probe>& probe) {
+            if (!probe) return end(probe.error());
+            if (probe->found.empty()) return end({});
+            end(Error{Errc::refused, name + " still carries " + probe->found +
+                                         " after both its ends were zeroed, and has no label now; zero all of it, and "
+                                         "run init again"});
+        });
     }
     step->all_added();
 }

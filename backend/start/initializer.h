@@ -36,8 +36,9 @@ struct InitReport {
 };
 
 /// `dstctl init`: labels every leaf of a storage. Looks at all of them first and changes nothing unless all may be
-/// taken, the journal too, which is made only then; writes zeroes where that is fast, then records and maps, the labels
-/// last, and the journal. Everything on the loop's thread. Not to be destroyed before run() has called back.
+/// taken, the journal too, which is made only then; wipes the signatures of others, writes zeroes where that is fast,
+/// then records and maps, the journal, and the labels last. Everything on the loop's thread. Not to be destroyed before
+/// run() has called back.
 class Initializer {
 public:
     Initializer(spec::Storage storage, EngineEnvironment environment, InitOptions options);

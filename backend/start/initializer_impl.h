@@ -28,6 +28,8 @@ private:
     void check();
     void open_journal();
     void erase_labels();
+    void wipe_next(std::size_t leaf, bool end);
+    void probe_wiped();
     void zero_next(std::size_t leaf, std::uint64_t offset);
     void read_old_records();
     void write_record();

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """dstctl init: labels blank media, and refuses those that hold something, here and behind a netnode."""
 import os
+import struct
 import subprocess
 
 from harness import check, main
@@ -48,6 +49,32 @@ def with_contents(world):
         file.seek(512)
         file.write(sector)
     yield lvm, ["LVM"]
+    for version, offset in (("1.0", (64 << 20) - 8192), ("1.2", 4096)):
+        member = world.disk(f"md{version}.img", 64)
+        with open(member, "r+b") as file:
+            file.seek(offset)
+            file.write(md_superblock(offset))
+        yield member, ["md array"]
+
+
+def md_superblock(offset):
+    """The superblock, version 1, of an md array without members' roles; `offset` says where it lies."""
+    block = bytearray(256)
+    struct.pack_into("<II", block, 0, 0xa92b4efc, 1)
+    block[16:32] = b"0123456789abcdef"
+    struct.pack_into("<IIQ", block, 72, 1, 0, 2048)  # level, layout, size
+    struct.pack_into("<Q", block, 144, offset // 512)
+    total = sum(struct.unpack("<64I", block))
+    struct.pack_into("<I", block, 216, (total & 0xffffffff) + (total >> 32) & 0xffffffff)
+    return block
+
+
+def known(path):
+    """What libblkid, and who looks for the second GPT alone, find on a medium."""
+    found = subprocess.run(["blkid", "-p", path], capture_output=True, text=True, check=False).stdout
+    with open(path, "rb") as file:
+        file.seek(-512, os.SEEK_END)
+        return found + ("second GPT" if file.read(8) == b"EFI PART" else "")
 
 
 def lvm_crc(data):
@@ -65,7 +92,9 @@ def media_that_hold_something_are_refused(world):
     for number, (path, words) in enumerate(with_contents(world)):
         file = storage(world, f"{{mirror: [{{disk: {blank}}}, {{disk: {path}}}]}}", f"vol{number}")
         refused(world, file, path, path, "--force", *words)
+        check(known(path), f"the test's medium {path} carries nothing")
         world.dstctl("init", file, "--force")
+        check(not known(path), f"after init --force {path} still carries {known(path)}")
         world.dstctl("init", file, "--force")
         subprocess.run(["truncate", "-s", "0", blank], check=True)
         subprocess.run(["truncate", "-s", "64M", blank], check=True)
@@ -78,6 +107,7 @@ def a_filesystem_behind_a_netnode_is_refused(world):
     file = storage(world, "{netnode: '127.0.0.1:7791/disk0'}")
     refused(world, file, path, "127.0.0.1:7791/disk0", "ext4", "--force")
     world.dstctl("init", file, "--force")
+    check(not known(path), f"after init --force {path} still carries {known(path)}")
 
 
 def another_storages_label_is_refused(world):

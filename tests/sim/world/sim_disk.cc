@@ -119,6 +119,7 @@ void SimPlatter::carry_out(const Request& request, const Bytes& copy, std::uint6
         case Operation::write:
         case Operation::write_zeroes:
         case Operation::unmap: {
+            if (request.operation != Operation::write && request.extent.offset == 0) found_.clear();
             Bytes bytes = copy;
             if (request.operation == Operation::write && bytes.empty()) {
                 bytes.resize(request.extent.length);

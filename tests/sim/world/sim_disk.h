@@ -76,7 +76,7 @@ public:
     void set_latency(Duration min, Duration max);
     /// Not there: open() fails with not_found, an opener goes down.
     void set_missing(bool missing);
-    /// What probe() says libblkid knows of it.
+    /// What probe() says libblkid knows of it, until byte 0 is zeroed.
     void set_found(std::string found) { found_ = std::move(found); }
 
     const Counters& counters() const noexcept { return counters_; }

@@ -84,8 +84,28 @@ TEST_F(LabelAreaTest, ErasesTheCopyThatCountsLast) {
     platter.write(label_copy(medium_bytes, 1).offset, encode_label(test::sample_label()));
     read();
     EXPECT_EQ(erase(), Errc::ok);
-    EXPECT_EQ(order, (Order{"write 0 fua", "flush", "write 1 fua", "flush"}));
+    EXPECT_EQ(order,
+              (Order{std::string(to_string(Operation::write_zeroes)), "write 0 fua", "flush", "write 1 fua", "flush"}));
     EXPECT_EQ(area.choice().state, LabelState::absent);
+}
+
+TEST_F(LabelAreaTest, ErasesTheWholeAreaAndWhatLiesBehindIt) {
+    const std::uint64_t odd_bytes = medium_bytes - 512;
+    const std::uint64_t begin = label_copy(odd_bytes, 0).offset;
+    area.set_medium_bytes(odd_bytes);
+    platter.write(begin - 4096, Bytes(medium_bytes - begin + 4096, std::byte{7}));
+    read();
+    EXPECT_EQ(erase(), Errc::ok);
+    EXPECT_EQ(platter.read({begin, odd_bytes - begin}), Bytes(odd_bytes - begin));
+    EXPECT_EQ(platter.read({begin - 4096, 4096}), Bytes(4096, std::byte{7}));
+}
+
+TEST_F(LabelAreaTest, AFailedClearingLeavesTheLabel) {
+    platter.write(label_copy(medium_bytes, 1).offset, encode_label(test::sample_label()));
+    read();
+    platter.fail(Operation::write_zeroes, {0, medium_bytes}, Errc::medium_error, 1);
+    EXPECT_EQ(erase(), Errc::medium_error);
+    EXPECT_EQ(area.choice().state, LabelState::valid);
 }
 
 TEST_F(LabelAreaTest, ReadsWhatIsThereAfterAFailedWrite) {

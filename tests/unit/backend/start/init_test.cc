@@ -76,6 +76,39 @@ TEST(Init, RefusesAFilesystemUnlessForced) {
     EXPECT_TRUE(world.init(options).done);
 }
 
+TEST(Init, ForceWipesWhatOthersKnowAtBothEnds) {
+    EngineWorld world(disk_node("/a"));
+    sim::SimPlatterOptions options = slow_zeroes();
+    options.size_bytes = 32u << 20;
+    world.add_platter("/a", options);
+    sim::SimPlatter& platter = world.platter("/a");
+    const std::uint64_t area = options.size_bytes - label_area_bytes;
+    for (const std::uint64_t offset : {std::uint64_t{1024}, std::uint64_t{16u << 20}, area - 4096, area + 8192}) {
+        platter.write(offset, Bytes(1024, std::byte{7}));
+    }
+    platter.set_found("ext4 filesystem");
+    InitOptions force;
+    force.force = true;
+    const InitReport report = world.init(force);
+    ASSERT_TRUE(report.done) << to_string(report.error);
+    EXPECT_EQ(platter.read({0, 8u << 20}), Bytes(8u << 20));
+    EXPECT_EQ(platter.read({area - 4096, 4096}), Bytes(4096));
+    EXPECT_EQ(platter.read({area + 4096, label_area_bytes - 8192}), Bytes(label_area_bytes - 8192));
+    EXPECT_EQ(platter.read({16u << 20, 1024}), Bytes(1024, std::byte{7})) << "more than the ends is slow";
+}
+
+TEST(Init, WhatIsStillKnownAfterTheWipeIsTold) {
+    EngineWorld world(disk_node("/a"));
+    world.platter("/a").set_found("zfs_member");
+    world.platter("/a").on_carry_out = [&](const Request& request) {
+        if (request.operation != Operation::read) world.platter("/a").set_found("zfs_member");
+    };
+    InitOptions force;
+    force.force = true;
+    EXPECT_THAT(world.init(force).error.text, HasSubstr("/a still carries zfs_member"));
+    EXPECT_FALSE(world.label_of("/a"));
+}
+
 TEST(Init, MissingMediumIsReportedAndNothingIsLabelled) {
     EngineWorld world(two_disks());
     world.platter("/b").set_missing(true);
