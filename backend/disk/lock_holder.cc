@@ -1,14 +1,21 @@
 #include "disk/lock_holder.h"
 
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <vector>
+
+#include "asio/owned_fd.h"
 
 namespace dst {
 namespace {
@@ -85,7 +92,56 @@ std::string process_with(const struct stat& wanted, int own_fd) {
     return opener;
 }
 
+/// True when the loop device is made of the file. Asked of the device, since the path that /sys tells may be of another
+/// mount namespace; of /sys where the device may not be opened.
+bool is_made_of(const fs::path& loop, const struct stat& wanted) {
+    const OwnedFd fd(::open(("/dev" / loop.filename()).c_str(), O_RDONLY | O_CLOEXEC));
+    struct loop_info64 info {};
+    if (fd && ioctl(fd.get(), LOOP_GET_STATUS64, &info) == 0) {
+        return info.lo_device == wanted.st_dev && info.lo_inode == wanted.st_ino;
+    }
+    std::ifstream file(loop / "loop" / "backing_file");
+    std::string path;
+    struct stat status {};
+    return std::getline(file, path) && stat(path.c_str(), &status) == 0 && same_inode(wanted, status);
+}
+
+/// The device itself, and its partitions.
+std::string user_of_loop(const fs::path& loop) {
+    std::vector<fs::path> devices{loop};
+    std::error_code failure;
+    for (const auto& entry : fs::directory_iterator(loop, failure)) {
+        if (fs::exists(entry.path() / "partition", failure)) devices.push_back(entry.path());
+    }
+    for (const fs::path& device : devices) {
+        unsigned major_number = 0;
+        unsigned minor_number = 0;
+        char colon = 0;
+        if (!(std::ifstream(device / "dev") >> major_number >> colon >> minor_number)) continue;
+        const dev_t number = makedev(major_number, minor_number);
+        const std::string through = " through /dev/" + device.filename().string();
+        if (const std::string mount = mount_of(number); !mount.empty()) return mount + through;
+        if (const std::string mapped = mapped_by(number); !mapped.empty()) return mapped + through;
+    }
+    // What claims a block device (swap, a filesystem out of sight) claims it exclusively.
+    const std::string path = "/dev/" + loop.filename().string();
+    const OwnedFd claimed(::open(path.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC));
+    return !claimed && errno == EBUSY ? "in use through " + path : std::string();
+}
+
 }  // namespace
+
+std::string describe_loop_user(int fd) {
+    struct stat status {};
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return {};
+    std::error_code failure;
+    for (const auto& entry : fs::directory_iterator("/sys/block", failure)) {
+        if (!fs::exists(entry.path() / "loop" / "backing_file", failure)) continue;
+        if (!is_made_of(entry.path(), status)) continue;
+        if (std::string user = user_of_loop(entry.path()); !user.empty()) return user;
+    }
+    return {};
+}
 
 std::string describe_holder(int fd) {
     struct stat status {};

@@ -153,6 +153,9 @@ Result<OpenedMedium> open_medium(const std::string& path, const DiskOptions& opt
     if (fd.has_error()) return fd.error();
     medium.fd = std::make_shared<const OwnedFd>(std::move(*fd));
     if (auto locked = lock_medium(path, medium.fd->get()); locked.has_error()) return locked.error();
+    if (const std::string user = describe_loop_user(medium.fd->get()); !user.empty()) {
+        return Error{Errc::busy, path + " is " + user + "; a medium has one user at a time"};
+    }
 
     const std::uint64_t size_bytes = medium_size_bytes(medium.fd->get(), medium.block_device);
     if (size_bytes == 0) return Error{Errc::invalid_argument, path + " is empty; a disk needs a size"};

@@ -21,7 +21,7 @@ struct OpenedMedium {
 
 /// Opens, locks and sizes the file or block device at `path`. Blocks. Errors say what is wrong and what helps:
 /// not_found, invalid_argument (neither file nor block device, empty), refused (permission, read-only), busy (somebody
-/// else has it; who, if that can be seen).
+/// else has it, through a loop device too; who, if that can be seen).
 Result<OpenedMedium> open_medium(const std::string& path, const DiskOptions& options);
 
 /// The size now; 0 when it cannot be told any more (the device has gone).

@@ -110,6 +110,26 @@ def a_filesystem_behind_a_netnode_is_refused(world):
     check(not known(path), f"after init --force {path} still carries {known(path)}")
 
 
+def a_mounted_image_is_refused(world):
+    path = world.disk("mounted.img", 64)
+    subprocess.run(["mkfs.ext4", "-q", "-F", path], check=True)
+    device = subprocess.run(["losetup", "--find", "--show", path], check=True, capture_output=True, text=True).stdout.strip()
+    folder = world.path("mnt")
+    os.mkdir(folder)
+    file = storage(world, f"{{disk: {path}}}")
+    try:
+        subprocess.run(["mount", device, folder], check=True)
+        code, _, error = world.dstctl("init", file, "--force", ok=None)
+        check(code != 0, f"init took an image that is mounted: {error}")
+        for word in (path, device, folder):
+            check(word in error, f"init does not say '{word}': {error}")
+        subprocess.run(["umount", folder], check=True)
+        world.dstctl("init", file, "--force")
+    finally:
+        subprocess.run(["umount", folder], check=False, stderr=subprocess.DEVNULL)
+        subprocess.run(["losetup", "--detach", device], check=False)
+
+
 def another_storages_label_is_refused(world):
     path = world.disk("disk.img", 64)
     world.dstctl("init", storage(world, f"{{disk: {path}}}", "first"))
@@ -186,6 +206,7 @@ def a_refused_init_makes_no_journal(world):
     check(not os.path.exists(journal), "a refused init left a journal")
 
 
-main([media_that_hold_something_are_refused, a_filesystem_behind_a_netnode_is_refused, another_storages_label_is_refused,
+main([media_that_hold_something_are_refused, a_filesystem_behind_a_netnode_is_refused, a_mounted_image_is_refused,
+      another_storages_label_is_refused,
       a_served_storage_is_not_labelled_again, adopted_data_are_kept, a_file_that_is_no_journal_is_left_alone,
       another_storages_journal_is_refused, a_refused_init_makes_no_journal])
