@@ -29,13 +29,6 @@ std::optional<Parsed> parse(const std::string& text) {
     return std::nullopt;
 }
 
-std::string host_of(const std::string& peer) {
-    const std::size_t colon = peer.rfind(':');
-    if (colon == std::string::npos) return peer;
-    if (peer.front() == '[' && colon > 2) return peer.substr(1, colon - 2);
-    return peer.substr(0, colon);
-}
-
 bool same_prefix(const Address& first, const Address& second, unsigned bits) {
     const std::size_t whole = bits / 8;
     if (!std::equal(first.begin(), first.begin() + static_cast<std::ptrdiff_t>(whole), second.begin())) return false;
@@ -45,9 +38,16 @@ bool same_prefix(const Address& first, const Address& second, unsigned bits) {
 
 }  // namespace
 
+std::string address_of(const std::string& peer) {
+    const std::size_t colon = peer.rfind(':');
+    if (colon == std::string::npos) return peer;
+    if (peer.front() == '[' && colon > 2) return peer.substr(1, colon - 2);
+    return peer.substr(0, colon);
+}
+
 bool allowed(const std::optional<std::vector<spec::Network>>& networks, const std::string& peer) {
     if (!networks) return true;
-    const std::optional<Parsed> address = parse(host_of(peer));
+    const std::optional<Parsed> address = parse(address_of(peer));
     if (!address) return false;
     return std::any_of(networks->begin(), networks->end(), [&](const spec::Network& network) {
         const std::optional<Parsed> base = parse(network.address);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "block/assert.h"
+#include "server/allow_list.h"
 
 namespace dst {
 namespace {
@@ -74,19 +75,71 @@ std::vector<std::string> NetnodeServer::endpoints() const {
 }
 
 void NetnodeServer::accepted(std::unique_ptr<Link> link) {
-    if (sessions_.size() >= connections_max) {
-        if (!std::exchange(refusing_, true)) {
-            events_.event(Severity::warning, "too-many-connections",
-                          "there are as many connections as the netnode serves; new ones are refused until some end",
-                          {{"peer", link->peer()}, {"limit", std::to_string(connections_max)}});
+    const std::string address = address_of(link->peer());
+    if (!allowed_somewhere(link->peer())) {
+        if (told_refused_.pass(address, loop_.now())) {
+            events_.event(Severity::warning, "peer-refused",
+                          "a machine connected that may use no export here; its connections are closed at once, which "
+                          "is told once a minute; if it is a head of yours add it to 'allow' of its export",
+                          {{"address", address}});
         }
         return;
     }
-    refusing_ = false;
+    if (!make_room(address)) return;
     ExportDirectory& exports = *this;
-    sessions_.push_back({std::make_unique<ServerSession>(
-        loop_, events_, std::move(link), exports, [this](ServerSession& session) { session_ended(session); },
-        limits_)});
+    auto session = std::make_unique<ServerSession>(
+        loop_, events_, std::move(link), exports, [this](ServerSession& ended) { session_ended(ended); }, limits_);
+    sessions_.push_back({std::move(session), address});
+}
+
+bool NetnodeServer::allowed_somewhere(const std::string& peer) const {
+    return std::any_of(exports_.begin(), exports_.end(), [&](const auto& each) { return each->allows(peer); }) ||
+           std::any_of(waiting_.begin(), waiting_.end(),
+                       [&](const spec::Export& each) { return allowed(each.allow, peer); });
+}
+
+/// False: there are too many connections for one more of this address.
+bool NetnodeServer::make_room(const std::string& address) {
+    const auto of_address = [&](const Serving& each) { return each.address == address; };
+    const auto unopened = [](const Serving& each) { return each.unopened(); };
+    const auto count = [this](const auto& which) {
+        return static_cast<std::size_t>(std::count_if(sessions_.begin(), sessions_.end(), which));
+    };
+    bool room = true;
+    std::string_view full;
+    if (count(of_address) >= connections_per_address_max) {
+        room = give_up_oldest_unopened(&address);
+        full = "one address has as many connections as the netnode serves to one";
+    } else if (count([&](const Serving& each) { return of_address(each) && unopened(each); }) >=
+               unopened_per_address_max) {
+        room = give_up_oldest_unopened(&address);
+        full = "one address has too many connections that open no export";
+    } else if (sessions_.size() >= connections_max || count(unopened) >= unopened_max) {
+        room = give_up_oldest_unopened(nullptr);
+        full = "there are as many connections as the netnode serves";
+    } else {
+        return true;
+    }
+    if (told_too_many_.pass(address, loop_.now())) {
+        events_.event(Severity::warning, "too-many-connections",
+                      std::string(full) +
+                          (room ? "; the oldest one that has opened nothing is given up"
+                                : "; new ones are refused until some end") +
+                          " (told once a minute); look for a client that opens too many",
+                      {{"address", address}, {"connections", std::to_string(sessions_.size())}});
+    }
+    return room;
+}
+
+/// Of one address or of all. False: there is none.
+bool NetnodeServer::give_up_oldest_unopened(const std::string* address) {
+    const auto oldest = std::find_if(sessions_.begin(), sessions_.end(), [&](const Serving& each) {
+        return each.unopened() && (address == nullptr || each.address == *address);
+    });
+    if (oldest == sessions_.end()) return false;
+    oldest->closing = true;
+    oldest->session->cut();
+    return true;
 }
 
 void NetnodeServer::session_ended(ServerSession& session) {
@@ -107,9 +160,12 @@ Result<Medium*> NetnodeServer::find(const std::string& export_name, const std::s
     Export* exported = find_export(export_name);
     if (exported == nullptr) return Error{Errc::not_found, "this netnode has no export " + export_name};
     if (!exported->allows(peer)) {
-        events_.event(Severity::warning, "peer-refused",
-                      "a peer asked for an export that its network is not allowed to use",
-                      {{"export", export_name}, {"peer", peer}});
+        if (told_refused_.pass(address_of(peer) + " " + export_name, loop_.now())) {
+            events_.event(Severity::warning, "peer-refused",
+                          "a peer asked for an export that its network is not allowed to use; it is refused, which is "
+                          "told once a minute; if it is a head of yours add it to 'allow' of the export",
+                          {{"export", export_name}, {"peer", peer}});
+        }
         return Error{Errc::refused, "the allow-list of export " + export_name + " does not hold " + peer};
     }
     return &exported->medium();

@@ -10,6 +10,7 @@
 #include "block/events.h"
 #include "config/spec.h"
 #include "head/options.h"
+#include "server/event_gate.h"
 #include "server/export.h"
 #include "session/export_directory.h"
 #include "session/server_session.h"
@@ -20,6 +21,11 @@ namespace dst {
 class NetnodeServer : private ExportDirectory {
 public:
     static constexpr std::size_t connections_max = 1024;
+    /// Of one address, so that it leaves a quarter to others.
+    static constexpr std::size_t connections_per_address_max = connections_max / 4 * 3;
+    /// Connections that have not opened an export; where one more comes the oldest is given up.
+    static constexpr std::size_t unopened_max = connections_max / 2;
+    static constexpr std::size_t unopened_per_address_max = unopened_max / 2;
 
     /// `limits`: of every connection; its program is taken from the options.
     NetnodeServer(AsioLoop& loop, EventSink& events, HeadOptions options, const SessionLimits& limits = {});
@@ -45,7 +51,10 @@ private:
 
     struct Serving {
         std::unique_ptr<ServerSession> session;
+        std::string address;
         bool closing = false;
+
+        bool unopened() const noexcept { return !closing && session->medium() == nullptr; }
     };
 
     Result<Medium*> find(const std::string& export_name, const std::string& peer) override;
@@ -54,6 +63,9 @@ private:
     bool try_listen(Listening& listening, Error* why);
     void retry_listening();
     void accepted(std::unique_ptr<Link> link);
+    bool allowed_somewhere(const std::string& peer) const;
+    bool make_room(const std::string& address);
+    bool give_up_oldest_unopened(const std::string* address);
     void session_ended(ServerSession& session);
     void reload_listeners(const std::vector<spec::Listen>& wanted);
     void reload_exports(const std::vector<spec::Export>& wanted);
@@ -69,14 +81,15 @@ private:
     HeadOptions options_;
     SessionLimits limits_;
     std::vector<Listening> listening_;
-    std::vector<Serving> sessions_;
+    std::vector<Serving> sessions_;  ///< the oldest first
     std::vector<std::unique_ptr<Export>> exports_;
     std::vector<std::unique_ptr<Export>> ending_;   ///< no longer offered; their sessions are being ended
     std::vector<std::unique_ptr<Export>> closing_;  ///< without sessions; their media are being closed
     std::vector<spec::Export> waiting_;             ///< to be started when what was there before has closed
     Timer listen_retry_;
     Task advance_;
-    bool refusing_ = false;  ///< said that there are too many connections
+    EventGate told_refused_;   ///< addresses, and addresses with an export, that are not allowed
+    EventGate told_too_many_;  ///< addresses
     std::function<void()> closed_;
 };
 

@@ -162,7 +162,11 @@ void ClientConnection::on_writable() {
     flush();
 }
 
-void ClientConnection::on_closed(const Error& why) { fail(why); }
+void ClientConnection::on_closed(const Error& why) {
+    if (state_ != State::hello) return fail(why);
+    fail({why.code, why.text + ", before it said anything; it may allow this machine no export, or have too many "
+                               "connections: see its log"});
+}
 
 void ClientConnection::fail(const Error& why) {
     DST_ASSERT(state_ != State::closed);

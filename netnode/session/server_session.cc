@@ -23,6 +23,7 @@ ServerSession::ServerSession(Loop& loop, EventSink& events, std::unique_ptr<Link
 ServerSession::~ServerSession() = default;
 
 void ServerSession::close(const Error& why, std::function<void()> closed) { impl_->close(why, std::move(closed)); }
+void ServerSession::cut() { impl_->cut(); }
 const Medium* ServerSession::medium() const noexcept { return impl_->medium(); }
 const std::string& ServerSession::export_name() const noexcept { return impl_->export_name(); }
 const std::string& ServerSession::peer() const noexcept { return impl_->peer(); }

@@ -45,6 +45,9 @@ public:
     /// and ends as always; `closed` is called just before `ended`. Once.
     void close(const Error& why, std::function<void()> closed);
 
+    /// Cuts the connection at once; what runs on the medium ends as always, then `ended` is called.
+    void cut();
+
     /// The export's medium; null before OPEN and after the end.
     const Medium* medium() const noexcept;
     const std::string& export_name() const noexcept;

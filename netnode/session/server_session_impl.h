@@ -32,6 +32,7 @@ public:
     ~ServerSessionImpl() override;
 
     void close(const Error& why, std::function<void()> closed);
+    void cut();
     const Medium* medium() const noexcept { return medium_; }
     const std::string& export_name() const noexcept { return open_.export_name; }
     const std::string& peer() const noexcept { return peer_; }
@@ -69,7 +70,6 @@ private:
     void protocol_failure(const Error& why);
     void give_up(const char* what_the_peer_does);
     void finish(const Error& why, bool tell);
-    void cut();
     void check_ended();
     void report(Severity severity, std::string_view id, const std::string& text);
     std::string who() const;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <span>
 #include <string>
 
@@ -48,12 +49,21 @@ inline Bytes opening_and_reads(const std::string& export_name, unsigned count, s
 }
 
 /// A connection to 127.0.0.1 that has sent `bytes` and does nothing more.
-inline OwnedFd connect_raw(std::uint16_t port, const Bytes& bytes = {}) {
+inline OwnedFd connect_raw(std::uint16_t port, const Bytes& bytes = {}, const std::string& from = "127.0.0.1") {
     OwnedFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const auto source = parse_address(from, 0);
+    EXPECT_EQ(::bind(socket.get(), source->get(), source->length), 0);
     const auto address = parse_address("127.0.0.1", port);
     EXPECT_EQ(::connect(socket.get(), address->get(), address->length), 0);
     EXPECT_EQ(::send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
     return socket;
+}
+
+/// The other end has closed or reset it.
+inline bool closed_by_peer(const OwnedFd& socket) {
+    std::byte none;
+    const ssize_t got = ::recv(socket.get(), &none, 1, MSG_DONTWAIT | MSG_PEEK);
+    return got == 0 || (got < 0 && errno != EAGAIN);
 }
 
 }  // namespace dst
