@@ -122,6 +122,8 @@ void ServerSessionImpl::fence(const Epoch& by, std::function<void()> ended) {
         cut();
     } else if (!fenced_) {
         fenced_ = true;
+        // One that is closing already sends no request that could be refused.
+        if (state_ != State::serving) return check_fenced();
         report(Severity::notice, "session-fenced",
                who() + " is fenced on " + open_.export_name + ": epoch " + std::to_string(by.number) +
                    " was promised to another head; its requests are refused from now on");

@@ -166,6 +166,24 @@ TEST(ServerSessionEnd, CloseWhileItIsEndingIsCalledBackToo) {
     EXPECT_TRUE(peer.ended);
 }
 
+TEST(ServerSessionFence, IsToldOfASessionThatStillServesOnly) {
+    ServerRig rig;
+    rig.give_label();
+    ServerRig::Peer& serves = rig.opened_with_epoch(1);
+    ServerRig::Peer& closes = rig.opened_with_epoch(2);
+    EXPECT_EQ(rig.ask(closes, frame_bytes(order(Kind::close, 5))).size(), 1u);
+    EXPECT_FALSE(closes.ended);
+    ServerRig::Peer& other = rig.opened(3);
+    const auto peeked = rig.ask(other, frame_bytes(order(Kind::peek, 5)));
+    const auto peek = wire::decode_peek(peeked.at(0).payload);
+    ASSERT_TRUE(peek);
+    const wire::PromiseOrder promise{*peek, {8, id_of(8)}};
+    const auto promised = rig.ask(other, frame_bytes(order(Kind::promise, 6), wire::encode(promise)));
+    EXPECT_EQ(promised.at(0).header.status, Errc::ok);
+    EXPECT_FALSE(serves.wire.closed);
+    EXPECT_EQ(rig.events.count("session-fenced"), 1u);
+}
+
 TEST(ServerSessionReplace, EndsTheConnectionBeforeAndWaitsForWhatRunsOfIt) {
     ServerRig rig;
     ServerRig::Peer& before = rig.opened(1);
