@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -24,8 +25,6 @@ using ErrorCode = boost::system::error_code;
 
 namespace {
 
-/// A connection that neither asks nor takes its answer for so long is closed.
-constexpr auto idle_max = std::chrono::seconds(30);
 constexpr auto accept_pause = std::chrono::seconds(1);
 
 }  // namespace
@@ -33,8 +32,12 @@ constexpr auto accept_pause = std::chrono::seconds(1);
 /// What outlives the server: Asio's handlers hold it until they have been called with "aborted".
 class ControlServer::Listener : public std::enable_shared_from_this<Listener> {
 public:
-    Listener(asio::io_context& context, std::string path, ControlHandler handler)
-        : acceptor_(context), pause_(context), path_(std::move(path)), handler_(std::move(handler)) {}
+    Listener(asio::io_context& context, std::string path, ControlHandler handler, std::chrono::milliseconds idle_max)
+        : acceptor_(context),
+          pause_(context),
+          path_(std::move(path)),
+          handler_(std::move(handler)),
+          idle_max_(idle_max) {}
 
     Result<void> start();
     void stop();
@@ -49,6 +52,7 @@ private:
     asio::steady_timer pause_;
     std::string path_;
     ControlHandler handler_;
+    std::chrono::milliseconds idle_max_;
     std::set<std::shared_ptr<Connection>> connections_;
     bool bound_ = false;
     bool stopped_ = false;
@@ -59,7 +63,13 @@ public:
     Connection(Socket socket, Listener& listener)
         : socket_(std::move(socket)), idle_(socket_.get_executor()), listener_(&listener) {}
 
-    void start() { read(); }
+    void start() {
+        watch_idle();
+        read();
+    }
+
+    /// Since when it has neither asked nor taken an answer.
+    std::chrono::steady_clock::time_point silent_since() const { return silent_since_; }
 
     void answer_and_close(const boost::json::object& answer) {
         closing_ = true;
@@ -76,7 +86,6 @@ public:
 
 private:
     void read() {
-        watch_idle();
         socket_.async_read_some(asio::buffer(buffer_), [self = shared_from_this()](ErrorCode error, std::size_t got) {
             if (self->listener_ == nullptr) return;
             if (error) return self->end();
@@ -103,12 +112,15 @@ private:
         asio::async_write(socket_, asio::buffer(answer_), [self = shared_from_this()](ErrorCode error, std::size_t) {
             if (self->listener_ == nullptr) return;
             if (error || self->closing_) return self->end();
+            self->watch_idle();
             self->next();
         });
     }
 
+    /// From here on a whole request has to come in, or an answer to be taken.
     void watch_idle() {
-        idle_.expires_after(idle_max);
+        silent_since_ = std::chrono::steady_clock::now();
+        idle_.expires_after(listener_->idle_max_);
         idle_.async_wait([self = shared_from_this()](ErrorCode error) {
             if (!error && self->listener_ != nullptr) self->end();
         });
@@ -122,6 +134,7 @@ private:
 
     Socket socket_;
     asio::steady_timer idle_;
+    std::chrono::steady_clock::time_point silent_since_;
     Listener* listener_;  // null: ended
     control::LineSplitter lines_{control::request_bytes_max};
     std::array<char, 4096> buffer_;
@@ -175,14 +188,21 @@ void ControlServer::Listener::accept() {
 }
 
 void ControlServer::Listener::accepted(Socket socket) {
-    if (connections_.size() >= connections_max) return;
+    if (connections_.size() >= connections_max) {
+        const auto longest = std::min_element(
+            connections_.begin(), connections_.end(),
+            [](const auto& one, const auto& other) { return one->silent_since() < other->silent_since(); });
+        (*longest)->cut();
+        connections_.erase(longest);
+    }
     const auto connection = std::make_shared<Connection>(std::move(socket), *this);
     connections_.insert(connection);
     connection->start();
 }
 
-ControlServer::ControlServer(asio::io_context& context, std::string path, ControlHandler handler)
-    : listener_(std::make_shared<Listener>(context, std::move(path), std::move(handler))) {}
+ControlServer::ControlServer(asio::io_context& context, std::string path, ControlHandler handler,
+                             std::chrono::milliseconds idle_max)
+    : listener_(std::make_shared<Listener>(context, std::move(path), std::move(handler), idle_max)) {}
 
 ControlServer::~ControlServer() { stop(); }
 

@@ -2,6 +2,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/json/object.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,7 +17,9 @@ using ControlHandler = std::function<boost::json::object(const boost::json::obje
 /// The control socket of one storage, on its loop's thread. Root only (mode 0600). Costs nothing while nobody asks.
 class ControlServer {
 public:
-    ControlServer(boost::asio::io_context& context, std::string path, ControlHandler handler);
+    /// `idle_max`: for a whole request to come in, and for its answer to be taken.
+    ControlServer(boost::asio::io_context& context, std::string path, ControlHandler handler,
+                  std::chrono::milliseconds idle_max = idle_max_default);
     ~ControlServer();  ///< stops
     ControlServer(const ControlServer&) = delete;
     ControlServer& operator=(const ControlServer&) = delete;
@@ -27,8 +30,9 @@ public:
     /// Takes the socket file away and closes all connections; the handler is not called any more.
     void stop();
 
-    /// At once; one more is closed unanswered.
+    /// At once. When one more comes, the one that has been silent for longest is closed.
     static constexpr unsigned connections_max = 32;
+    static constexpr std::chrono::milliseconds idle_max_default{5000};
 
 private:
     class Listener;

@@ -1,6 +1,7 @@
 #include "head/control_server.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -39,7 +40,7 @@ protected:
 
     void start(const std::string& path) {
         path_ = path;
-        server_ = std::make_unique<ControlServer>(context_, path_, echo);
+        server_ = std::make_unique<ControlServer>(context_, path_, echo, idle_max_);
         const auto started = server_->start();
         ASSERT_TRUE(started) << started.error().text;
         thread_ = std::thread([this] { context_.run(); });
@@ -63,6 +64,7 @@ protected:
     TempFolder folder_;
     boost::asio::io_context context_{1};
     std::string path_;
+    std::chrono::milliseconds idle_max_ = ControlServer::idle_max_default;
     std::unique_ptr<ControlServer> server_;
     std::thread thread_;
 };
@@ -122,17 +124,77 @@ TEST_F(ControlServerTest, ServesOthersWhileOneConnectionIsSilent) {
     ::close(silent);
 }
 
-TEST_F(ControlServerTest, ClosesConnectionsBeyondItsLimitAndRecovers) {
+/// Within 2 s.
+bool is_closed(int connection) {
+    pollfd what{connection, POLLIN, 0};
+    char none = 0;
+    return ::poll(&what, 1, 2000) == 1 && ::recv(connection, &none, 1, MSG_DONTWAIT) <= 0;
+}
+
+bool is_open(int connection) {
+    pollfd what{connection, POLLIN, 0};
+    return ::poll(&what, 1, 0) == 0;
+}
+
+TEST_F(ControlServerTest, AnswersWhileAsManyConnectionsAsItServesAreSilent) {
     std::vector<int> connections;
     for (unsigned i = 0; i < ControlServer::connections_max; ++i) connections.push_back(connect());
-    EXPECT_FALSE(control::ask(path_, control::make_request("status"), 2s));
+    for (unsigned i = 0; i < 3; ++i) EXPECT_TRUE(control::ask(path_, control::make_request("status"), 2s));
+    EXPECT_TRUE(is_closed(connections.front())) << "the oldest gives way";
+    EXPECT_TRUE(is_open(connections.back()));
     for (const int connection : connections) ::close(connection);
-    const auto deadline = std::chrono::steady_clock::now() + 5s;
-    bool answered = false;
-    while (!answered && std::chrono::steady_clock::now() < deadline) {
-        answered = control::ask(path_, control::make_request("status"), 1s).has_value();
+}
+
+TEST_F(ControlServerTest, GivesUpTheConnectionThatWasSilentForLongest) {
+    std::vector<int> connections;
+    for (unsigned i = 0; i < ControlServer::connections_max; ++i) connections.push_back(connect());
+    const std::string request = "{\"n\":1}\n";
+    ASSERT_EQ(::write(connections[0], request.data(), request.size()), static_cast<ssize_t>(request.size()));
+    char answer[256];
+    ASSERT_GT(::read(connections[0], answer, sizeof answer), 0);
+    EXPECT_TRUE(control::ask(path_, control::make_request("status"), 2s));
+    EXPECT_TRUE(is_open(connections[0]));
+    EXPECT_TRUE(is_closed(connections[1]));
+    for (const int connection : connections) ::close(connection);
+}
+
+TEST_F(ControlServerTest, AnswersWhileConnectionsDoNotTakeTheirAnswers) {
+    std::vector<int> connections;
+    const std::string request = "{\"n\":\"" + std::string(30000, 'x') + "\"}\n";
+    for (unsigned i = 0; i < ControlServer::connections_max; ++i) {
+        connections.push_back(connect());
+        while (::send(connections.back(), request.data(), request.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
+        }
     }
-    EXPECT_TRUE(answered);
+    EXPECT_TRUE(control::ask(path_, control::make_request("status"), 2s));
+    for (const int connection : connections) ::close(connection);
+}
+
+TEST_F(ControlServerTest, ClosesASilentConnectionSoon) {
+    stop();
+    idle_max_ = 200ms;
+    start(path_);
+    const int silent = connect();
+    const int half = connect();
+    EXPECT_EQ(::write(half, "{", 1), 1);
+    EXPECT_TRUE(is_closed(silent));
+    EXPECT_TRUE(is_closed(half));
+    ::close(silent);
+    ::close(half);
+}
+
+TEST_F(ControlServerTest, ARequestThatComesInDropsMustEndInTimeToo) {
+    stop();
+    idle_max_ = 500ms;
+    start(path_);
+    const int drops = connect();
+    bool open = true;
+    for (unsigned i = 0; open && i < 30; ++i) {
+        open = ::send(drops, " ", 1, MSG_NOSIGNAL) == 1;
+        std::this_thread::sleep_for(100ms);
+    }
+    EXPECT_FALSE(open);
+    ::close(drops);
 }
 
 TEST_F(ControlServerTest, SocketIsForRootOnly) {
