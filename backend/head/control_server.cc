@@ -41,6 +41,7 @@ public:
 
     Result<void> start();
     void stop();
+    bool in_place() const;
 
 private:
     class Connection;
@@ -55,6 +56,7 @@ private:
     std::chrono::milliseconds idle_max_;
     std::set<std::shared_ptr<Connection>> connections_;
     bool bound_ = false;
+    struct stat file_ {};  ///< that was bound
     bool stopped_ = false;
 };
 
@@ -152,6 +154,7 @@ Result<void> ControlServer::Listener::start() {
     if (!error && ::fchmod(acceptor_.native_handle(), 0600) != 0) error.assign(errno, boost::system::system_category());
     if (!error) acceptor_.bind(asio::local::stream_protocol::endpoint(address->text()), error);
     bound_ = !error;
+    if (bound_ && ::lstat(path_.c_str(), &file_) != 0) error.assign(errno, boost::system::system_category());
     if (!error) acceptor_.listen(connections_max, error);
     if (error) {
         const Error why{errc_from_errno(error.value()),
@@ -165,11 +168,17 @@ Result<void> ControlServer::Listener::start() {
 
 void ControlServer::Listener::stop() {
     stopped_ = true;
-    if (std::exchange(bound_, false)) ::unlink(path_.c_str());
+    if (in_place()) ::unlink(path_.c_str());
+    bound_ = false;
     ErrorCode ignored;
     acceptor_.close(ignored);
     pause_.cancel();
     for (const auto& connection : std::exchange(connections_, {})) connection->cut();
+}
+
+bool ControlServer::Listener::in_place() const {
+    struct stat now {};
+    return bound_ && ::lstat(path_.c_str(), &now) == 0 && now.st_ino == file_.st_ino && now.st_dev == file_.st_dev;
 }
 
 void ControlServer::Listener::accept() {
@@ -202,12 +211,20 @@ void ControlServer::Listener::accepted(Socket socket) {
 
 ControlServer::ControlServer(asio::io_context& context, std::string path, ControlHandler handler,
                              std::chrono::milliseconds idle_max)
-    : listener_(std::make_shared<Listener>(context, std::move(path), std::move(handler), idle_max)) {}
+    : context_(context), path_(std::move(path)), handler_(std::move(handler)), idle_max_(idle_max) {}
 
 ControlServer::~ControlServer() { stop(); }
 
-Result<void> ControlServer::start() { return listener_->start(); }
+Result<void> ControlServer::start() {
+    stop();
+    listener_ = std::make_shared<Listener>(context_, path_, handler_, idle_max_);
+    return listener_->start();
+}
 
-void ControlServer::stop() { listener_->stop(); }
+bool ControlServer::in_place() const { return listener_ != nullptr && listener_->in_place(); }
+
+void ControlServer::stop() {
+    if (listener_ != nullptr) listener_->stop();
+}
 
 }  // namespace dst

@@ -25,8 +25,10 @@ public:
     ControlServer& operator=(const ControlServer&) = delete;
 
     /// Binds and listens. A socket file that is there is a dead head's leftover, since the caller holds the name's
-    /// lock, and is replaced.
+    /// lock, and is replaced. Again: all connections are closed and the file is made anew.
     Result<void> start();
+    /// The socket file is there and leads here: nobody has taken it away.
+    bool in_place() const;
     /// Takes the socket file away and closes all connections; the handler is not called any more.
     void stop();
 
@@ -36,7 +38,12 @@ public:
 
 private:
     class Listener;
-    std::shared_ptr<Listener> listener_;
+
+    boost::asio::io_context& context_;
+    std::string path_;
+    ControlHandler handler_;
+    std::chrono::milliseconds idle_max_;
+    std::shared_ptr<Listener> listener_;  // null: never started
 };
 
 }  // namespace dst

@@ -68,8 +68,11 @@ NameLock& NameLock::operator=(NameLock&& other) noexcept {
 
 NameLock::~NameLock() {
     if (file_ < 0) return;
-    ::unlink(path_.c_str());
+    // A file that took the place of a lost one is somebody else's.
+    if (in_place()) ::unlink(path_.c_str());
     ::close(file_);
 }
+
+bool NameLock::in_place() const { return still_there(file_, path_); }
 
 }  // namespace dst

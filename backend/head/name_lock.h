@@ -19,6 +19,9 @@ public:
     NameLock& operator=(NameLock&& other) noexcept;
     ~NameLock();
 
+    /// Its file is still there under its name: nobody has taken it away.
+    bool in_place() const;
+
 private:
     NameLock(std::string path, int file) : path_(std::move(path)), file_(file) {}
 

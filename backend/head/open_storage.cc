@@ -22,6 +22,8 @@ namespace {
 /// in its last moments.
 constexpr Duration name_patience = std::chrono::seconds(1);
 constexpr Duration name_retry = std::chrono::milliseconds(20);
+/// How often it is looked whether lock and socket still are in the run directory.
+constexpr Duration run_dir_interval = std::chrono::seconds(2);
 
 std::string journal_path(const spec::Storage& spec, const HeadOptions& options) {
     return spec.journal.empty() ? options.state_dir + "/" + spec.name + ".journal" : spec.journal;
@@ -42,7 +44,8 @@ public:
                   [this](const boost::json::object& request) {
                       return answer_control({[this] { return status(); }, events_}, request);
                   }),
-          retry_(loop, [this] { take_name(); }) {
+          retry_(loop, [this] { take_name(); }),
+          watch_(loop, [this] { watch_run_dir(); }) {
         auto journal = std::make_unique<FileStore>(loop, journal_path(spec, options_));
         engine_ = std::make_unique<StorageEngine>(
             std::move(spec),
@@ -70,6 +73,7 @@ public:
     void close(std::function<void()> closed) {
         observer_ = nullptr;
         retry_.stop();
+        watch_.stop();
         if (!engine_opened_) return loop_.defer([this, closed = std::move(closed)] { end(closed); });
         engine_->close([this, closed = std::move(closed)] { end(closed); });
     }
@@ -101,7 +105,40 @@ private:
         lock_.emplace(std::move(*lock));
         if (auto started = server_.start(); !started) return refuse(started.error());
         engine_opened_ = true;
+        watch_.start(run_dir_interval);
         engine_->open();
+    }
+
+    /// Somebody may clean the run directory up, or take it away, under an open storage.
+    void watch_run_dir() {
+        watch_.start(run_dir_interval);
+        if (lock_->in_place() && server_.in_place()) return;
+        const Result<void> restored = restore_run_dir();
+        const std::string text = restored ? "" : restored.error().text;
+        if (restored || text != std::exchange(told_lost_, text)) tell_run_dir(text);
+        if (restored) told_lost_.clear();
+    }
+
+    Result<void> restore_run_dir() {
+        if (auto made = make_run_dir(options_.run_dir); !made) return made;
+        if (!lock_->in_place()) {
+            auto lock = NameLock::take(control::lock_path(options_.run_dir, name_), name_, options_.head_name());
+            if (!lock) return lock.error();
+            *lock_ = std::move(*lock);
+        }
+        return server_.start();
+    }
+
+    void tell_run_dir(const std::string& failure) {
+        const std::string lost = "lock or control socket of storage " + name_ + " vanished from the run directory; ";
+        events_.event(
+            Severity::warning, "run-directory-lost",
+            lost + (failure.empty() ? "they are made anew. Leave that directory to the heads: who takes files "
+                                      "out of it makes media count as having lost writes"
+                                    : "the storage serves, but dstctl cannot ask it until they can be made "
+                                      "anew, which is tried again: " +
+                                          failure),
+            {{"directory", options_.run_dir}});
     }
 
     void refuse(const Error& why) {
@@ -127,6 +164,8 @@ private:
     ControlServer server_;
     std::unique_ptr<StorageEngine> engine_;
     Timer retry_;
+    Timer watch_;
+    std::string told_lost_;  ///< why the run directory could not be restored, as told last
     TimePoint name_deadline_;
     std::optional<Error> refusal_;
     bool engine_opened_ = false;

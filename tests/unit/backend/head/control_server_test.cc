@@ -222,6 +222,16 @@ TEST_F(ControlServerTest, ReplacesAKilledHeadsSocket) {
     EXPECT_TRUE(control::ask(path_, control::make_request("status"), 5s));
 }
 
+TEST_F(ControlServerTest, KnowsThatItsSocketFileWasTakenAwayAndStartsAgain) {
+    EXPECT_TRUE(server_->in_place());
+    std::filesystem::remove(path_);
+    EXPECT_FALSE(server_->in_place());
+    std::promise<bool> started;
+    boost::asio::post(context_, [&] { started.set_value(server_->start().has_value()); });
+    EXPECT_TRUE(started.get_future().get());
+    EXPECT_TRUE(control::ask(path_, control::make_request("status"), 5s));
+}
+
 TEST_F(ControlServerTest, SaysWhyItCannotListen) {
     ControlServer server(context_, folder_ / "missing/vol0.sock", echo);
     const auto started = server.start();

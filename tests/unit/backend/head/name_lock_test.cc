@@ -46,6 +46,18 @@ TEST(NameLock, IsFreeAfterItsHolderWasKilled) {
     EXPECT_NE(other.error().text.find("tgtd[2] (lock"), std::string::npos) << other.error().text;
 }
 
+TEST(NameLock, WhoseFileWasTakenAwayKnowsItAndLeavesItsSuccessorsAlone) {
+    const TempFolder folder;
+    std::optional<NameLock> lock(*NameLock::take(folder / "vol0.lock", "vol0", "tgtd[1]"));
+    EXPECT_TRUE(lock->in_place());
+    std::filesystem::remove(folder / "vol0.lock");
+    EXPECT_FALSE(lock->in_place());
+    const auto next = NameLock::take(folder / "vol0.lock", "vol0", "tgtd[2]");
+    ASSERT_TRUE(next);
+    lock.reset();
+    EXPECT_TRUE(next->in_place());
+}
+
 TEST(NameLock, NamesTheFolderThatIsMissing) {
     const TempFolder folder;
     const auto lock = NameLock::take(folder / "no/vol0.lock", "vol0", "tgtd[1]");

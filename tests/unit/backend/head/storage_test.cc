@@ -257,6 +257,21 @@ TEST_F(StorageTest, AGoodOpenTakesTheFailedFileAway) {
     StorageWorld::close(std::move(storage));
 }
 
+TEST_F(StorageTest, MakesWhatVanishedFromTheRunDirectoryAnew) {
+    const spec::Storage spec = world_.single_disk("vol0");
+    world_.init(spec);
+    auto storage = world_.open(spec);
+    ASSERT_NE(storage, nullptr);
+    fs::remove_all(world_.options().run_dir);
+    const auto deadline = Clock::now() + 10s;
+    while (!ask_status("vol0") && Clock::now() < deadline) std::this_thread::sleep_for(50ms);
+    EXPECT_TRUE(ask_status("vol0"));
+    EXPECT_EQ(world_.fail_to_open(spec).code, Errc::busy) << "the name is held as before";
+    StorageWorld::close(std::move(storage));
+    EXPECT_FALSE(fs::exists(control::lock_path(world_.options().run_dir, "vol0")));
+    EXPECT_FALSE(fs::exists(control::socket_path(world_.options().run_dir, "vol0")));
+}
+
 TEST_F(StorageTest, AnotherStoragesMediumIsRefusedByName) {
     const spec::Storage other = world_.single_disk("other");
     world_.init(other);
