@@ -66,8 +66,11 @@ std::string failed_path(std::string_view run_dir, std::string_view storage) {
 std::string lock_path(std::string_view run_dir, std::string_view storage) { return join(run_dir, storage, ".lock"); }
 
 std::string encode_failed_open(const FailedOpen& failed) {
-    return encode_line(
-        {{"storage", failed.storage}, {"time", failed.time}, {"reason", failed.reason}, {"head", failed.head}});
+    return encode_line({{"storage", failed.storage},
+                        {"time", failed.time},
+                        {"reason", failed.reason},
+                        {"head", failed.head},
+                        {"file", failed.file}});
 }
 
 Result<FailedOpen> decode_failed_open(std::string_view text) {
@@ -78,6 +81,7 @@ Result<FailedOpen> decode_failed_open(std::string_view text) {
     failed.time = text_of(*object, "time");
     failed.reason = text_of(*object, "reason");
     failed.head = text_of(*object, "head");
+    failed.file = text_of(*object, "file");
     if (failed.storage.empty() || failed.reason.empty()) {
         return Error{Errc::corrupt, "a .failed file names no storage or no reason"};
     }

@@ -23,6 +23,7 @@ struct FailedOpen {
     std::string time;    ///< RFC 3339, UTC
     std::string reason;  ///< a sentence
     std::string head;    ///< "tgtd[1234]"
+    std::string file;    ///< the storage file's path; empty when that is not known
 
     bool operator==(const FailedOpen&) const = default;
 };

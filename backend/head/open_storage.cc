@@ -24,6 +24,8 @@ constexpr Duration name_patience = std::chrono::seconds(1);
 constexpr Duration name_retry = std::chrono::milliseconds(20);
 /// How often it is looked whether lock and socket still are in the run directory.
 constexpr Duration run_dir_interval = std::chrono::seconds(2);
+/// How often it is looked for failed opens that nobody will mend.
+constexpr Duration tidy_interval = std::chrono::minutes(1);
 
 std::string journal_path(const spec::Storage& spec, const HeadOptions& options) {
     return spec.journal.empty() ? options.state_dir + "/" + spec.name + ".journal" : spec.journal;
@@ -37,6 +39,7 @@ public:
     Parts(AsioLoop& loop, spec::Storage spec, HeadOptions options, OpenStorage::Observer& observer)
         : loop_(loop),
           name_(spec.name),
+          file_(options.outermost ? spec.file : ""),
           options_(std::move(options)),
           observer_(&observer),
           events_(Log::shared(options_.program), name_),
@@ -79,14 +82,14 @@ public:
     }
 
     void on_sized() override {
-        remove_failed_file(options_, name_);
+        remove_failed_files(options_, name_, file_);
         if (observer_ != nullptr) observer_->on_sized();
     }
     void on_serving() override {
         if (observer_ != nullptr) observer_->on_serving();
     }
     void on_failed(const Error& why) override {
-        leave_failed_file(options_, name_, why.text);
+        leave_failed_file(options_, name_, file_, why.text);
         if (observer_ != nullptr) observer_->on_failed(why);
     }
     void on_fenced() override {
@@ -112,6 +115,10 @@ private:
     /// Somebody may clean the run directory up, or take it away, under an open storage.
     void watch_run_dir() {
         watch_.start(run_dir_interval);
+        if (loop_.now() - tidied_ >= tidy_interval) {
+            tidied_ = loop_.now();
+            remove_stale_failed_files(options_);
+        }
         if (lock_->in_place() && server_.in_place()) return;
         const Result<void> restored = restore_run_dir();
         const std::string text = restored ? "" : restored.error().text;
@@ -146,7 +153,7 @@ private:
         events_.event(Severity::error, "storage-open-failed", "storage " + name_ + " is not opened: " + why.text,
                       {{"code", std::string(to_token(why.code))}});
         // A name that is in use belongs to a storage that is well: its status must not show this failure.
-        if (lock_) leave_failed_file(options_, name_, why.text);
+        if (lock_) leave_failed_file(options_, name_, file_, why.text);
         if (observer_ != nullptr) observer_->on_failed(why);
     }
 
@@ -157,6 +164,7 @@ private:
 
     AsioLoop& loop_;
     std::string name_;
+    std::string file_;  ///< empty for a tree of a netnode file, which holds many
     HeadOptions options_;
     OpenStorage::Observer* observer_;  // null: closing
     LogEvents events_;
@@ -165,6 +173,7 @@ private:
     std::unique_ptr<StorageEngine> engine_;
     Timer retry_;
     Timer watch_;
+    TimePoint tidied_;
     std::string told_lost_;  ///< why the run directory could not be restored, as told last
     TimePoint name_deadline_;
     std::optional<Error> refusal_;

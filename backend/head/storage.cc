@@ -38,6 +38,7 @@ class Storage::Core : public std::enable_shared_from_this<Core>, public OpenStor
 public:
     Core(const spec::Storage& spec, const HeadOptions& options)
         : name_(spec.name),
+          file_(spec.file),
           options_(options),
           log_(Log::shared(options.program)),
           open_(std::make_unique<OpenStorage>(loop_, spec, options, *this)),
@@ -70,6 +71,7 @@ private:
     }
 
     const std::string name_;
+    const std::string file_;
     const HeadOptions options_;
     const std::shared_ptr<Log> log_;
 
@@ -114,7 +116,7 @@ Result<Opened> Storage::Core::open(Limit limit) {
                                            "machine may not answer (see the kernel's log)"};
     outcome_ = hangs;
     guard.unlock();
-    leave_failed_file(options_, name_, hangs.text);
+    leave_failed_file(options_, name_, file_, hangs.text);
     return hangs;
 }
 
@@ -123,7 +125,7 @@ void Storage::Core::at_limit() {
     const StorageStatus status = open_->status();
     const Error why{Errc::timed_out,
                     status.reason.empty() ? "storage " + name_ + " did not open in time" : status.reason};
-    leave_failed_file(options_, name_, why.text);
+    leave_failed_file(options_, name_, file_, why.text);
     report(why);
 }
 

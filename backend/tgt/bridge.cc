@@ -58,10 +58,10 @@ void tell(const dst_callbacks& callbacks, const std::string& reason) {
 
 /// The same, and leaves it for `dstctl status`.
 void refuse(const dst_callbacks& callbacks, const HeadOptions& options, const std::string& storage,
-            std::string reason) {
+            const std::string& file, std::string reason) {
     tell(callbacks, reason);
     while (!reason.empty() && reason.back() == '\n') reason.pop_back();
-    leave_failed_file(options, storage, reason);
+    leave_failed_file(options, storage, file, reason);
 }
 
 /// Empty, or why a LUN of this block size cannot stand on the storage.
@@ -92,18 +92,19 @@ dst_lun* open_lun(const std::string& path, std::uint32_t block_bytes, const dst_
     const std::string stem = std::filesystem::path(path).stem().string();
     if (path.empty() || path[0] != '/') {
         // tgtd works in "/": a relative path would not be what the user meant.
-        refuse(callbacks, options, stem, "the storage file must be named with its whole path, not '" + path + "'");
+        refuse(callbacks, options, stem, path,
+               "the storage file must be named with its whole path, not '" + path + "'");
         return nullptr;
     }
     auto loaded = yaml::load_storage(path);
     if (const auto* mistakes = std::get_if<std::vector<yaml::Mistake>>(&loaded)) {
-        refuse(callbacks, options, stem, yaml::to_string(*mistakes));
+        refuse(callbacks, options, stem, path, yaml::to_string(*mistakes));
         return nullptr;
     }
     const auto& spec = std::get<spec::Storage>(loaded);
     auto port = Port::make();
     if (!port) {
-        refuse(callbacks, options, spec.name, to_string(port.error()));
+        refuse(callbacks, options, spec.name, path, to_string(port.error()));
         return nullptr;
     }
     auto lun = std::make_unique<dst_lun>(port.value(), callbacks);
@@ -115,7 +116,7 @@ dst_lun* open_lun(const std::string& path, std::uint32_t block_bytes, const dst_
     const Geometry& geometry = storage.value()->geometry();
     if (const std::string why = misfit(geometry, spec, block_bytes); !why.empty()) {
         Storage::close(std::move(storage).value(), refuse_limit);
-        refuse(callbacks, options, spec.name, why);
+        refuse(callbacks, options, spec.name, path, why);
         return nullptr;
     }
     lun->storage = std::move(storage).value();
