@@ -69,15 +69,6 @@ bool Faults::kill_netnode(bool power) {
     World::Netnode* node = any_netnode();
     if (node == nullptr || node->process == nullptr) return false;
     note(power ? "netnode loses power: " + node->machine.host : "netnode killed: " + node->machine.host);
-    if (power) {
-        std::vector<std::string> lost;
-        for (const auto& [name, platter] : host_.world().leaves()) {
-            for (const auto& [exported, theirs] : node->machine.exports) {
-                if (platter == theirs) lost.push_back(name);
-            }
-        }
-        host_.caches_lost(lost);
-    }
     host_.world().crash(*node, power);
     later(milliseconds(50), seconds(15), [this, node] { host_.world().start(*node); });
     return true;
@@ -169,11 +160,6 @@ bool Faults::end_head(bool power, bool clean) {
              : power ? "head loses power: " + head->machine.host
                      : "head killed: " + head->machine.host);
         host_.head_ends(*head, clean);
-        if (power) {
-            std::vector<std::string> lost;
-            for (const auto& [path, platter] : head->machine.disks) lost.push_back(path);
-            if (!lost.empty()) host_.caches_lost(lost);
-        }
         if (clean) {
             host_.world().stop(*head);
         } else {

@@ -17,8 +17,6 @@ public:
     virtual void start_head(World::Head& head) = 0;
     /// A head is about to die or to be stopped.
     virtual void head_ends(World::Head& head, bool clean) = 0;
-    /// These leaves are about to lose what was not flushed.
-    virtual void caches_lost(const std::vector<std::string>& leaves) = 0;
     /// More than one machine may open the storage.
     virtual bool has_rival() const = 0;
 };

@@ -39,7 +39,7 @@ public:
     const std::string& machine_name() const override { return machine_.host; }
 
     const HeadMachine& machine() const noexcept { return machine_; }
-    const std::string& name() const noexcept { return name_; }
+    const std::string& name() const override { return name_; }
     StorageEngine& engine() noexcept { return *engine_; }
     bool sized() const noexcept { return sized_; }
     bool serving() const noexcept { return serving_; }

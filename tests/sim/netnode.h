@@ -24,6 +24,8 @@ public:
     /// Crashed: it holds nothing any more.
     virtual bool dead() const = 0;
     virtual const std::string& machine_name() const = 0;
+    /// For the trace.
+    virtual const std::string& name() const = 0;
 };
 
 /// What a netnode machine has: platters by export name. Outlives its processes.
@@ -46,6 +48,7 @@ public:
     bool gone() const override { return stopping_ && sessions_.empty() && media_open_ == 0; }
     bool dead() const override { return dead_; }
     const std::string& machine_name() const override { return machine_.host; }
+    const std::string& name() const override { return machine_.host; }
 
 private:
     Result<Medium*> find(const std::string& export_name, const std::string& peer) override;

@@ -50,6 +50,10 @@ void Oracle::write_acknowledged(std::uint64_t sequence, const Extent& extent, bo
                                        [sequence](const Entry& entry) { return entry.sequence == sequence; });
         // A later one was acknowledged before: the client has reported it (M11).
         if (mine == here.entries.end()) continue;
+        if (mine->doubtful && !durable) {
+            mine->outcome = Outcome::unknown;
+            continue;
+        }
         mine->outcome = Outcome::acknowledged;
         for (auto entry = here.entries.begin(); entry != mine; ++entry) here.before.push_back(entry->value);
         here.entries.erase(here.entries.begin(), mine);
@@ -74,6 +78,7 @@ void Oracle::flush_acknowledged(std::uint64_t begun) {
 
 void Oracle::forget_unflushed() {
     for (Sector& here : sectors_) {
+        for (Entry& entry : here.entries) entry.doubtful = entry.outcome == Outcome::pending;
         if (here.before.empty()) continue;
         std::vector<Entry> fall_back;
         for (const Value value : here.before) fall_back.push_back({0, value, Outcome::unknown});

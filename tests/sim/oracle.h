@@ -43,7 +43,8 @@ public:
     std::uint64_t flush_begun() const noexcept { return acknowledgements_; }
     /// `begun` from flush_begun() when it was submitted.
     void flush_acknowledged(std::uint64_t begun);
-    /// Every copy's cache may be gone. What is acknowledged from now on is not.
+    /// Every copy's cache may be gone. What is submitted from now on is not; a write that was under way may have been
+    /// carried out before, in part, and is acknowledged later by a head that has not heard of the loss yet.
     void forget_unflushed();
 
     /// A read that was submitted as `sequence` returned `bytes`. Empty: it may. Else what is wrong, for the report.
@@ -57,6 +58,7 @@ private:
         std::uint64_t sequence = 0;
         Value value = 0;
         Outcome outcome = Outcome::acknowledged;
+        bool doubtful = false;  ///< under way when caches were lost
     };
     struct Sector {
         std::vector<Entry> entries{Entry{}};  ///< by sequence; the first is acknowledged or a fall-back

@@ -49,7 +49,7 @@ ScenarioResult StorageScenario::run() {
     closing_ = true;
     end_clients();
     if (!world_->shut_down()) {
-        trace_.finding("progress", "a process does not end within ten minutes");
+        trace_.finding("progress", "a process does not end within ten minutes: " + world_->still_ending());
         // What does not end cannot be destroyed.
         static_cast<void>(world_.release());
         for (Service& service : services_) static_cast<void>(service.client.release());
@@ -82,6 +82,9 @@ bool StorageScenario::initialise() {
     if (report->has_error() || !report->value().done) {
         trace_.finding("init", to_string(report->has_error() ? report->error() : report->value().error));
         return false;
+    }
+    for (const auto& [name, platter] : world_->leaves()) {
+        platter->on_incarnation_changed = [this, leaf = name] { cache_lost(leaf); };
     }
     oracle_ = std::make_unique<Oracle>(report->value().size_bytes, shape_.single_copy);
     trace_.line("scenario", "initialised, " + std::to_string(report->value().size_bytes) + " bytes");
@@ -306,8 +309,9 @@ bool StorageScenario::survives(const VertexStatus& vertex, const std::set<std::s
     return false;
 }
 
-void StorageScenario::caches_lost(const std::vector<std::string>& leaves) {
-    lost_caches_.insert(leaves.begin(), leaves.end());
+// Power failed; or a flush did, or its process died with it, and nobody can know that nothing is lost.
+void StorageScenario::cache_lost(const std::string& leaf) {
+    lost_caches_.insert(leaf);
     judge_lost_caches();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -31,7 +32,6 @@ private:
     World& world() override { return *world_; }
     void start_head(World::Head& head) override;
     void head_ends(World::Head& head, bool clean) override;
-    void caches_lost(const std::vector<std::string>& leaves) override;
     bool has_rival() const override { return rival_; }
 
     bool initialise();
@@ -47,6 +47,7 @@ private:
     bool run_until(const std::function<bool()>& condition, Duration limit);
     void look();
     void watch_status();
+    void cache_lost(const std::string& leaf);
     void judge_lost_caches();
     bool survives(const VertexStatus& vertex, const std::set<std::string>& lost) const;
     void check_copies(const VertexStatus& vertex, std::uint64_t offset, std::uint64_t length);
@@ -61,7 +62,7 @@ private:
     std::unique_ptr<Oracle> oracle_;
     SharedCounts counts_;
     ClientOptions client_options_;
-    std::vector<Service> services_;
+    std::deque<Service> services_;       ///< stay where they are when another one comes
     StorageStatus last_status_;          ///< of the head that serves or served last
     std::set<std::string> lost_caches_;  ///< leaves that lost what was not flushed
     bool rival_ = false;

@@ -133,6 +133,12 @@ void World::reap() {
     std::erase_if(graveyard_, [](const auto& process) { return process->gone(); });
 }
 
+std::string World::still_ending() const {
+    std::string text;
+    for (const auto& process : graveyard_) text += (text.empty() ? "" : ", ") + process->name();
+    return text;
+}
+
 bool World::shut_down() {
     heal();
     for (const auto& head : heads_) stop(*head);

@@ -68,6 +68,8 @@ public:
     bool graveyard_empty() const { return graveyard_.empty(); }
     /// Ends everything and waits for it; false when something does not end.
     bool shut_down();
+    /// What does not.
+    std::string still_ending() const;
 
 private:
     void add_leaf(const spec::Node& node);

@@ -10,11 +10,14 @@
 namespace dst::sim {
 
 SimDisk::SimDisk(SimLoop& loop, SimPlatter& platter, std::string name, const SimDiskOptions& options)
-    : loop_(loop), platter_(platter), name_(std::move(name)), options_(options) {}
+    : loop_(loop), platter_(platter), name_(std::move(name)), options_(options) {
+    platter_.disks_.push_back(this);
+}
 
 SimDisk::~SimDisk() {
     DST_ASSERT(flights_.empty());
     if (platter_.opener_ == this) platter_.opener_ = nullptr;
+    std::erase(platter_.disks_, this);
 }
 
 void SimDisk::guarded_after(Duration delay, std::function<void()> run) {
@@ -153,6 +156,7 @@ void SimPlatter::carry_out(const Request& request, const Bytes& copy, std::uint6
 
 // What was in flight ends in part: the kernel may have begun it.
 void SimDisk::sever() {
+    if (severed_) return;
     severed_ = true;
     bool flushing = false;
     for (const auto& [id, flight] : flights_) flushing = flushing || flight.request->operation == Operation::flush;
@@ -164,6 +168,7 @@ void SimDisk::sever() {
         up_ = false;
         guarded_after(Duration::zero(), [this] { notify_down({Errc::disconnected, name_ + ": the process died"}); });
     }
+    check_closed();
 }
 
 // The requests end now; their writes land when the disk gets to them, and until then nobody can open it anew.

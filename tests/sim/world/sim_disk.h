@@ -55,8 +55,9 @@ public:
     std::size_t volatile_sectors() const noexcept { return volatile_.size(); }
 
     // --- What happens to it.
-    /// The process that has it open dies: requests in flight are carried out in part, the lock is released when they
-    /// are (while hung: when the hang ends). A death in the middle of a flush changes the incarnation.
+    /// The process that has it open, or is about to open it, dies: requests in flight are carried out in part, the lock
+    /// is released when they are (while hung: when the hang ends). A death in the middle of a flush changes the
+    /// incarnation.
     void crash();
     /// crash(), and unflushed writes survive in any subset. Changes the incarnation.
     void power_loss();
@@ -85,6 +86,8 @@ public:
 
     /// Called before each request is carried out, for tests that watch orders of writes.
     std::function<void(const Request&)> on_carry_out;
+    /// Acknowledged writes that were not flushed may be gone, or nobody can know that they are not.
+    std::function<void()> on_incarnation_changed;
 
 private:
     friend class SimDisk;
@@ -124,7 +127,8 @@ private:
     bool hung_ = false;
     bool missing_ = false;
     SimDisk* opener_ = nullptr;
-    bool lock_lingers_ = false;  ///< the kernel still works on requests of nobody
+    std::vector<SimDisk*> disks_;  ///< of all processes, open or not
+    bool lock_lingers_ = false;    ///< the kernel still works on requests of nobody
     std::vector<Orphan> orphans_;
     std::uint64_t sequence_ = 0;
     std::unordered_map<std::uint64_t, Sector> sectors_;       ///< what reads see; absent: zero

@@ -60,10 +60,8 @@ void SimPlatter::write(std::uint64_t offset, std::span<const std::byte> bytes) {
 bool SimPlatter::all_zero() const { return sectors_.empty(); }
 
 void SimPlatter::crash() {
-    if (opener_ == nullptr) return;
-    SimDisk& dead = *opener_;
     opener_ = nullptr;
-    dead.sever();
+    for (SimDisk* const dead : disks_) dead->sever();
     if (!hung_) land_orphans();
 }
 
@@ -131,7 +129,10 @@ Errc SimPlatter::take_failure(const Request& request) {
     return Errc::ok;
 }
 
-void SimPlatter::change_incarnation() { incarnation_.id = loop_.random_id(); }
+void SimPlatter::change_incarnation() {
+    incarnation_.id = loop_.random_id();
+    if (on_incarnation_changed) on_incarnation_changed();
+}
 
 void SimPlatter::make_durable(std::uint64_t upto) {
     for (auto entry = volatile_.begin(); entry != volatile_.end();) {

@@ -73,6 +73,16 @@ TEST_F(OracleTest, UnflushedWritesMayFallBackWhenCachesAreLost) {
     EXPECT_FALSE(reads(3, 7, oracle));
 }
 
+TEST_F(OracleTest, SoMayAWriteThatWasUnderWayThen) {
+    acknowledged(1, 5, true);
+    oracle.write_begun(2, one, 6);
+    oracle.forget_unflushed();
+    oracle.write_acknowledged(2, one, false);
+    EXPECT_TRUE(reads(3, 5, oracle));
+    EXPECT_TRUE(reads(3, 6, oracle));
+    EXPECT_FALSE(reads(3, 0, oracle));
+}
+
 TEST_F(OracleTest, FlushedWritesMayNot) {
     acknowledged(1, 5);
     oracle.flush_acknowledged(oracle.flush_begun());
