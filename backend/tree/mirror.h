@@ -140,6 +140,11 @@ private:
     void give_up_resending(Member& member);
     void watch();
     void watch_member(Member& member);
+    void watch_held(Member& member, TimePoint since, Duration limit);
+    void asked(Member& member);
+    void heard(Member& member, TimePoint sent);
+    void answers_again(Member& member);
+    bool answers(const Member& member) const;
     void abandon(Member& member);
     void probe(Member& member);
     Duration limit_of(Operation operation) const;

@@ -93,6 +93,7 @@ void Mirror::write_to_member(Member& member) {
         }
         return;
     }
+    asked(member);
     member.metadata_in_flight = true;
     member.metadata_since = loop_.now();
     if (!watch_timer_.running()) watch_timer_.start(environment_.member_timeout / 4);
@@ -104,9 +105,7 @@ void Mirror::write_to_member(Member& member) {
 
 void Mirror::member_written(Member& member, std::uint64_t attempt, const Result<void>& written) {
     member.metadata_in_flight = false;
-    if (!is_lost(written ? Errc::ok : written.error().code)) {
-        member.answered = std::max(member.answered, member.metadata_since);
-    }
+    if (!is_lost(written ? Errc::ok : written.error().code)) heard(member, member.metadata_since);
     if (!written && written.error().code == Errc::fenced) report_fenced(member);
     if (!change_ || (failed_ & member.mask()) != 0) return;
     if (change_->attempt != attempt) {

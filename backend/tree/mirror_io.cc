@@ -181,6 +181,7 @@ void Mirror::send(Part& part) {
     Member& member = *part.member;
     part.sent = loop_.now();
     part.arrival = member.arrivals;
+    asked(member);
     member.outstanding.push_back(part);
     ++member.counters.in_flight;
     if (!watch_timer_.running()) watch_timer_.start(environment_.member_timeout / 4);
@@ -193,7 +194,7 @@ void Mirror::Part::done(Request& request) {
     member.outstanding.erase(Member::PartList::s_iterator_to(part));
     --member.counters.in_flight;
     count(member.counters, request, request.result);
-    if (!is_lost(request.result)) member.answered = std::max(member.answered, part.sent);
+    if (!is_lost(request.result)) member.owner.heard(member, part.sent);
     if (is_read(request)) --member.reads_in_flight;
     if (part.abandoned) {
         part.abandoned = false;

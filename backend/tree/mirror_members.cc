@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "block/assert.h"
@@ -57,6 +59,7 @@ void Mirror::returned(Member& member) {
     environment_.events.event(Severity::notice, "member-back", "a member is back as if nothing had been",
                               {{"mirror", name_}, {"member", member.name}});
     judge_changed();
+    answers_again(member);
     resend_all(member);
     write_to_member(member);
 }
@@ -110,6 +113,14 @@ bool Mirror::may_return(Member& member) {
 }
 
 void Mirror::away_too_long(Member& member) {
+    bool another_is_silent = false;
+    for (const auto& other : members_) {
+        if ((reachable() & other->mask()) == 0) continue;
+        another_is_silent = !answers(*other);
+        if (!another_is_silent) break;
+    }
+    // Its time counts from when another one answers again (answers_again()).
+    if (another_is_silent) return member.away.start(std::min(environment_.member_timeout, reconnect_time));
     member.told_up = false;
     give_up_resending(member);
     if (change_ && change_->in_journal && (change_->pending & ~failed_ & member.mask()) != 0) {
@@ -158,32 +169,70 @@ void Mirror::watch() {
     if (any) watch_timer_.start(environment_.member_timeout / 4);
 }
 
-/// A request older than member_timeout on a member while another answered: the member is dropped and cut, so that its
-/// requests end and let go of their buffers (M12).
 void Mirror::watch_member(Member& member) {
-    const TimePoint now = loop_.now();
-    bool late = member.metadata_in_flight && now - member.metadata_since >= environment_.member_timeout;
-    TimePoint since = member.metadata_since;
+    if (member.metadata_in_flight) watch_held(member, member.metadata_since, environment_.member_timeout);
+    std::optional<TimePoint> flush;
+    std::optional<TimePoint> other;
     for (const Part& part : member.outstanding) {
-        if (late || now - part.sent < environment_.member_timeout) break;
-        late = now - part.sent >= limit_of(part.request.operation);
-        since = part.sent;
+        std::optional<TimePoint>& oldest = part.request.operation == Operation::flush ? flush : other;
+        if (!oldest) oldest = part.sent;
+        if (flush && other) break;
     }
-    if (!late || !may_fail(member)) return;
-    const Mask others = reachable() & ~member.mask();
-    bool another_answered = false;
+    if (other) watch_held(member, *other, limit_of(Operation::write));
+    if (flush) watch_held(member, *flush, limit_of(Operation::flush));
+}
+
+/// A member that holds a request longer than `limit` while another one answers is dropped and cut, so that its requests
+/// end and let go of their buffers (M12). The time counts from when the other one began to answer again.
+void Mirror::watch_held(Member& member, TimePoint since, Duration limit) {
+    if ((failed_ & member.mask()) != 0 || !may_fail(member)) return;
+    const TimePoint now = loop_.now();
+    const Duration timeout = environment_.member_timeout;
+    if (now - since < timeout / 4) return;
+    bool drop = false;
     for (const auto& other : members_) {
-        if ((others & other->mask()) != 0 && other->answered >= since) another_answered = true;
+        if (other.get() == &member || (reachable() & other->mask()) == 0) continue;
+        if (other->answered < since || now - other->answered > timeout / 4) probe(*other);
+        const bool answers_now = other->answered >= since && now - other->last_answer < timeout / 2;
+        drop = drop || (answers_now && now - std::max(since, other->answering_since) >= limit);
     }
-    if (another_answered) {
-        const auto held = std::chrono::duration_cast<std::chrono::milliseconds>(now - since).count();
-        const std::string why = "it holds a request for " + std::to_string(held) + " ms while others answer";
-        fail_member(member, why);
-        if (broken(Rule::m12_buffers)) return abandon(member);
-        return member.device.cut({Errc::timed_out, why});
+    if (!drop) return;
+    const auto held = std::chrono::duration_cast<std::chrono::milliseconds>(now - since).count();
+    const std::string why = "it holds a request for " + std::to_string(held) + " ms while others answer";
+    fail_member(member, why);
+    if (broken(Rule::m12_buffers)) return abandon(member);
+    member.device.cut({Errc::timed_out, why});
+}
+
+/// Before anything is sent to it.
+void Mirror::asked(Member& member) {
+    if (member.has_nothing_to_answer()) member.quiet_since = loop_.now();
+}
+
+/// It answered what was sent at `sent`.
+void Mirror::heard(Member& member, TimePoint sent) {
+    if (loop_.now() - member.quiet_since >= environment_.member_timeout / 2) answers_again(member);
+    member.answered = std::max(member.answered, sent);
+    member.last_answer = loop_.now();
+    member.quiet_since = loop_.now();
+}
+
+/// Whether it is in use and up, and has not been silent for long with something to answer.
+bool Mirror::answers(const Member& member) const {
+    if ((reachable() & member.mask()) == 0) return false;
+    return member.has_nothing_to_answer() || loop_.now() - member.quiet_since < environment_.member_timeout / 2;
+}
+
+/// Members that were lost together need not come back together: when this is the first, the others have time anew.
+void Mirror::answers_again(Member& member) {
+    member.answering_since = loop_.now();
+    if (state_ != State::serving || (reachable() & member.mask()) == 0) return;
+    const Mask others = in_sync_ & ~failed_ & joined_ & ~member.mask();
+    for (const auto& other : members_) {
+        if ((others & other->mask()) != 0 && answers(*other)) return;
     }
     for (const auto& other : members_) {
-        if ((others & other->mask()) != 0) probe(*other);
+        if ((others & other->mask()) != 0 && !other->device.up()) other->away.start(environment_.member_timeout);
     }
 }
 
@@ -200,6 +249,7 @@ void Mirror::abandon(Member& member) {
 
 void Mirror::probe(Member& member) {
     if (member.probing) return;
+    asked(member);
     member.probing = true;
     member.probe_bytes.resize(geometry_.logical_block_bytes);
     member.probe_piece = {member.probe_bytes.data(), member.probe_bytes.size()};
@@ -211,9 +261,9 @@ void Mirror::probe(Member& member) {
     request.owner = &member;
     request.done = [](Request& done) {
         Member& probed = *static_cast<Member*>(done.owner);
+        if (!is_lost(done.result)) probed.owner.heard(probed, probed.probe_sent);
         probed.probing = false;
         if (is_lost(done.result)) return;
-        probed.answered = std::max(probed.answered, probed.probe_sent);
         probed.owner.watch();
     };
     member.device.submit(request);

@@ -79,6 +79,9 @@ struct Mirror::Member {
     PartList outstanding;            ///< sent and not answered, oldest first
     PartList resend;                 ///< to be sent again when it comes back
     TimePoint answered{-1};          ///< when the newest request that it answered was sent
+    TimePoint last_answer{-1};       ///< when it answered last
+    TimePoint quiet_since{-1};       ///< that, or when something was sent to it while it had nothing to answer
+    TimePoint answering_since{-1};   ///< when it came up, or answered after it had been silent for long
     TimePoint metadata_since;        ///< of the record's write in flight
     bool metadata_in_flight = false;
     std::uint64_t stream_end = 0;  ///< where the last read ended
@@ -95,6 +98,7 @@ struct Mirror::Member {
     bool probing = false;
 
     Mask mask() const noexcept { return bit(index); }
+    bool has_nothing_to_answer() const noexcept { return outstanding.empty() && !metadata_in_flight && !probing; }
 };
 
 /// A record without the failed members on its way to the journal and the others (M2).

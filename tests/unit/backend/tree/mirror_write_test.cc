@@ -208,6 +208,57 @@ TEST(MirrorWrite, HungOnAllMembersDropsNobody) {
     EXPECT_EQ(request.result(), Errc::ok);
 }
 
+TEST(MirrorWrite, M12MembersThatHungTogetherNeedNotComeBackTogether) {
+    MirrorWorld world;
+    world.device(0).hold();
+    world.device(1).hold();
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    world.loop.run_for(seconds(15));
+    world.device(0).release();
+    world.loop.run_for(seconds(7));
+    EXPECT_FALSE(request.done);
+    EXPECT_EQ(world.device(1).cuts, 0u);
+    world.device(1).release();
+    world.loop.run_for(milliseconds(10));
+    EXPECT_EQ(request.result(), Errc::ok);
+    EXPECT_FALSE(world.mirror->degraded());
+    EXPECT_TRUE(world.kept.empty());
+}
+
+TEST(MirrorWrite, M12MemberThatHangsOnIsDroppedWhenAnotherAnswersAgainForLong) {
+    MirrorWorld world;
+    world.device(0).hold();
+    world.device(1).hold();
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    world.loop.run_for(seconds(15));
+    world.device(0).release();
+    world.loop.run_for(seconds(11));
+    EXPECT_EQ(world.device(1).cuts, 1u);
+    ASSERT_TRUE(request.done);
+    EXPECT_EQ(request.result(), Errc::ok);
+}
+
+TEST(MirrorWrite, M12AnotherThatAnsweredBeforeItHungTooDoesNotCount) {
+    MirrorWorld world;
+    world.device(1).hold();
+    TestRequest first = write_of(0, 7);
+    first.submit(*world.mirror);
+    world.loop.run_for(seconds(1));
+    world.device(0).hold();
+    TestRequest second = write_of(8192, 8);
+    second.submit(*world.mirror);
+    world.loop.run_for(seconds(30));
+    EXPECT_EQ(world.device(1).cuts, 0u);
+    world.device(0).release();
+    world.device(1).release();
+    world.loop.run_for(seconds(1));
+    EXPECT_EQ(first.result(), Errc::ok);
+    EXPECT_EQ(second.result(), Errc::ok);
+    EXPECT_FALSE(world.mirror->degraded());
+}
+
 TEST(MirrorWrite, M13LargeDiscardsAreSplit) {
     MirrorWorld world;
     TestRequest request(Operation::unmap, {0, 4u << 20});
@@ -249,6 +300,56 @@ TEST(MirrorWrite, M14MemberThatStaysAwayIsDroppedByTheFirstWrite) {
     EXPECT_TRUE(world.kept.empty());
     EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
     EXPECT_EQ(world.kept.size(), 1u);
+}
+
+TEST(MirrorWrite, M14MembersThatWereLostTogetherNeedNotComeBackTogether) {
+    MirrorWorld world;
+    world.device(0).go_down();
+    world.device(1).go_down();
+    world.loop.run_for(seconds(30));
+    world.device(0).go_up();
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    world.loop.run_for(seconds(7));
+    EXPECT_FALSE(request.done);
+    world.device(1).go_up();
+    world.loop.run_for(milliseconds(10));
+    ASSERT_TRUE(request.done);
+    EXPECT_EQ(request.result(), Errc::ok);
+    EXPECT_FALSE(world.mirror->degraded());
+}
+
+TEST(MirrorWrite, M14MemberThatStaysAwayIsDroppedWhenAnotherIsBackForLong) {
+    MirrorWorld world;
+    world.device(0).go_down();
+    world.device(1).go_down();
+    world.loop.run_for(seconds(30));
+    world.device(0).go_up();
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    world.loop.run_for(seconds(9));
+    ASSERT_TRUE(request.done);
+    EXPECT_EQ(request.result(), Errc::ok);
+    EXPECT_EQ(world.mirror->child_status(1).state, VertexState::dirty);
+}
+
+TEST(MirrorWrite, M14MemberIsNotLeftBehindWhileTheOtherIsSilent) {
+    MirrorWorld world;
+    world.device(0).hold();
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    TestRequest other = write_of(8192, 8);
+    world.loop.run_for(seconds(5));
+    world.device(1).go_down();
+    other.submit(*world.mirror);
+    world.loop.run_for(seconds(10));
+    world.device(1).go_up();
+    world.loop.run_for(seconds(1));
+    world.device(0).release();
+    world.loop.run_for(milliseconds(10));
+    EXPECT_EQ(request.result(), Errc::ok);
+    EXPECT_EQ(other.result(), Errc::ok);
+    EXPECT_FALSE(world.mirror->degraded());
 }
 
 TEST(MirrorWrite, M10WriteOnlyInALostCacheIsNotAcknowledgedByTheLastMember) {
