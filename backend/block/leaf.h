@@ -64,6 +64,9 @@ public:
     /// Why the last attempt to come up failed; code ok while up or never tried.
     virtual const Error& last_error() const = 0;
 
+    /// What the medium last failed at, while it was up; code ok: nothing since this leaf was made.
+    const Error& last_request_error() const noexcept { return last_request_error_; }
+
     virtual void peek(Callback<Peek> done) = 0;
     virtual void probe(Callback<Probe> done) = 0;
 
@@ -78,6 +81,20 @@ public:
     /// Replaces the label, durably, when it still is what was peeked (init, M7's labelling of a blank medium). With
     /// `image` all zero the label area is erased.
     virtual void write_label(const Peek& seen, const LabelImage& image, Callback<LabelImage> done) = 0;
+
+protected:
+    /// For last_request_error(): a request ended so.
+    void note_result(const Request& request, Errc code) {
+        if (code != Errc::medium_error && code != Errc::io_error && code != Errc::no_space) return;
+        std::string what(to_string(request.operation));
+        if (request.operation != Operation::flush) {
+            what += " " + std::to_string(request.extent.offset) + "+" + std::to_string(request.extent.length);
+        }
+        last_request_error_ = {code, std::move(what)};
+    }
+
+private:
+    Error last_request_error_{Errc::ok, {}};
 };
 
 }  // namespace dst

@@ -25,7 +25,8 @@ struct VertexStatus {
     VertexKind kind = VertexKind::disk;
     std::string name;
     VertexState state = VertexState::down;
-    std::string reason;  ///< why it is not in sync or not up; else empty
+    std::string reason;      ///< why it is not in sync or not up; else empty
+    std::string last_error;  ///< of a leaf: what its medium last failed at since the storage was opened; else empty
     std::uint64_t size_bytes = 0;
     std::optional<ResyncProgress> resync;
     std::vector<VertexStatus> children;

@@ -69,6 +69,7 @@ json::object vertex_to_json(const VertexStatus& vertex) {
                         {"state", to_token(vertex.state)},
                         {"size_bytes", vertex.size_bytes}};
     if (!vertex.reason.empty()) object["reason"] = vertex.reason;
+    if (!vertex.last_error.empty()) object["last_error"] = vertex.last_error;
     if (vertex.resync) object["resync"] = resync_to_json(*vertex.resync);
     if (vertex.children.empty()) return object;
     json::array children;
@@ -143,6 +144,7 @@ VertexStatus vertex_from_json(Reader& reader, const json::object& object, unsign
     vertex.state = reader.word(object, "state", vertex_states);
     vertex.size_bytes = reader.number(object, "size_bytes");
     if (object.contains("reason")) vertex.reason = reader.text(object, "reason");
+    if (object.contains("last_error")) vertex.last_error = reader.text(object, "last_error");
     if (object.contains("resync")) vertex.resync = resync_from_json(reader, reader.object(object, "resync"));
     const json::value* children = object.if_contains("children");
     if (children == nullptr) return vertex;

@@ -59,6 +59,7 @@ std::string notes_of(const VertexStatus& vertex, const Terminal& terminal) {
     std::string notes = terminal.paint(colour_of(vertex.state), word_of(vertex.state));
     if (vertex.resync) notes += " " + progress_text(*vertex.resync);
     if (!vertex.reason.empty()) notes += (vertex.resync ? "  " : ": ") + vertex.reason;
+    if (!vertex.last_error.empty()) notes += "; last error: " + vertex.last_error;
     return notes;
 }
 

@@ -322,6 +322,7 @@ void DiskEngine::synced(DiskJob& job, int result) {
 
 void DiskEngine::fail(DiskJob& job, int error) {
     suspicious_ = true;
+    failure_ = Failure{disk_error(error), job.operation, job.extent};
     finish(job, disk_error(error));
 }
 

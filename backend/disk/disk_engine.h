@@ -44,6 +44,14 @@ public:
     /// An error came that may mean that the medium has gone; cleared by reading.
     bool take_suspicion() noexcept { return std::exchange(suspicious_, false); }
 
+    /// The newest error that a request ended in; cleared by reading.
+    struct Failure {
+        Errc code;
+        Operation operation;
+        Extent extent;
+    };
+    std::optional<Failure> take_failure() noexcept { return std::exchange(failure_, std::nullopt); }
+
     /// Hands an idle or cut engine's rest to a thread of its own, which destroys it when the kernel has let go.
     static void abandon(std::unique_ptr<DiskEngine> engine);
 
@@ -87,6 +95,7 @@ private:
     bool can_zero_range_ = true;
     bool flush_failed_ = false;
     bool suspicious_ = false;
+    std::optional<Failure> failure_;
 };
 
 }  // namespace dst

@@ -15,6 +15,8 @@ constexpr Duration submit_retry = std::chrono::milliseconds(1);
 /// What a closing disk gives the kernel before it leaves the rest to a thread.
 constexpr Duration close_grace = std::chrono::seconds(1);
 constexpr Duration hang_warning = std::chrono::seconds(10);
+/// The same kind of error is told again after this time.
+constexpr Duration failure_again = std::chrono::seconds(60);
 /// Steps of running requests in one go, before others on the loop get their turn.
 constexpr int rounds_max = 8;
 
@@ -185,7 +187,28 @@ void FileDisk::pump() {
     look_after();
 }
 
+/// One event for each kind of error and minute, however many requests fail.
+void FileDisk::tell_failure() {
+    const std::optional<DiskEngine::Failure> failure = engine_->take_failure();
+    if (!failure) return;
+    const TimePoint now = loop_.now();
+    if (failure->code == told_failure_ && now - failure_told_ < failure_again) return;
+    told_failure_ = failure->code;
+    failure_told_ = now;
+    events_.event(Severity::error, "disk-error",
+                  failure->code == Errc::no_space
+                      ? "a disk has no room left for what is written to it: its filesystem is full; requests fail "
+                        "until there is room"
+                      : "a disk could not carry out a request, which failed; check the disk and the kernel's log",
+                  {{"disk", path_},
+                   {"error", std::string(to_string(failure->code))},
+                   {"operation", std::string(to_string(failure->operation))},
+                   {"offset", std::to_string(failure->extent.offset)},
+                   {"length", std::to_string(failure->extent.length)}});
+}
+
 void FileDisk::look_after() {
+    tell_failure();
     if (state_ == State::up && engine_->flush_failed()) {
         events_.event(
             Severity::error, "disk-flush-failed",

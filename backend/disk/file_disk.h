@@ -53,6 +53,7 @@ private:
     void pump();
     void start_waiting();
     void look_after();
+    void tell_failure();
     void tick();
     void check_hang();
     bool medium_stands();
@@ -85,6 +86,8 @@ private:
     bool active_ = false;  ///< something was asked since the last tick
     bool warned_hang_ = false;
     bool warned_deleted_ = false;
+    Errc told_failure_ = Errc::ok;
+    TimePoint failure_told_;
     std::function<void()> closed_;
 };
 

@@ -68,6 +68,7 @@ void LocalLeaf::passed(Request& request) {
     request.done = passage.done;
     request.owner = passage.owner;
     leaf.passages_.give_back(passage);
+    leaf.note_result(request, request.result);
     // Before the request goes back, whose end may be what somebody waits for to take this leaf down.
     leaf.tell_ended();
     request.done(request);

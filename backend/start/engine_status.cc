@@ -50,6 +50,8 @@ VertexStatus StorageEngine::Impl::vertex_status(const Vertex& vertex) const {
     status.size_bytes = vertex.device->geometry().size_bytes;
     status.state = vertex.device->up() ? VertexState::up : VertexState::down;
     if (vertex.leaf != nullptr) {
+        const Error& error = vertex.leaf->last_request_error();
+        if (error.code != Errc::ok) status.last_error = error.text + ": " + std::string(to_string(error.code));
         status.kind = std::holds_alternative<spec::Disk>(vertex.spec->what) ? VertexKind::disk : VertexKind::netnode;
         if (!vertex.device->up() && vertex.leaf->last_error().code != Errc::ok) {
             status.reason = to_string(vertex.leaf->last_error());

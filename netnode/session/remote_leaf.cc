@@ -174,6 +174,7 @@ void RemoteLeafImpl::has_room() {
 
 void RemoteLeafImpl::count(const Request& request, Errc code) noexcept {
     --counters_.in_flight;
+    leaf_.note_result(request, code);
     if (code != Errc::ok) ++counters_.errors;
     switch (request.operation) {
         case Operation::read:

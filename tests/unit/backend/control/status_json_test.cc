@@ -39,6 +39,7 @@ StorageStatus sample() {
     mirror.size_bytes = 10'737'418'240;
     mirror.children = {leaf("node1.example:7790/disk0", VertexState::in_sync),
                        leaf("node2.example:7790/disk0", VertexState::resyncing, "was unreachable")};
+    mirror.children[0].last_error = "read 0+512: input/output error";
     mirror.children[1].resync = ResyncProgress{58, 100, 7};
     status.tree = mirror;
     return status;

@@ -75,6 +75,16 @@ TEST(StatusText, SaysWhyANodeIsOutOfSync) {
     EXPECT_NE(text.find("disk0   dirty: dropped: timed out\n"), std::string::npos) << text;
 }
 
+TEST(StatusText, ShowsTheLastErrorOfALeafThatIsInUse) {
+    StorageStatus status = degraded_storage();
+    status.tree->children[1].resync.reset();
+    status.tree->children[1].state = VertexState::in_sync;
+    status.tree->children[1].last_error = "write 0+4096: no space left on the medium";
+    std::string text = shown(status);
+    EXPECT_NE(text.find("disk0   in sync; last error: write 0+4096: no space left on the medium\n"), std::string::npos)
+        << text;
+}
+
 TEST(StatusText, FailedOpenHasNeitherAgeNorTree) {
     StorageStatus status;
     status.storage = "vol1";

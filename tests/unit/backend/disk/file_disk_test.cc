@@ -356,6 +356,9 @@ TEST(FileDisk, ReportsAFullFilesystem) {
         ASSERT_EQ(small.open().code, Errc::ok);
         Bytes bytes = pattern(8 * mib, 1);
         EXPECT_EQ(small.write(0, bytes), Errc::no_space);
+        EXPECT_EQ(small.write(0, bytes), Errc::no_space);
+        EXPECT_EQ(std::count(small.events.ids.begin(), small.events.ids.end(), "disk-error"), 1)
+            << "one event, not one for each request";
         EXPECT_TRUE(small.disk.up()) << "a full medium is an answer, not a failure of the disk";
         EXPECT_EQ(small.run(Operation::unmap, {0, 8 * mib}), Errc::ok);
         Bytes little = pattern(mib, 2);

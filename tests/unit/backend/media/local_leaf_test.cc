@@ -325,5 +325,17 @@ TEST_F(LocalLeafTest, ManyRequestsAtOnceAllEnd) {
     for (const Order& order : orders) EXPECT_EQ(order.ends, 1);
 }
 
+TEST_F(LocalLeafTest, RemembersTheLastErrorOfTheMedium) {
+    open();
+    EXPECT_EQ(leaf->last_request_error().code, Errc::ok);
+    platter.fail(Operation::read, {0, 4096}, Errc::medium_error, 1);
+    Order order(Operation::read, {512, 1024});
+    leaf->submit(order.request);
+    loop.run_for(std::chrono::milliseconds(5));
+    ASSERT_EQ(order.ends, 1);
+    EXPECT_EQ(leaf->last_request_error().code, Errc::medium_error);
+    EXPECT_EQ(to_string(leaf->last_request_error()), "read 512+1024 (medium error)");
+}
+
 }  // namespace
 }  // namespace dst
