@@ -68,7 +68,8 @@ StartChoice choose_record(const std::optional<Record>& journal, bool decides, co
             choice.verdict = Verdict::split;
             choice.reason = best.from + " has " + describe(*best.record) + " and " + candidate.from + " has " +
                             describe(*candidate.record) + ", and neither follows from the other: both sides were " +
-                            "written to without each other. Decide with dstctl resolve whose data are given up";
+                            "written to without each other. Decide whose data are given up, take those media away, " +
+                            "and open the storage without the journal";
             return choice;
         }
         if (&newer_of(*candidate.record, *best.record) == candidate.record) best = candidate;

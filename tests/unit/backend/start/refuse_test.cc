@@ -140,8 +140,8 @@ TEST(Refuse, M5DirtyMemberAloneIsNeverUsed) {
     EXPECT_THAT(waits(world), HasSubstr("/a"));
 }
 
-TEST(Refuse, M5SplitIsRecognisedAndServesNothing) {
-    EngineWorld world(two_disks());
+/// Both members of a mirror were written to without each other; both are there again.
+void split(EngineWorld& world) {
     ASSERT_TRUE(world.init().done);
     world.close(world.serve());
     // Each side carries on alone, each with a journal that says it may: the second is put back from an older copy.
@@ -159,10 +159,28 @@ TEST(Refuse, M5SplitIsRecognisedAndServesNothing) {
     EXPECT_EQ(world.write(other, 0, EngineWorld::pattern(4096, 2)), Errc::ok);
     world.close(other);
     world.platter("/a").set_missing(false);
+}
+
+TEST(Refuse, M5SplitIsRecognisedAndServesNothing) {
+    EngineWorld world(two_disks());
+    split(world);
     EngineWorld::Head& head = world.open();
     EXPECT_TRUE(world.loop.run_until([&] { return head.failed.has_value(); }, std::chrono::seconds(10)));
     EXPECT_EQ(head.engine->status().state, StorageState::split);
     EXPECT_EQ(head.serving, 0);
+    EXPECT_THAT(head.failed->text, HasSubstr("take those media away, and open the storage without the journal"));
+}
+
+TEST(Refuse, SplitIsDecidedByTakingOneSideAway) {
+    for (const auto& [given_up, seed_of_the_other] : {std::pair{"/a", 2u}, std::pair{"/b", 1u}}) {
+        EngineWorld world(two_disks());
+        split(world);
+        world.platter(given_up).set_missing(true);
+        EngineWorld::Head& head = world.serve("another");
+        Bytes kept(4096);
+        EXPECT_EQ(world.read(head, 0, kept), Errc::ok);
+        EXPECT_EQ(kept, EngineWorld::pattern(4096, seed_of_the_other)) << given_up;
+    }
 }
 
 TEST(Refuse, ExchangedBlankDiskOfAMirrorIsNotUsed) {
