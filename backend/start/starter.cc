@@ -190,7 +190,8 @@ bool Starter::journal_decides() const {
 }
 
 void Starter::wait(std::string reason, Duration again) {
-    if (reason != reason_ || state_ != State::waiting) {
+    if (reason != told_wait_) {
+        told_wait_ = reason;
         context_.events.event(Severity::notice, "start-waits", "the start waits: " + reason,
                               {{"storage", context_.storage.name}});
     }

@@ -119,6 +119,7 @@ private:
     Hooks hooks_;
     State state_ = State::waiting;
     std::string reason_;
+    std::string told_wait_;  ///< the last `start-waits`: told again only when the reason changes
     bool begun_ = false;
     bool ended_ = false;
     bool sized_ = false;

@@ -190,6 +190,7 @@ void Starter::serve_roots() {
     auto step = std::make_shared<StartStep>(context_.loop, [this, attempt = attempt_](const Result<void>& result) {
         if (stopped(attempt, result)) return;
         state_ = State::serving;
+        told_wait_.clear();
         reason_.clear();
         context_.events.event(Severity::notice, "storage-serving", "the storage serves",
                               {{"storage", context_.storage.name},

@@ -74,6 +74,17 @@ TEST(Hold, M10HeldRequestIsAnsweredWhenTheNodesCome) {
     EXPECT_EQ(read.request.result, Errc::ok);
 }
 
+TEST(Hold, StartThatWaitsSaysSoOnceForEachReason) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    world.journal().remove();
+    world.platter("/b").set_missing(true);
+    world.open();
+    world.loop.run_for(seconds(20));
+    EXPECT_EQ(world.events.count("start-waits"), 1u);
+}
+
 TEST(Hold, M10HeldRequestIsNotReadyAfterHold) {
     EngineWorld world(two_disks());
     ASSERT_TRUE(world.init().done);
