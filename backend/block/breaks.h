@@ -19,13 +19,14 @@ enum class Rule : std::uint8_t {
     m5_served_mark,        ///< left out: no served epoch is written
     m6_compare_and_set,    ///< left out: a promise does not look whether the label is still what was peeked
     m6_fence,              ///< left out: lower epochs are not refused
+    m7_pin,                ///< left out: whatever medium is in the place comes up after a loss
     m9_read_in_sync,       ///< left out: members that are not in sync answer reads
     m11_order,             ///< left out: overlapping requests run together
     m12_buffers,           ///< left out: a request is completed while a member may still use its buffer
     m14_incarnation,       ///< left out: a member that comes back is used whatever its incarnation
 };
 
-inline constexpr std::uint8_t rule_count = 14;
+inline constexpr std::uint8_t rule_count = 15;
 
 /// The dashed name that `sim --break` takes: "m2-record-before-ack".
 std::string_view to_token(Rule rule) noexcept;

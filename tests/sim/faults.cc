@@ -58,8 +58,10 @@ void Faults::strike() {
             done = end_head(false, true);
         } else if (dice < 98) {
             done = start_rival();
-        } else {
+        } else if (dice < 99) {
             done = fail_journal();
+        } else {
+            done = blank_medium();
         }
     }
     if (done) ++count_;
@@ -188,6 +190,18 @@ bool Faults::fail_journal() {
     note("journal cannot be written");
     journal->fail_write = Errc::io_error;
     later(milliseconds(500), seconds(8), [journal] { journal->fail_write = Errc::ok; });
+    return true;
+}
+
+// Somebody takes the disk of a netnode out and puts a blank one in, and later the right one back.
+bool Faults::blank_medium() {
+    World::Netnode* node = any_netnode();
+    if (node == nullptr) return false;
+    SimPlatter* const platter = node->machine.exports.begin()->second;
+    if (platter->taken_out()) return false;
+    note("medium replaced by a blank one: " + node->machine.host);
+    platter->take_out();
+    later(milliseconds(500), seconds(15), [platter] { platter->put_back(); });
     return true;
 }
 

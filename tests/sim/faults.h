@@ -48,6 +48,7 @@ private:
     bool end_head(bool power, bool clean);
     bool start_rival();
     bool fail_journal();
+    bool blank_medium();
 
     Trace& trace_;
     SimLoop& loop_;

@@ -116,6 +116,13 @@ std::string Oracle::check_read(std::uint64_t sequence, const Extent& extent, std
         const Value found = sector_value(bytes.subspan(at, sector_bytes), extent.offset + at);
         if (!allowed(here, sequence, found)) return describe(here, sequence, extent.offset + at, found);
         if (!stable_) continue;
+        // Decided, but perhaps in a cache only: what it might have been may come back when that is lost.
+        for (const Entry& entry : here.entries) {
+            if (entry.sequence >= sequence || entry.outcome == Outcome::pending || entry.value == found) continue;
+            here.before.push_back(entry.value);
+            here.acknowledged_at = acknowledgements_ + 1;
+        }
+        if (here.acknowledged_at > acknowledgements_) ++acknowledgements_;
         std::erase_if(here.entries, [sequence](const Entry& entry) {
             return entry.sequence < sequence && entry.outcome != Outcome::pending;
         });

@@ -84,7 +84,7 @@ bool StorageScenario::initialise() {
         return false;
     }
     for (const auto& [name, platter] : world_->leaves()) {
-        platter->on_incarnation_changed = [this, leaf = name] { cache_lost(leaf); };
+        platter->on_cache_lost = [this, leaf = name] { cache_lost(leaf); };
     }
     oracle_ = std::make_unique<Oracle>(report->value().size_bytes, shape_.single_copy);
     trace_.line("scenario", "initialised, " + std::to_string(report->value().size_bytes) + " bytes");
@@ -309,7 +309,6 @@ bool StorageScenario::survives(const VertexStatus& vertex, const std::set<std::s
     return false;
 }
 
-// Power failed; or a flush did, or its process died with it, and nobody can know that nothing is lost.
 void StorageScenario::cache_lost(const std::string& leaf) {
     lost_caches_.insert(leaf);
     judge_lost_caches();

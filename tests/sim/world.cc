@@ -112,6 +112,7 @@ void World::stop(Head& head) {
 void World::heal() {
     network_.heal_all();
     for (const auto& platter : platters_) {
+        platter->put_back();
         platter->clear_failures();
         platter->set_hung(false);
         platter->set_latency(std::chrono::microseconds(20), std::chrono::microseconds(400));

@@ -63,6 +63,12 @@ public:
     void power_loss();
     /// Another, empty medium of `size_bytes` in its place; the opener hears it as down. Changes the incarnation.
     void replace_blank(std::uint64_t size_bytes);
+    /// A blank medium of the same size in its place, until put_back(); the opener hears both as down. Changes the
+    /// incarnation.
+    void take_out();
+    /// What was taken out is there again, without what was not flushed. False: nothing was taken out.
+    bool put_back();
+    bool taken_out() const noexcept { return taken_out_.has_value(); }
     /// Grows or shrinks in place; the opener hears it as down.
     void resize(std::uint64_t size_bytes);
 
@@ -86,8 +92,8 @@ public:
 
     /// Called before each request is carried out, for tests that watch orders of writes.
     std::function<void(const Request&)> on_carry_out;
-    /// Acknowledged writes that were not flushed may be gone, or nobody can know that they are not.
-    std::function<void()> on_incarnation_changed;
+    /// Acknowledged writes that were not flushed are gone.
+    std::function<void()> on_cache_lost;
 
 private:
     friend class SimDisk;
@@ -131,7 +137,8 @@ private:
     bool lock_lingers_ = false;    ///< the kernel still works on requests of nobody
     std::vector<Orphan> orphans_;
     std::uint64_t sequence_ = 0;
-    std::unordered_map<std::uint64_t, Sector> sectors_;       ///< what reads see; absent: zero
+    std::unordered_map<std::uint64_t, Sector> sectors_;  ///< what reads see; absent: zero
+    std::optional<std::unordered_map<std::uint64_t, Sector>> taken_out_;
     std::map<std::uint64_t, std::vector<Version>> volatile_;  ///< per sector: durable first, then what followed
     std::vector<Failure> failures_;
     Counters counters_;

@@ -76,6 +76,7 @@ void SimPlatter::power_loss() {
         store(index, versions[loop_.below(versions.size())].bytes, true);
     }
     change_incarnation();
+    if (on_cache_lost) on_cache_lost();
 }
 
 void SimPlatter::replace_blank(std::uint64_t size_bytes) {
@@ -87,6 +88,30 @@ void SimPlatter::replace_blank(std::uint64_t size_bytes) {
     found_.clear();
     change_incarnation();
     if (opener_ != nullptr) opener_->go_down({Errc::incarnation_changed, opener_->name() + ": the medium was changed"});
+}
+
+void SimPlatter::take_out() {
+    DST_ASSERT(!taken_out_);
+    // What was not flushed stays behind in the cache.
+    for (const auto& [index, versions] : volatile_) {
+        if (versions.front().bytes == Sector{}) {
+            sectors_.erase(index);
+        } else {
+            sectors_[index] = versions.front().bytes;
+        }
+    }
+    std::unordered_map<std::uint64_t, Sector> kept = std::move(sectors_);
+    replace_blank(geometry_.size_bytes);
+    taken_out_ = std::move(kept);
+    if (on_cache_lost) on_cache_lost();
+}
+
+bool SimPlatter::put_back() {
+    if (!taken_out_) return false;
+    replace_blank(geometry_.size_bytes);
+    sectors_ = std::move(*taken_out_);
+    taken_out_.reset();
+    return true;
 }
 
 void SimPlatter::resize(std::uint64_t size_bytes) {
@@ -129,10 +154,7 @@ Errc SimPlatter::take_failure(const Request& request) {
     return Errc::ok;
 }
 
-void SimPlatter::change_incarnation() {
-    incarnation_.id = loop_.random_id();
-    if (on_incarnation_changed) on_incarnation_changed();
-}
+void SimPlatter::change_incarnation() { incarnation_.id = loop_.random_id(); }
 
 void SimPlatter::make_durable(std::uint64_t upto) {
     for (auto entry = volatile_.begin(); entry != volatile_.end();) {
