@@ -65,7 +65,6 @@ private:
         StartChoice choice;
         bool usable = false;
         bool intents = false;  ///< some region may differ
-        bool all_changed = false;
         std::uint32_t used = 0;
         std::uint32_t leave = 0;  ///< leave before anything is answered
         std::string reason;

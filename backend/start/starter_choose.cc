@@ -157,7 +157,8 @@ void Starter::intents_read(Vertex& mirror) {
             return choose_next();
         }
         work.used = incarnations.used;
-        work.all_changed = incarnations.all_changed;
+        // Now, since what is above looks at it next: to it this mirror is a medium that may have lost something.
+        if (incarnations.all_changed) work.choice.record.medium = context_.loop.random_id();
         for (std::size_t i = 0; i < work.views.size(); ++i) {
             const RecordMember* member =
                 work.views[i].number == 0 ? nullptr : find_member(work.choice.record, work.views[i].number);
@@ -175,6 +176,7 @@ void Starter::stand(Vertex& mirror) {
         return begin_again(work.views[i].name + " was lost during the start");
     }
     mirror.mirror->stand(work.choice.record, work.used);
+    if (work.intents) mirror.mirror->expect_differences();
     work.usable = true;
     choose_next();
 }

@@ -98,7 +98,6 @@ Record Starter::start_record(Vertex& mirror) {
     }
     ++record.revision;
     record.epoch = epoch_;
-    if (work.all_changed) record.medium = context_.loop.random_id();
     for (std::size_t i = 0; i < work.views.size(); ++i) {
         const MemberView& view = work.views[i];
         RecordMember* const member = view.number == 0 ? nullptr : find_member(record, view.number);

@@ -59,6 +59,7 @@ Mirror::Mirror(const MirrorEnvironment& environment, std::string name, std::vect
       name_(std::move(name)),
       lock_(loop_),
       ios_(std::make_unique<Pool<Io>>()),
+      reconcile_timer_(loop_, [this] { reconcile_next(); }),
       watch_timer_(loop_, [this] { watch(); }),
       announce_task_(loop_, [this] { announce(); }),
       fenced_task_(loop_, [this] { environment_.keeper->on_fenced(fenced_by_); }) {
@@ -132,6 +133,9 @@ void Mirror::stand(const Record& record, std::uint32_t used) {
         member->told_up = true;
     }
     take_geometry();
+    settling_ = false;
+    unreconciled_ =
+        RegionMap((record.size_bytes + reconcile_piece_bytes - 1) / reconcile_piece_bytes, reconcile_piece_bytes);
     state_ = State::standing;
 }
 
@@ -177,6 +181,7 @@ void Mirror::stop() {
     failed_ = 0;
     redraw_medium_ = false;
     watch_timer_.stop();
+    reconcile_timer_.stop();
     for (const auto& member : members_) {
         member->away.stop();
         member->give_up.post();
@@ -188,8 +193,12 @@ void Mirror::stop() {
 
 void Mirror::settle(Callback<void> done) {
     const Mask members = reachable();
-    auto flushed = [this, members, done = std::move(done)](const Result<void>& result) {
-        if (!result) return done(result);
+    settling_ = true;
+    reconcile_timer_.stop();
+    // What runs still has its bit set.
+    const bool equal = !unreconciled_.any();
+    auto flushed = [this, members, equal, done = std::move(done)](const Result<void>& result) {
+        if (!result || !equal) return done(result);
         auto cleared = std::make_shared<Joined>(loop_, done);
         for (const auto& member : members_) {
             if ((members & member->mask()) == 0) continue;
@@ -238,6 +247,9 @@ void Mirror::announce() {
     if (state_ == State::serving && served_ && !change_ && failed_ == 0) {
         const Callback<void> served = std::exchange(served_, nullptr);
         served({});
+    }
+    if (unreconciled_.any() && state_ == State::serving && !reconcile_timer_.running() && !background_) {
+        reconcile_timer_.start(Duration::zero());
     }
     const bool now_up = state_ == State::serving && up();
     if (now_up == announced_up_) return;

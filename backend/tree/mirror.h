@@ -16,6 +16,7 @@
 #include "block/status.h"
 #include "config/spec.h"
 #include "media/record.h"
+#include "media/region_map.h"
 #include "tree/member_metadata.h"
 
 namespace dst {
@@ -71,6 +72,8 @@ public:
 
     /// Stands on `record` with the children in `used` (a bit per index): all of them are in sync by the record and up.
     void stand(const Record& record, std::uint32_t used);
+    /// Standing: the last end was not a clean one, so the copies may differ where something was not acknowledged (M4).
+    void expect_differences();
     /// M5 step 7: makes `record` durable on every member in use, and their intent maps say that anything may differ.
     void write_start_record(const Record& record, Callback<void> done);
     /// From here on M2. The children in `drop`, in sync by the record and not in use, leave before anything is
@@ -78,7 +81,8 @@ public:
     void serve(std::uint32_t drop, Callback<void> done);
     /// Back to unopened; requests in flight complete with `disconnected` as the members answer them.
     void stop();
-    /// A clean end: members in use flush, and their intent maps say that nothing differs. Nothing may be in flight.
+    /// A clean end: members in use flush, and their intent maps say that nothing differs, unless something is not
+    /// reconciled yet. No request may be in flight.
     void settle(Callback<void> done);
 
     const Record& record() const noexcept { return record_; }
@@ -113,6 +117,7 @@ private:
     struct Part;
     struct Io;
     struct Change;
+    class Reconcile;
 
     /// A bit per child.
     using Mask = std::uint32_t;
@@ -165,6 +170,16 @@ private:
     static Errc joint_error(const Io& io);
     void finish(Io& io, Errc code);
 
+    // mirror_reconcile.cc: M4
+    bool is_unreconciled(const Extent& extent) const noexcept;
+    void mark_unreconciled(const Io& io);
+    void mark_unreconciled(const Extent& extent);
+    void lock_io(Io& io);
+    void reconcile_before(Io& io);
+    void reconcile_next();
+    void reconcile_ended(Reconcile& reconcile, Errc code);
+    void submit_own(Request& request, Mask members);
+
     // mirror_change.cc: M2
     void fail_member(Member& member, const std::string& why);
     void request_change();
@@ -201,6 +216,13 @@ private:
     std::size_t in_flight_ = 0;
     std::vector<Io*> waiting_;  ///< carried out, but the record is not durable yet (M2)
     std::uint64_t rotation_ = 0;
+
+    RegionMap unreconciled_;  ///< pieces that may differ between members in sync (M4)
+    std::vector<std::unique_ptr<Reconcile>> reconciling_;
+    std::unique_ptr<Reconcile> background_;
+    std::uint64_t reconcile_at_ = 0;  ///< the piece where the background goes on
+    bool settling_ = false;
+    Timer reconcile_timer_;
 
     Timer watch_timer_;
     Task announce_task_;

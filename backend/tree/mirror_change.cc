@@ -173,6 +173,7 @@ void Mirror::change_failed(const Error& why) {
     announce_task_.post();
     const Errc code = is_lost(why.code) || why.code == Errc::fenced ? why.code : Errc::io_error;
     const std::vector<Io*> waiting = std::exchange(waiting_, {});
+    for (const Io* io : waiting) mark_unreconciled(*io);
     for (Io* io : waiting) finish(*io, code == Errc::cancelled ? Errc::disconnected : code);
     if (!served_) return;
     const Callback<void> served = std::exchange(served_, nullptr);

@@ -16,8 +16,6 @@ constexpr std::uint32_t stream_lead_max = 16;
 /// A part that comes back `disconnected` so often without its member going down is not sent again.
 constexpr unsigned resends_max = 8;
 
-bool is_change(const Request& request) { return changes_data(request.operation); }
-
 bool is_read(const Request& request) {
     return request.operation == Operation::read || request.operation == Operation::checksum;
 }
@@ -69,11 +67,7 @@ void Mirror::submit(Request& request) {
     for (const auto& member : members_) io.losses[member->index] = member->losses;
     io.locked = request.operation != Operation::flush && !broken(Rule::m11_order);
     if (!io.locked) return start(io);
-    io.lock.extent = request.extent;
-    io.lock.mode = is_change(request) ? RangeLock::Mode::exclusive : RangeLock::Mode::shared;
-    io.lock.owner = &io;
-    io.lock.granted = Io::granted;
-    if (lock_.lock(io.lock)) start(io);
+    lock_io(io);
 }
 
 void Mirror::Io::granted(RangeLock::Holder& holder) {
@@ -83,7 +77,7 @@ void Mirror::Io::granted(RangeLock::Holder& holder) {
 
 /// May finish the request at once only when it was not called from submit(), which has seen a reachable member.
 void Mirror::start(Io& io) {
-    if (is_read(*io.outer)) return start_read(io);
+    if (is_read(*io.outer)) return is_unreconciled(io.outer->extent) ? reconcile_before(io) : start_read(io);
     if (io.outer->operation != Operation::write) {
         io.chunk.length = std::min(io.chunk.length, discard_bytes_max);
     }
@@ -268,7 +262,10 @@ void Mirror::gather_change(Io& io) {
         return finish(io, Errc::fenced);
     }
     // Nobody has it: nobody is dropped, and nothing was acknowledged.
-    if (io.chunk_done == 0) return finish(io, io.failed == 0 ? Errc::disconnected : joint_error(io));
+    if (io.chunk_done == 0) {
+        mark_unreconciled(io);
+        return finish(io, io.failed == 0 ? Errc::disconnected : joint_error(io));
+    }
     io.done &= io.chunk_done;
     if (io.chunk.end() < io.outer->extent.end()) {
         io.chunk.offset = io.chunk.end();
@@ -290,6 +287,7 @@ void Mirror::acknowledge_or_wait(Io& io) {
     if (state_ != State::serving) return finish(io, Errc::disconnected);
     // Those that have it may have been lost since to another request; the last one stays, whatever it lacks.
     if ((in_sync_ & ~failed_ & io.done) == 0) {
+        mark_unreconciled(io);
         return finish(io, io.failed == 0 ? Errc::disconnected : joint_error(io));
     }
     for (const auto& member : members_) {

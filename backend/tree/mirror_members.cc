@@ -100,6 +100,8 @@ void Mirror::judge_changed() {
                                   "the storage carries on with it",
                                   {{"mirror", name_}, {"member", member->name}});
     }
+    // Each may have lost something else of what was not flushed.
+    mark_unreconciled({0, record_.size_bytes});
     redraw_medium_ = true;
     request_change();
 }

@@ -10,6 +10,9 @@ namespace dst {
 /// Unmap and write_zeroes go to the members in pieces of this size (M13).
 inline constexpr std::uint64_t discard_bytes_max = 32u << 20;
 
+/// What is compared and made equal at once (M4).
+inline constexpr std::uint64_t reconcile_piece_bytes = 1u << 20;
+
 /// An answer that says nothing about the request: the way to the member broke.
 constexpr bool is_lost(Errc code) noexcept {
     return code == Errc::disconnected || code == Errc::incarnation_changed || code == Errc::cancelled;
@@ -99,6 +102,49 @@ struct Mirror::Member {
 
     Mask mask() const noexcept { return bit(index); }
     bool has_nothing_to_answer() const noexcept { return outstanding.empty() && !metadata_in_flight && !probing; }
+};
+
+/// One piece on its way to be equal on all members in sync (M4), under an exclusive lock of the whole piece: their
+/// checksums are compared; when one is missing or they differ, what one member has is written to all, by the rules of
+/// any write.
+class Mirror::Reconcile {
+public:
+    /// `io`: the read that waits for it and holds the lock; null: the background's, with a lock of its own.
+    Reconcile(Mirror& mirror, std::uint64_t piece, Io* io);
+
+    void lock();
+    void run();
+
+    Io* const io;
+    const std::uint64_t piece;
+    const TimePoint begun;
+    RangeLock::Holder holder;
+    bool locked = false;
+
+private:
+    void compare();
+    void compared();
+    void read();
+    void write();
+    void written();
+    void end(Errc code);
+    void then(void (Reconcile::*next)());
+
+    struct Sum {
+        Reconcile* owner = nullptr;
+        Request request;
+        std::array<std::byte, 16> bytes{};
+        Piece piece;
+    };
+
+    Mirror& mirror_;
+    Extent extent_;
+    std::array<Sum, mirror_members_max> sums_;
+    Mask asked_ = 0;
+    unsigned pending_ = 0;
+    Request request_;
+    Bytes bytes_;
+    Piece piece_;
 };
 
 /// A record without the failed members on its way to the journal and the others (M2).

@@ -58,6 +58,10 @@ Bytes FakeDevice::bytes(std::uint64_t offset, std::size_t length) const {
     return Bytes(from, from + static_cast<std::ptrdiff_t>(length));
 }
 
+void FakeDevice::put(std::uint64_t offset, const Bytes& bytes) {
+    std::copy(bytes.begin(), bytes.end(), bytes_.begin() + static_cast<std::ptrdiff_t>(offset));
+}
+
 Errc FakeDevice::carry_out(Request& request) {
     for (Failure& failure : failures_) {
         if (failure.operation != request.operation || failure.times == 0) continue;

@@ -39,7 +39,11 @@ public:
     /// The next `times` requests of this operation answer `code` and do nothing.
     void fail(Operation operation, Errc code, unsigned times = 1);
 
+    void clear_failures() { failures_.clear(); }
+
     Bytes bytes(std::uint64_t offset, std::size_t length) const;
+    /// As if it had been written before.
+    void put(std::uint64_t offset, const Bytes& bytes);
 
     Geometry geometry_;
     std::vector<std::pair<Operation, Extent>> log;  ///< as they were submitted

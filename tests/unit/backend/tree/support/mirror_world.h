@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,7 +15,9 @@ namespace dst {
 /// A serving mirror of fake devices, with a journal that the test may hold or fail.
 class MirrorWorld : public RecordKeeper, public BlockDevice::Observer {
 public:
-    explicit MirrorWorld(std::size_t members = 2, spec::ReadPreference first = spec::ReadPreference::automatic) {
+    /// `unclean`: what the last head left behind when it died; the mirror expects differences then.
+    explicit MirrorWorld(std::size_t members = 2, spec::ReadPreference first = spec::ReadPreference::automatic,
+                         const std::function<void(MirrorWorld&)>& unclean = nullptr) {
         std::vector<MirrorChild> children;
         for (std::size_t i = 0; i < members; ++i) {
             devices.push_back(std::make_unique<FakeDevice>(loop));
@@ -25,7 +28,7 @@ public:
                                           std::move(children));
         mirror->set_observer(this);
         for (const auto& device : devices) device->set_observer(&mirror->child_observer());
-        serve();
+        serve(unclean);
     }
     ~MirrorWorld() override {
         bool closed = false;
@@ -81,7 +84,7 @@ public:
     int downs = 0;
 
 private:
-    void serve() {
+    void serve(const std::function<void(MirrorWorld&)>& unclean) {
         Record record;
         record.storage = loop.random_id();
         record.mirror = loop.random_id();
@@ -101,12 +104,14 @@ private:
             mirror->set_number(i, member.number);
         }
         mirror->stand(record, (1u << devices.size()) - 1);
+        if (unclean) mirror->expect_differences();
         bool served = false;
         mirror->write_start_record(record, [&](const Result<void>& written) {
             EXPECT_TRUE(written);
             mirror->serve(0, [&](const Result<void>& serving) { served = serving.has_value(); });
         });
         EXPECT_TRUE(loop.run_until([&] { return served; }));
+        if (unclean) return unclean(*this);
         loop.run_for(std::chrono::milliseconds(1));
         for (const auto& device : devices) device->log.clear();
     }

@@ -1,0 +1,205 @@
+#include <algorithm>
+#include <utility>
+
+#include "block/assert.h"
+#include "block/breaks.h"
+#include "tree/mirror_parts.h"
+
+/// M4: what may differ between members in sync is made equal, at once for what is read, the rest in the background.
+namespace dst {
+namespace {
+
+/// Before the background tries a piece again that could not be made equal.
+constexpr Duration retry_time = std::chrono::seconds(1);
+
+}  // namespace
+
+void Mirror::expect_differences() {
+    DST_ASSERT(state_ == State::standing);
+    if (!broken(Rule::m4_reconcile)) unreconciled_.set_all();
+}
+
+bool Mirror::is_unreconciled(const Extent& extent) const noexcept {
+    return state_ == State::serving && unreconciled_.any() && unreconciled_.test_any(unreconciled_.regions_of(extent));
+}
+
+/// After a change that some members may have and others not, and that was not acknowledged.
+void Mirror::mark_unreconciled(const Io& io) {
+    if (changes_data(io.outer->operation)) mark_unreconciled(io.outer->extent);
+}
+
+void Mirror::mark_unreconciled(const Extent& extent) {
+    if (state_ != State::serving || broken(Rule::m4_reconcile)) return;
+    unreconciled_.set(unreconciled_.regions_of(extent));
+    announce_task_.post();
+}
+
+/// A read of what is not reconciled holds the whole pieces alone, since it changes them.
+void Mirror::lock_io(Io& io) {
+    const Request& request = *io.outer;
+    const bool alone = changes_data(request.operation);
+    io.lock.extent = request.extent;
+    io.lock.mode = alone ? RangeLock::Mode::exclusive : RangeLock::Mode::shared;
+    if (!alone && is_unreconciled(request.extent)) {
+        io.lock.extent = unreconciled_.extent_of(unreconciled_.regions_of(request.extent));
+        io.lock.mode = RangeLock::Mode::exclusive;
+    }
+    io.lock.owner = &io;
+    io.lock.granted = Io::granted;
+    if (lock_.lock(io.lock)) start(io);
+}
+
+void Mirror::reconcile_before(Io& io) {
+    if (!io.locked) return start_read(io);
+    if (io.lock.mode != RangeLock::Mode::exclusive) {
+        // A write that it waited for has failed meanwhile.
+        lock_.unlock(io.lock);
+        return lock_io(io);
+    }
+    const auto run = unreconciled_.next_run(unreconciled_.regions_of(io.outer->extent).first);
+    reconciling_.push_back(std::make_unique<Reconcile>(*this, run->first, &io));
+    reconciling_.back()->run();
+}
+
+void Mirror::reconcile_next() {
+    if (state_ != State::serving || settling_ || background_) return;
+    auto run = unreconciled_.next_run(reconcile_at_);
+    if (!run) run = unreconciled_.next_run(0);
+    if (!run) return;
+    if (!up()) return reconcile_timer_.start(retry_time);
+    reconcile_at_ = run->first;
+    background_ = std::make_unique<Reconcile>(*this, run->first, nullptr);
+    background_->lock();
+}
+
+void Mirror::reconcile_ended(Reconcile& reconcile, Errc code) {
+    const bool was_any = unreconciled_.any();
+    if (code == Errc::ok) unreconciled_.clear(reconcile.piece);
+    if (code == Errc::ok && was_any && !unreconciled_.any()) {
+        environment_.events.event(Severity::notice, "mirror-reconciled",
+                                  "the copies are equal again where requests had not ended", {{"mirror", name_}});
+    }
+    if (reconcile.locked) lock_.unlock(reconcile.holder);
+    --in_flight_;
+    Io* const io = reconcile.io;
+    if (io == nullptr) {
+        reconcile_at_ = reconcile.piece + 1;
+        // At most half of the time while others want something.
+        const Duration took = loop_.now() - reconcile.begun;
+        background_.reset();
+        if (state_ == State::serving && !settling_ && unreconciled_.any()) {
+            reconcile_timer_.start(code != Errc::ok ? retry_time : in_flight_ > 0 ? took : Duration::zero());
+        }
+    } else {
+        std::erase_if(reconciling_, [&](const auto& one) { return one.get() == &reconcile; });
+    }
+    check_closed();
+    if (io == nullptr) return;
+    if (code != Errc::ok) return finish(*io, code);
+    start(*io);
+}
+
+/// A request of the mirror's own, under a lock that is held already. Reads go to `members` alone.
+void Mirror::submit_own(Request& request, Mask members) {
+    Io& io = ios_->take();
+    ++in_flight_;
+    io.mirror = this;
+    io.outer = &request;
+    io.chunk = request.extent;
+    io.tried = ~members;
+    io.failed = 0;
+    io.done = ~Mask{0};
+    io.locked = false;
+    for (const auto& member : members_) io.losses[member->index] = member->losses;
+    changes_data(request.operation) ? fan_out(io) : start_read(io);
+}
+
+Mirror::Reconcile::Reconcile(Mirror& mirror, std::uint64_t in_piece, Io* in_io)
+    : io(in_io), piece(in_piece), begun(mirror.loop_.now()), mirror_(mirror) {
+    extent_ = mirror.unreconciled_.extent_of({piece, 1});
+    extent_.length = std::min(extent_.length, mirror.record_.size_bytes - extent_.offset);
+    ++mirror.in_flight_;
+}
+
+void Mirror::Reconcile::lock() {
+    holder.extent = extent_;
+    holder.mode = RangeLock::Mode::exclusive;
+    holder.owner = this;
+    holder.granted = [](RangeLock::Holder& granted) { static_cast<Reconcile*>(granted.owner)->run(); };
+    locked = true;
+    if (mirror_.lock_.lock(holder)) then(&Reconcile::run);
+}
+
+/// Requests may end inside their submission; the next step is taken outside of it.
+void Mirror::Reconcile::then(void (Reconcile::*next)()) {
+    mirror_.loop_.defer([this, next] { (this->*next)(); });
+}
+
+void Mirror::Reconcile::run() {
+    if (mirror_.state_ != State::serving) return end(Errc::disconnected);
+    if (!mirror_.unreconciled_.test(piece)) return end(Errc::ok);
+    const Mask members = mirror_.in_sync_;
+    // One copy is equal to itself.
+    if ((members & (members - 1)) == 0) return end(Errc::ok);
+    if (mirror_.reachable() != members) return read();
+    compare();
+}
+
+void Mirror::Reconcile::compare() {
+    asked_ = mirror_.reachable();
+    pending_ = static_cast<unsigned>(__builtin_popcount(asked_));
+    for (const auto& member : mirror_.members_) {
+        if ((asked_ & member->mask()) == 0) continue;
+        Sum& sum = sums_[member->index];
+        sum.owner = this;
+        sum.piece = {sum.bytes.data(), sum.bytes.size()};
+        sum.request.operation = Operation::checksum;
+        sum.request.extent = extent_;
+        sum.request.checksum_piece_bytes = static_cast<std::uint32_t>(extent_.length);
+        sum.request.pieces = Pieces(&sum.piece, 1);
+        sum.request.owner = &sum;
+        sum.request.done = [](Request& done) {
+            Reconcile& owner = *static_cast<Sum*>(done.owner)->owner;
+            if (--owner.pending_ == 0) owner.then(&Reconcile::compared);
+        };
+        mirror_.submit_own(sum.request, member->mask());
+    }
+}
+
+void Mirror::Reconcile::compared() {
+    const Sum* first = nullptr;
+    bool equal = asked_ == mirror_.in_sync_;
+    for (std::size_t i = 0; i < sums_.size(); ++i) {
+        if ((asked_ & bit(i)) == 0) continue;
+        if (first == nullptr) first = &sums_[i];
+        equal = equal && sums_[i].request.result == Errc::ok && sums_[i].bytes == first->bytes;
+    }
+    if (equal) return end(Errc::ok);
+    read();
+}
+
+void Mirror::Reconcile::read() {
+    if (mirror_.state_ != State::serving || mirror_.reachable() == 0) return end(Errc::disconnected);
+    bytes_.resize(extent_.length);
+    piece_ = {bytes_.data(), bytes_.size()};
+    request_.operation = Operation::read;
+    request_.extent = extent_;
+    request_.pieces = Pieces(&piece_, 1);
+    request_.owner = this;
+    request_.done = [](Request& done) { static_cast<Reconcile*>(done.owner)->then(&Reconcile::write); };
+    mirror_.submit_own(request_, ~Mask{0});
+}
+
+void Mirror::Reconcile::write() {
+    if (request_.result != Errc::ok) return end(request_.result);
+    if (mirror_.state_ != State::serving) return end(Errc::disconnected);
+    request_.operation = Operation::write;
+    request_.done = [](Request& done) { static_cast<Reconcile*>(done.owner)->then(&Reconcile::written); };
+    mirror_.submit_own(request_, ~Mask{0});
+}
+
+void Mirror::Reconcile::written() { end(request_.result); }
+
+void Mirror::Reconcile::end(Errc code) { mirror_.reconcile_ended(*this, code); }
+
+}  // namespace dst

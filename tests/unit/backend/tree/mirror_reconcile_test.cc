@@ -1,0 +1,137 @@
+#include <gtest/gtest.h>
+
+#include "support/mirror_world.h"
+
+namespace dst {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::size_t piece = 1u << 20;
+constexpr auto any = spec::ReadPreference::automatic;
+
+std::size_t count(const FakeDevice& device, Operation operation) {
+    std::size_t found = 0;
+    for (const auto& [done, extent] : device.log) found += done == operation ? 1 : 0;
+    return found;
+}
+
+void differ(MirrorWorld& world) {
+    world.device(0).put(piece + 4096, filled(512, 1));
+    world.device(1).put(piece + 4096, filled(512, 2));
+}
+
+TEST(MirrorReconcile, M4CopiesThatDifferAreEqualAfterAWhile) {
+    MirrorWorld world(2, any, differ);
+    world.loop.run_for(seconds(5));
+    EXPECT_EQ(world.device(0).bytes(0, 4 * piece), world.device(1).bytes(0, 4 * piece));
+    EXPECT_EQ(world.events.count("mirror-reconciled"), 1u);
+    EXPECT_EQ(world.mirror->degraded(), false);
+}
+
+TEST(MirrorReconcile, M4EqualCopiesAreComparedAndNotWritten) {
+    MirrorWorld world(2, any, [](MirrorWorld& started) {
+        for (const auto& device : started.devices) device->log.clear();
+    });
+    world.loop.run_for(seconds(5));
+    EXPECT_EQ(count(world.device(0), Operation::checksum), 4u);
+    EXPECT_EQ(count(world.device(1), Operation::checksum), 4u);
+    EXPECT_EQ(count(world.device(0), Operation::write) + count(world.device(1), Operation::write), 0u);
+}
+
+TEST(MirrorReconcile, M4AReadIsAnsweredWhenAllHaveWhatItReturns) {
+    MirrorWorld world(2, any, [](MirrorWorld& started) {
+        differ(started);
+        started.device(1).hold();
+        TestRequest request(Operation::read, {piece + 4096, 512});
+        request.submit(*started.mirror);
+        started.loop.run_for(seconds(1));
+        EXPECT_FALSE(request.done) << "before it knew what the other one has";
+        started.device(1).release();
+        EXPECT_TRUE(started.loop.run_until([&] { return request.done; }, seconds(5)));
+        EXPECT_EQ(request.result(), Errc::ok);
+        EXPECT_EQ(started.device(0).bytes(piece + 4096, 512), request.bytes);
+        EXPECT_EQ(started.device(1).bytes(piece + 4096, 512), request.bytes);
+    });
+}
+
+TEST(MirrorReconcile, M4AMemberThatDoesNotTakeTheRepairIsDroppedBeforeTheReadIsAnswered) {
+    MirrorWorld world(2, any, [](MirrorWorld& started) {
+        differ(started);
+        started.device(1).fail(Operation::write, Errc::medium_error, 100);
+    });
+    world.hold_journal = true;
+    TestRequest request(Operation::read, {piece + 4096, 512});
+    request.submit(*world.mirror);
+    world.loop.run_for(seconds(1));
+    EXPECT_FALSE(request.done);
+    world.release_journal();
+    EXPECT_TRUE(world.loop.run_until([&] { return request.done; }, seconds(5)));
+    EXPECT_EQ(request.bytes, world.device(0).bytes(piece + 4096, 512));
+    EXPECT_EQ(world.events.count("member-dropped"), 1u);
+}
+
+TEST(MirrorReconcile, M4AWriteThatFailedOnAllIsReconciled) {
+    MirrorWorld world(2, spec::ReadPreference::prefer);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 3)), Errc::ok);
+    for (const auto& device : world.devices) device->fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 4)), Errc::medium_error);
+    // It may have been carried out, whatever it answered.
+    world.device(1).put(0, filled(4096, 4));
+    TestRequest request(Operation::read, {0, 4096});
+    EXPECT_EQ(run(world.loop, *world.mirror, request), Errc::ok);
+    EXPECT_EQ(request.bytes, world.device(0).bytes(0, 4096));
+    EXPECT_EQ(request.bytes, world.device(1).bytes(0, 4096));
+}
+
+TEST(MirrorReconcile, M4AWriteMeanwhileStays) {
+    MirrorWorld world(2, any, differ);
+    EXPECT_EQ(write(world.loop, *world.mirror, piece + 4096, filled(512, 9)), Errc::ok);
+    world.loop.run_for(seconds(5));
+    EXPECT_EQ(world.device(0).bytes(piece + 4096, 512), filled(512, 9));
+    EXPECT_EQ(world.device(1).bytes(piece + 4096, 512), filled(512, 9));
+}
+
+TEST(MirrorReconcile, ACleanEndBeforeItIsDoneLeavesTheIntentBits) {
+    for (const bool done : {false, true}) {
+        MirrorWorld world(2, any, [done](MirrorWorld& started) {
+            differ(started);
+            if (!done) started.device(1).fail(Operation::checksum, Errc::disconnected, 1000);
+            if (!done) started.device(0).fail(Operation::read, Errc::disconnected, 1000);
+            if (!done) started.device(1).fail(Operation::read, Errc::disconnected, 1000);
+        });
+        world.loop.run_for(seconds(3));
+        bool settled = false;
+        world.mirror->settle([&](const Result<void>& result) { settled = result.has_value(); });
+        ASSERT_TRUE(world.loop.run_until([&] { return settled; }, seconds(5)));
+        world.mirror->stop();
+        world.loop.run_for(seconds(1));
+        for (const auto& device : world.devices) device->clear_failures();
+        std::optional<bool> set;
+        world.mirror->metadata(0).read_intent_map(world.mirror->record(), [&](const Result<RegionMap>& map) {
+            ASSERT_TRUE(map);
+            set = map->any();
+        });
+        world.loop.run_for(seconds(1));
+        EXPECT_EQ(set, std::optional<bool>(!done));
+    }
+}
+
+TEST(MirrorReconcile, M10AllThatCameBackChangedAreReconciled) {
+    MirrorWorld world;
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 3)), Errc::ok);
+    for (const auto& device : world.devices) {
+        device->go_down();
+        device->change_incarnation();
+    }
+    world.device(1).put(0, filled(4096, 0));
+    world.loop.run_for(milliseconds(10));
+    for (const auto& device : world.devices) device->go_up();
+    world.loop.run_for(seconds(10));
+    ASSERT_TRUE(world.mirror->up());
+    EXPECT_EQ(world.device(0).bytes(0, 4096), world.device(1).bytes(0, 4096));
+}
+
+}  // namespace
+}  // namespace dst
