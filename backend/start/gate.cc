@@ -86,6 +86,7 @@ void Gate::on_up(BlockDevice& device) {
 }
 
 void Gate::on_down(BlockDevice&, const Error& why) {
+    if (why.code == Errc::fenced && tree_ != nullptr) fenced_task_.post();
     if (!tree_up_) return;
     const bool was_up = up();
     tree_up_ = false;

@@ -118,8 +118,12 @@ Incarnation Linear::incarnation() const {
 void Linear::on_up(BlockDevice&) { announce_task_.post(); }
 
 void Linear::on_down(BlockDevice&, const Error& why) {
-    // A child that goes down and comes up at once has gone down: whoever is above must hear it (M14).
-    if (!announced_up_) return;
+    // A child that goes down and comes up at once has gone down: whoever is above must hear it (M14). That another head
+    // has taken over may come out only later (M6).
+    if (!announced_up_) {
+        if (why.code == Errc::fenced) notify_down(why);
+        return;
+    }
     announced_up_ = false;
     notify_down(why);
     announce_task_.post();

@@ -37,6 +37,10 @@ void Mirror::on_up(BlockDevice& device) {
 void Mirror::on_down(BlockDevice& device, const Error& why) {
     Member& member = member_of(device);
     member.told_up = false;
+    // Refused when it wanted to come back: nothing else would ask it again (M6).
+    if (why.code == Errc::fenced && state_ == State::serving && (in_sync_ & joined_ & member.mask()) != 0) {
+        report_fenced(member);
+    }
     const bool used = state_ == State::serving && (in_sync_ & ~failed_ & joined_ & member.mask()) != 0;
     if (used || (in_sync_ & member.mask()) != 0) member.reason = to_string(why);
     if (used) {

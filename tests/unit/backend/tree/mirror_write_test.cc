@@ -140,6 +140,13 @@ TEST(MirrorWrite, M6FencedMemberIsReportedAndNobodyIsDropped) {
     EXPECT_FALSE(world.mirror->degraded());
 }
 
+TEST(MirrorWrite, M6AMemberThatRefusesToComeBackAsFencedTellsTheKeeper) {
+    MirrorWorld world;
+    world.device(1).stay_down({Errc::fenced, "a newer head has taken over"});
+    world.loop.run_for(milliseconds(1));
+    EXPECT_EQ(world.fenced_by, "d1");
+}
+
 TEST(MirrorWrite, M10LastMemberIsNeverDropped) {
     MirrorWorld world;
     world.device(1).fail(Operation::write, Errc::medium_error);

@@ -26,6 +26,11 @@ public:
     /// Goes down: what is held answers `disconnected`.
     void go_down();
     void go_up();
+    /// Down, and told why it may not come back.
+    void stay_down(const Error& why) {
+        go_down();
+        notify_down(why);
+    }
     void change_incarnation() { incarnation_.id.bytes[0] ^= 1; }
 
     /// From now on requests are held until answer() or release().
