@@ -49,7 +49,7 @@ Bytes encode_slot(const Bytes& content) {
     for (std::size_t i = 0; i < 8; ++i) {
         slot[slot_magic.size() + i] = static_cast<std::byte>(content.size() >> (8 * i));
     }
-    std::memcpy(slot.data() + slot_header_bytes, content.data(), content.size());
+    std::copy(content.begin(), content.end(), slot.begin() + slot_header_bytes);
     return slot;
 }
 
