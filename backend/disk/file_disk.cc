@@ -156,6 +156,8 @@ void FileDisk::submit(Request& request) {
 
 void FileDisk::start_waiting() {
     if (waiting_.empty() || state_ != State::up) return;
+    // A file that was cut reads as zeroes up to where the next write makes it long again.
+    if (!engine_->medium().block_device && !medium_stands()) return;
     const TimePoint now = loop_.now();
     while (!waiting_.empty()) {
         Request& request = waiting_.front();

@@ -24,11 +24,15 @@ bool same_media(const RecordMember& recorded, const MemberView& view) {
 }
 
 /// Why an in-sync member cannot be used; empty when it can.
-std::string check_member(const RecordMember& recorded, const MemberView& view, const Record& best) {
+std::string check_member(const RecordMember& recorded, const MemberView& view, const Record& best,
+                         const Record* journal) {
     if (!view.reachable) return view.why_not.empty() ? "it cannot be reached" : view.why_not;
     if (!view.record) return "it has no record of the mirror";
     if (!on_lineage(best, view.record->generation_id)) return "its record is of another line";
-    if (view.record->revision < recorded.revision) return "it was put back from an older copy";
+    // The journal is written when all have acknowledged a start's record; their own records cannot know it yet.
+    const RecordMember* const known = journal == nullptr ? nullptr : find_member(*journal, recorded.number);
+    const std::uint64_t acknowledged = std::max(recorded.revision, known == nullptr ? 0 : known->revision);
+    if (view.record->revision < acknowledged) return "it was put back from an older copy";
     if (!same_media(recorded, view)) return "a medium below was exchanged";
     return {};
 }
@@ -72,7 +76,7 @@ StartChoice choose_record(const std::optional<Record>& journal, bool decides, co
                             "and open the storage without the journal";
             return choice;
         }
-        if (&newer_of(*candidate.record, *best.record) == candidate.record) best = candidate;
+        if (&newer_of(*best.record, *candidate.record) == candidate.record) best = candidate;
     }
     choice.record = *best.record;
     std::vector<std::string> missing;
@@ -81,7 +85,8 @@ StartChoice choose_record(const std::optional<Record>& journal, bool decides, co
         const auto view = std::find_if(views.begin(), views.end(),
                                        [&](const MemberView& each) { return each.number == recorded.number; });
         const std::string why = view == views.end() ? "it cannot be reached, or is not in the file"
-                                                    : check_member(recorded, *view, choice.record);
+                                                    : check_member(recorded, *view, choice.record,
+                                                                   journal && decides ? &*journal : nullptr);
         if (why.empty()) {
             choice.used |= bit(static_cast<std::size_t>(view - views.begin()));
         } else {

@@ -217,4 +217,27 @@ std::string check_names(const Vertex& mirror, const Record& record) {
     return {};
 }
 
+void refuse_older_copies(const Tree& tree, const Epoch& established, std::vector<LeafFinding>& findings) {
+    std::map<const Vertex*, std::uint64_t> served;  // by the vertex whose leaves are used together
+    const auto together = [](const Vertex* vertex) {
+        while (vertex->parent != nullptr && vertex->parent->mirror == nullptr) vertex = vertex->parent;
+        return vertex;
+    };
+    for (const Vertex* leaf : tree.leaves()) {
+        const LeafFinding& finding = findings[leaf->index];
+        const Vertex* const top = together(leaf);
+        std::uint64_t& newest = served[top];
+        if (top->parent == nullptr) newest = std::max(newest, established.number);
+        if (finding.label && finding.refusal.empty()) newest = std::max(newest, finding.label->served.number);
+    }
+    for (const Vertex* leaf : tree.leaves()) {
+        LeafFinding& finding = findings[leaf->index];
+        const std::uint64_t newest = served[together(leaf)];
+        if (!finding.label || !finding.refusal.empty() || finding.label->promised.number >= newest) continue;
+        finding.refusal = leaf->spec->name + " holds an older copy of its medium: its label knows epoch " +
+                          std::to_string(finding.label->promised.number) + ", and it has been served under epoch " +
+                          std::to_string(newest) + " since; put the newest one back";
+    }
+}
+
 }  // namespace dst

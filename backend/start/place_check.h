@@ -35,6 +35,11 @@ StorageIdentity check_labels(const Tree& tree, const std::string& name, const Id
 /// swapped.
 void assign_places(const Tree& tree, const std::vector<Record>& records, std::vector<LeafFinding>& findings);
 
+/// Refuses leaves that were put back from an older copy (M7). Leaves with the same mirrors above them are only ever
+/// used together, and all of them are promised an epoch before one is marked as served under it: one whose promise lies
+/// below what another has served, or, where no mirror is above, below `established` (none: not known), is older.
+void refuse_older_copies(const Tree& tree, const Epoch& established, std::vector<LeafFinding>& findings);
+
 /// A mirror's children against the names in its record: the refusal when two are swapped; empty when in order.
 std::string check_names(const Vertex& mirror, const Record& record);
 

@@ -106,6 +106,7 @@ private:
     void write_records_next();
     void record_written(Vertex& mirror);
     Record start_record(Vertex& mirror);
+    std::vector<MemberView> members_used(const Vertex& mirror) const;
     void prepare_journal();
     void mark_served();
     void write_journal();

@@ -112,6 +112,15 @@ Record Starter::start_record(Vertex& mirror) {
     return record;
 }
 
+std::vector<MemberView> Starter::members_used(const Vertex& mirror) const {
+    const MirrorWork& work = work_.at(&mirror);
+    std::vector<MemberView> used;
+    for (std::size_t i = 0; i < work.views.size(); ++i) {
+        if ((work.used & (1u << i)) != 0) used.push_back(work.views[i]);
+    }
+    return used;
+}
+
 /// Step 7, inner mirrors first, since the outer records are written through them; from then on they keep M2.
 void Starter::write_records_next() {
     const std::vector<const Vertex*> leaves = used_leaves();
@@ -130,12 +139,16 @@ void Starter::write_records_next() {
         }
         if (broken(Rule::m5_record_at_start)) return record_written(vertex);
         const Record record = start_record(vertex);
-        vertex.mirror->write_start_record(record,
-                                          [this, attempt = attempt_, &vertex, record](const Result<void>& written) {
-                                              if (stopped(attempt, written)) return;
-                                              context_.journal.set_record(record);
-                                              record_written(vertex);
-                                          });
+        vertex.mirror->write_start_record(
+            record, [this, attempt = attempt_, &vertex, kept = record](const Result<void>& written) mutable {
+                if (stopped(attempt, written)) return;
+                // An older copy of a member that is put back has a record that this one has overtaken (M7).
+                for (const MemberView& view : members_used(vertex)) {
+                    find_member(kept, view.number)->revision = kept.revision;
+                }
+                context_.journal.set_record(kept);
+                record_written(vertex);
+            });
         return;
     }
     mark_served();

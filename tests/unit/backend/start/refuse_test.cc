@@ -258,5 +258,67 @@ TEST(Refuse, AnotherStoragesJournalIsNamedAndLeftAsItIs) {
     EXPECT_EQ(world.events.count("journal-unusable"), 1u);
 }
 
+void put_back(EngineWorld& world, const std::string& path, const Bytes& copy) {
+    sim::SimPlatter& platter = world.platter(path);
+    platter.set_missing(true);
+    world.loop.run_for(std::chrono::seconds(1));
+    platter.write(0, copy);
+    platter.set_missing(false);
+}
+
+TEST(Refuse, M7AnOlderCopyOfASingleDiskIsNotServed) {
+    EngineWorld world(disk_node("/a"));
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    sim::SimPlatter& platter = world.platter("/a");
+    const Bytes copy = platter.read({0, platter.geometry().size_bytes});
+    world.close(world.serve());
+    put_back(world, "/a", copy);
+    EngineWorld::Head& head = world.open();
+    ASSERT_TRUE(world.loop.run_until([&] { return head.failed.has_value(); }, std::chrono::seconds(30)));
+    EXPECT_NE(head.failed->text.find("older copy"), std::string::npos) << head.failed->text;
+}
+
+TEST(Refuse, M7AnOlderCopyOfALinearsPartIsNotServed) {
+    for (const bool with_journal : {true, false}) {
+        EngineWorld world(linear_node("l", {disk_node("/a"), disk_node("/b")}));
+        ASSERT_TRUE(world.init().done);
+        world.close(world.serve());
+        sim::SimPlatter& platter = world.platter("/a");
+        const Bytes copy = platter.read({0, platter.geometry().size_bytes});
+        world.close(world.serve());
+        put_back(world, "/a", copy);
+        EngineWorld::Head& head = world.open(with_journal ? "head0" : "another");
+        ASSERT_TRUE(world.loop.run_until([&] { return head.failed.has_value(); }, std::chrono::seconds(30)));
+        EXPECT_NE(head.failed->text.find("older copy"), std::string::npos) << head.failed->text;
+        EXPECT_NE(head.failed->text.find("/a"), std::string::npos) << head.failed->text;
+    }
+}
+
+TEST(Refuse, M7AMembersCopyThatIsOneStartOldIsNotUsed) {
+    for (const bool crash : {true, false}) {
+        EngineWorld world(two_disks());
+        ASSERT_TRUE(world.init().done);
+        world.close(world.serve());
+        sim::SimPlatter& platter = world.platter("/a");
+        const Bytes copy = platter.read({0, platter.geometry().size_bytes});
+        EngineWorld::Head& second = world.serve();
+        const Bytes bytes = EngineWorld::pattern(4096, 2);
+        EXPECT_EQ(world.write(second, 0, bytes), Errc::ok);
+        EXPECT_EQ(world.flush(second), Errc::ok);
+        crash ? world.crash(second) : world.close(second);
+        put_back(world, "/a", copy);
+        EngineWorld::Head& third = world.serve();
+        for (int i = 0; i < 8; ++i) {
+            Bytes back(4096);
+            EXPECT_EQ(world.read(third, 0, back), Errc::ok);
+            EXPECT_EQ(back, bytes);
+        }
+        world.loop.run_for(std::chrono::seconds(10));
+        EXPECT_EQ(world.platter("/b").read({0, 4096}), bytes);
+        EXPECT_TRUE(third.engine->status().state == StorageState::degraded);
+    }
+}
+
 }  // namespace
 }  // namespace dst
