@@ -79,6 +79,7 @@ StartChoice choose_record(const std::optional<Record>& journal, bool decides, co
         if (&newer_of(*best.record, *candidate.record) == candidate.record) best = candidate;
     }
     choice.record = *best.record;
+    choice.refused.resize(views.size());
     std::vector<std::string> missing;
     for (const RecordMember& recorded : choice.record.members) {
         if (recorded.state != MemberState::in_sync) continue;
@@ -91,6 +92,9 @@ StartChoice choose_record(const std::optional<Record>& journal, bool decides, co
             choice.used |= bit(static_cast<std::size_t>(view - views.begin()));
         } else {
             missing.push_back(recorded.name + " (" + why + ")");
+            if (view != views.end() && view->reachable) {
+                choice.refused[static_cast<std::size_t>(view - views.begin())] = why;
+            }
         }
     }
     const bool enough = choice.used != 0 && (decides || missing.empty() || broken(Rule::m5_all_in_sync));

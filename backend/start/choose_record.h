@@ -32,6 +32,8 @@ struct StartChoice {
     Record record;
     std::uint32_t used = 0;  ///< a bit per view: in sync, reachable, and passed M7's checks of medium and revision
     std::string reason;      ///< why it waits, or which two are split: a sentence
+    /// For each view that was reached and is in sync by the record, but is not used: why. Else empty.
+    std::vector<std::string> refused;
 };
 
 /// M5 step 2 for one mirror. `journal` is the journal's record of it, if any; when the journal does not decide it

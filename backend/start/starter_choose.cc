@@ -177,6 +177,13 @@ void Starter::stand(Vertex& mirror) {
     }
     mirror.mirror->stand(work.choice.record, work.used);
     if (work.intents) mirror.mirror->expect_differences();
+    for (std::size_t i = 0; i < work.views.size(); ++i) {
+        std::string why = work.choice.refused[i];
+        for (const Vertex* leaf : leaves_below(*mirror.children[i])) {
+            if (why.empty()) why = findings_[leaf->index].refusal;
+        }
+        if (!why.empty()) mirror.mirror->set_refused(i, why);
+    }
     work.usable = true;
     choose_next();
 }

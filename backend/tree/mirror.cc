@@ -139,6 +139,8 @@ void Mirror::stand(const Record& record, std::uint32_t used) {
     state_ = State::standing;
 }
 
+void Mirror::set_refused(std::size_t index, const std::string& why) { members_.at(index)->reason = why; }
+
 void Mirror::write_start_record(const Record& record, Callback<void> done) {
     DST_ASSERT(state_ == State::standing);
     take_record(record);
@@ -313,6 +315,7 @@ Mirror::ChildStatus Mirror::child_status(std::size_t index) const {
     if (member.changed) return {VertexState::unreachable, "it came back and may have lost writes; waiting for another"};
     if (!member.device.up()) return {VertexState::unreachable, member.reason};
     if (state_ == State::serving && (joined_ & member.mask()) == 0) {
+        if (!member.reason.empty()) return {VertexState::unreachable, member.reason};
         return {VertexState::unreachable, "it came up after the start and has missed nothing yet; it is not in use"};
     }
     return {VertexState::in_sync, {}};

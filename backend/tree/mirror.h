@@ -72,6 +72,8 @@ public:
 
     /// Stands on `record` with the children in `used` (a bit per index): all of them are in sync by the record and up.
     void stand(const Record& record, std::uint32_t used);
+    /// Standing: why a child that is there is not used, for the user.
+    void set_refused(std::size_t index, const std::string& why);
     /// Standing: the last end was not a clean one, so the copies may differ where something was not acknowledged (M4).
     void expect_differences();
     /// M5 step 7: makes `record` durable on every member in use, and their intent maps say that anything may differ.

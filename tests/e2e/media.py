@@ -124,5 +124,23 @@ def a_local_disk_is_another_one_at_the_next_start(world):
     check("swapped" in shown or ("disk1.img" in shown and "disk2.img" in shown), f"the reason names neither: {shown}")
 
 
+def a_members_older_copy_is_not_served(world):
+    """A member's disk is put back from a copy that is one start old, in the same file: the other one's data count."""
+    disks = [world.disk(f"disk{n}.img", 16) for n in (1, 2)]
+    tgtd, file = start(world, "".join(["  mirror:\n", *(f"    - disk: {disk}\n" for disk in disks)]))
+    tgtd.delete_lun()
+    before = content(disks[0])
+    tgtd.new_lun(file)
+    world.initiator("fill", tgtd.url(), "--seed", 6, "--flush")
+    tgtd.delete_lun()
+    with open(disks[0], "r+b") as disk:
+        disk.write(before)
+    tgtd.new_lun(file)
+    world.initiator("verify", tgtd.url(), "--seed", 6)
+    check(list(states(world).values()).count("in_sync") == 1, f"members: {states(world)}")
+    check("older copy" in str(world.status("vol")), f"status does not say why: {world.status('vol')}")
+
+
 main([swapped_exports_of_a_linear, a_blank_disk_in_a_members_place, a_last_member_comes_back_as_another_disk,
-      a_local_disk_shrinks_and_grows, a_local_disk_is_another_one_at_the_next_start])
+      a_local_disk_shrinks_and_grows, a_local_disk_is_another_one_at_the_next_start,
+      a_members_older_copy_is_not_served])
