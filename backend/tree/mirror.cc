@@ -128,6 +128,7 @@ void Mirror::stand(const Record& record, std::uint32_t used) {
         member->changed = false;
         member->known_generation = record.generation_id;
         member->reason.clear();
+        member->refused.clear();
         if ((used & member->mask()) == 0) continue;
         member->incarnation = member->device.incarnation();
         member->told_up = true;
@@ -139,7 +140,7 @@ void Mirror::stand(const Record& record, std::uint32_t used) {
     state_ = State::standing;
 }
 
-void Mirror::set_refused(std::size_t index, const std::string& why) { members_.at(index)->reason = why; }
+void Mirror::set_refused(std::size_t index, const std::string& why) { members_.at(index)->refused = why; }
 
 void Mirror::write_start_record(const Record& record, Callback<void> done) {
     DST_ASSERT(state_ == State::standing);
@@ -291,9 +292,8 @@ bool Mirror::idle() const noexcept {
 
 bool Mirror::degraded() const noexcept {
     std::size_t in_sync = 0;
-    const Mask used = state_ == State::serving ? joined_ : ~Mask{0};
     for (const auto& member : members_) {
-        if ((in_sync_ & used & ~failed_ & member->mask()) != 0 && member->device.up()) ++in_sync;
+        if ((in_sync_ & ~failed_ & member->mask()) != 0 && member->device.up() && member->refused.empty()) ++in_sync;
     }
     return in_sync < members_.size();
 }
@@ -315,7 +315,7 @@ Mirror::ChildStatus Mirror::child_status(std::size_t index) const {
     if (member.changed) return {VertexState::unreachable, "it came back and may have lost writes; waiting for another"};
     if (!member.device.up()) return {VertexState::unreachable, member.reason};
     if (state_ == State::serving && (joined_ & member.mask()) == 0) {
-        if (!member.reason.empty()) return {VertexState::unreachable, member.reason};
+        if (!member.refused.empty()) return {VertexState::unreachable, member.refused};
         return {VertexState::unreachable, "it came up after the start and has missed nothing yet; it is not in use"};
     }
     return {VertexState::in_sync, {}};

@@ -300,7 +300,7 @@ void Mirror::acknowledge_or_wait(Io& io) {
         } else if (!member->device.up() && !member->reason.empty()) {
             why = member->reason;
         } else if ((joined_ & member->mask()) == 0) {
-            why = member->reason.empty() ? "it was not there at the start" : member->reason;
+            why = member->refused.empty() ? "it was not there at the start" : member->refused;
         }
         fail_member(*member, why);
     }

@@ -90,7 +90,8 @@ struct Mirror::Member {
     std::uint64_t stream_end = 0;  ///< where the last read ended
     std::uint32_t reads_in_flight = 0;
     TimePoint read_error_told{-1};
-    std::string reason;  ///< why it is not in sync, or away
+    std::string reason;   ///< why it is not in sync, or away
+    std::string refused;  ///< why the start did not use it although it was there
     Counters counters;
 
     // A small read of its own, to see whether it answers while others hang:
