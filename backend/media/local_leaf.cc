@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "block/assert.h"
-#include "block/breaks.h"
 
 namespace dst {
 
@@ -46,7 +45,10 @@ void LocalLeaf::mark_served(const Epoch& served, Callback<LabelImage> done) {
 }
 
 void LocalLeaf::write_label(const Peek& seen, const LabelImage& image, Callback<LabelImage> done) {
-    medium_.write_label(*this, seen, image, std::move(done));
+    medium_.write_label(*this, seen, image, [this, done = std::move(done)](Result<LabelImage> label) {
+        if (label && pin_.set() && medium_.label() != nullptr) pin();
+        done(std::move(label));
+    });
 }
 
 void LocalLeaf::submit(Request& request) {
@@ -87,37 +89,22 @@ void LocalLeaf::tell_ended() {
 
 void LocalLeaf::cut(const Error& why) { medium_.cut(why); }
 
-void LocalLeaf::pin() { pin_ = Pin{medium_.label()->medium, medium_.geometry().size_bytes}; }
+void LocalLeaf::pin() { pin_.pin(medium_.label()->medium, medium_.geometry().size_bytes); }
 
-/// Another medium in the place of the one that was promised must be neither read nor written.
 Error LocalLeaf::check_pin(const LabelChoice& label, const Geometry& found) const {
-    if (identity_.epoch.none() || broken(Rule::m7_pin)) return {Errc::ok, {}};
-    const std::string expected = "expected is the medium" + (pin_ ? " " + short_string(pin_->medium) : std::string()) +
-                                 (identity_.place.empty() ? "" : " of place " + identity_.place) + ", there is ";
-    if (!label.label) {
-        return {Errc::refused, expected + (label.state == LabelState::absent ? "one without a label (blank?)"
-                                                                             : "one without a readable label")};
+    FoundMedium there{label.state, {}, Errc::ok, found.size_bytes};
+    if (label.label) {
+        there.medium = label.label->medium;
+        const Epoch& promised = label.label->promised;
+        const bool newer = promised.number >= identity_.epoch.number;
+        if (promised != identity_.epoch) there.epoch = newer ? Errc::fenced : Errc::refused;
     }
-    const std::string there = short_string(label.label->medium);
-    const Epoch& promised = label.label->promised;
-    if (pin_ && label.label->medium != pin_->medium) return {Errc::refused, expected + there};
-    if (promised != identity_.epoch) {
-        if (promised.number >= identity_.epoch.number) {
-            return {Errc::fenced, name() + " is promised to a newer head, of epoch " + std::to_string(promised.number)};
-        }
-        return {Errc::refused, expected + there + " with a label that never saw epoch " +
-                                   std::to_string(identity_.epoch.number) + " (an older copy?)"};
-    }
-    if (pin_ && found.size_bytes < pin_->size_bytes) {
-        return {Errc::refused, expected + "a smaller one: " + std::to_string(found.size_bytes) + " bytes, before " +
-                                   std::to_string(pin_->size_bytes)};
-    }
-    return {Errc::ok, {}};
+    return pin_.check(identity_, there);
 }
 
 void LocalLeaf::on_medium_up() {
     if (medium_.adopt_epoch(*this, identity_.epoch) == Errc::ok) {
-        if (!pin_) pin();
+        if (!pin_.set()) pin();
     } else {
         epoch = {};
     }

@@ -2,12 +2,12 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "block/leaf.h"
 #include "block/pool.h"
 #include "media/medium.h"
+#include "media/medium_pin.h"
 
 namespace dst {
 
@@ -44,12 +44,6 @@ private:
         void* owner = nullptr;
     };
 
-    /// What was promised an epoch: this leaf comes up with nothing else (M7).
-    struct Pin {
-        Id medium;
-        std::uint64_t size_bytes = 0;
-    };
-
     Error check_pin(const LabelChoice& label, const Geometry& found) const;
     void pin();
     void fence(const Epoch& by, std::function<void()> ended) override;
@@ -62,7 +56,7 @@ private:
     Medium medium_;
     Geometry assumed_;
     LeafIdentity identity_;
-    std::optional<Pin> pin_;
+    MediumPin pin_;
     Pool<Passage> passages_;
     std::function<void()> ended_;  ///< fenced, waiting for the last passage
 };

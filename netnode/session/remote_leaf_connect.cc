@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "block/assert.h"
-#include "block/breaks.h"
 #include "session/remote_leaf_impl.h"
 
 namespace dst {
@@ -165,7 +164,7 @@ void RemoteLeafImpl::come_up(const wire::OpenAnswer& opened) {
     incarnation_ = opened.incarnation;
     medium_ = opened.medium;
     epoch_accepted_ = opened.epoch_accepted;
-    if (epoch_accepted_ && !pin_) pin(opened.medium);
+    if (epoch_accepted_ && !pin_.set()) pin_.pin(opened.medium, geometry_.size_bytes);
     group_before_ = group_;
     up_ = true;
     told_ = false;
@@ -176,27 +175,10 @@ void RemoteLeafImpl::come_up(const wire::OpenAnswer& opened) {
     leaf_.notify_up();
 }
 
-void RemoteLeafImpl::pin(const Id& medium) { pin_ = Pin{medium, geometry_.size_bytes}; }
-
-/// M7: another medium in the place of the one that was promised must be neither read nor written.
 Error RemoteLeafImpl::check_pin(const wire::OpenAnswer& opened) const {
-    if (identity_.epoch.none() || broken(Rule::m7_pin)) return {Errc::ok, {}};
-    const std::string expected = "expected is the medium" + (pin_ ? " " + short_string(pin_->medium) : std::string()) +
-                                 (identity_.place.empty() ? "" : " of place " + identity_.place) + ", there is ";
-    if (opened.label_state != LabelState::valid) {
-        return {Errc::refused, expected + (opened.label_state == LabelState::absent ? "one without a label (blank?)"
-                                                                                    : "one without a readable label")};
-    }
-    if (pin_ && opened.medium != pin_->medium) return {Errc::refused, expected + short_string(opened.medium)};
-    if (!opened.epoch_accepted) {
-        return {Errc::refused, expected + short_string(opened.medium) + " with a label that never saw epoch " +
-                                   std::to_string(identity_.epoch.number) + " (an older copy?)"};
-    }
-    if (pin_ && opened.geometry.size_bytes < pin_->size_bytes) {
-        return {Errc::refused, expected + "a smaller one: " + std::to_string(opened.geometry.size_bytes) +
-                                   " bytes, before " + std::to_string(pin_->size_bytes)};
-    }
-    return {Errc::ok, {}};
+    // A fenced one was refused by the netnode.
+    const Errc epoch = opened.epoch_accepted ? Errc::ok : Errc::refused;
+    return pin_.check(identity_, {opened.label_state, opened.medium, epoch, opened.geometry.size_bytes});
 }
 
 void RemoteLeafImpl::notice_changes(const wire::OpenAnswer& opened) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "block/pool.h"
+#include "media/medium_pin.h"
 #include "session/client_connection.h"
 #include "session/remote_leaf.h"
 
@@ -47,11 +48,6 @@ private:
         Timer retry;
         Duration backoff;
     };
-    /// What was promised an epoch: this leaf comes up with nothing else.
-    struct Pin {
-        Id medium;
-        std::uint64_t size_bytes = 0;
-    };
     using JobList = boost::intrusive::list<Job, boost::intrusive::constant_time_size<false>>;
 
     // --- Connections (remote_leaf_connect.cc)
@@ -62,7 +58,6 @@ private:
     void opened(ClientConnection& connection) override;
     void lost(ClientConnection& connection, const Error& why) override;
     void come_up(const wire::OpenAnswer& opened);
-    void pin(const Id& medium);
     Error check_pin(const wire::OpenAnswer& opened) const;
     void notice_changes(const wire::OpenAnswer& opened);
     void go_down(const Error& why);
@@ -104,7 +99,7 @@ private:
     bool geometry_known_ = false;  ///< assumed, or heard of a netnode
     Incarnation incarnation_;
     Id medium_;  ///< by its label, when it was last up
-    std::optional<Pin> pin_;
+    MediumPin pin_;
     Error last_error_{Errc::ok, {}};
     Id group_;         ///< the present connections
     Id group_before_;  ///< the last ones that were open, to be replaced

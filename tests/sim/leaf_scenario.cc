@@ -14,7 +14,6 @@ LeafScenario::LeafScenario(Trace& trace) : trace_(trace), loop_(trace.loop()) {
     netnode.connections = static_cast<unsigned>(1 + loop_.below(3));
     shape_.storage.tree.name = "node1:7790/disk1";
     shape_.storage.tree.what = netnode;
-    shape_.single_copy = true;
     shape_.text = "leaf node1:7790/disk1 x" + std::to_string(netnode.connections);
 }
 
@@ -41,7 +40,7 @@ ScenarioResult LeafScenario::run() {
         options.may_overlap = false;
         options.depth = static_cast<unsigned>(1 + loop_.below(24));
         options.think_max = loop_.chance(200) ? milliseconds(40) : milliseconds(400);
-        oracle_ = std::make_unique<Oracle>(leaf->geometry().size_bytes, true);
+        oracle_ = std::make_unique<Oracle>(leaf->geometry().size_bytes);
         client_ = std::make_unique<Client>(trace_, "client", *oracle_, counts_, options);
         client_->start(*leaf);
         World::Netnode& node = *world_->netnodes().front();

@@ -34,7 +34,7 @@ Value sector_value(std::span<const std::byte> sector, std::uint64_t offset) {
     return words == words_of(offset, words[0]) ? words[0] : garbage;
 }
 
-Oracle::Oracle(std::uint64_t size_bytes, bool stable) : sectors_(size_bytes / sector_bytes), stable_(stable) {}
+Oracle::Oracle(std::uint64_t size_bytes) : sectors_(size_bytes / sector_bytes) {}
 
 void Oracle::write_begun(std::uint64_t sequence, const Extent& extent, Value value) {
     for (std::uint64_t at = extent.offset; at < extent.end(); at += sector_bytes) {
@@ -115,7 +115,6 @@ std::string Oracle::check_read(std::uint64_t sequence, const Extent& extent, std
         Sector& here = sector(extent.offset + at);
         const Value found = sector_value(bytes.subspan(at, sector_bytes), extent.offset + at);
         if (!allowed(here, sequence, found)) return describe(here, sequence, extent.offset + at, found);
-        if (!stable_) continue;
         // Decided, but perhaps in a cache only: what it might have been may come back when that is lost.
         for (const Entry& entry : here.entries) {
             if (entry.sequence >= sequence || entry.outcome == Outcome::pending || entry.value == found) continue;

@@ -23,15 +23,14 @@ Value sector_value(std::span<const std::byte> sector, std::uint64_t offset);
 ///
 /// Overlapping requests run first come, first served (M11), so what a read may see is decided by the requests that were
 /// submitted before it: the newest acknowledged write, or any later one whose end is not known (an error, a crash of
-/// the head). What stays open: with more than one copy, a sector with an unknown end may read as either value again
-/// and again until it is written; with one copy the first read decides (`stable`).
+/// the head). Between values that are possible the first read decides, with one copy as with several (M4).
 ///
 /// Acknowledged but unflushed writes may fall back when every cache they were in was lost: forget_unflushed().
 class Oracle {
 public:
     static constexpr std::uint64_t sector_bytes = 512;
 
-    Oracle(std::uint64_t size_bytes, bool stable);
+    explicit Oracle(std::uint64_t size_bytes);
 
     /// A request was submitted. `sequence` counts them all, upwards.
     void write_begun(std::uint64_t sequence, const Extent& extent, Value value);
@@ -71,7 +70,6 @@ private:
     std::string describe(const Sector& sector, std::uint64_t sequence, std::uint64_t offset, Value found) const;
 
     std::vector<Sector> sectors_;
-    bool stable_;
     std::uint64_t acknowledgements_ = 0;
 };
 

@@ -49,8 +49,6 @@ public:
         return nodes;
     }
 
-    unsigned mirrors() const noexcept { return mirrors_; }
-
 private:
     SimLoop& loop_;
     bool all_remote_;
@@ -114,7 +112,6 @@ Shape draw_shape(SimLoop& loop) {
     policy.on_loss.give_up = policy.on_loss.hold + draw_time(loop, 0, 60'000);
     policy.takeover = loop.chance(300) ? spec::Takeover::automatic : spec::Takeover::ask;
     policy.write_cache = loop.chance(800);
-    shape.single_copy = drawer.mirrors() == 0;
     shape.text = describe(shape.storage.tree);
     return shape;
 }

@@ -86,7 +86,7 @@ bool StorageScenario::initialise() {
     for (const auto& [name, platter] : world_->leaves()) {
         platter->on_cache_lost = [this, leaf = name] { cache_lost(leaf); };
     }
-    oracle_ = std::make_unique<Oracle>(report->value().size_bytes, true);
+    oracle_ = std::make_unique<Oracle>(report->value().size_bytes);
     trace_.line("scenario", "initialised, " + std::to_string(report->value().size_bytes) + " bytes");
     return true;
 }

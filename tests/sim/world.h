@@ -18,9 +18,8 @@ namespace dst::sim {
 /// The shape of one seed's storage: a tree over disks of netnodes and of the head's own machine.
 struct Shape {
     spec::Storage storage;
-    bool single_copy = false;  ///< no mirror anywhere
-    bool all_remote = false;   ///< every leaf is a netnode's: another machine may open it
-    std::string text;          ///< "mirror(node1 node2)"
+    bool all_remote = false;  ///< every leaf is a netnode's: another machine may open it
+    std::string text;         ///< "mirror(node1 node2)"
 };
 
 /// Draws a tree: a single leaf, a mirror, linears and mirrors in each other.

@@ -98,6 +98,22 @@ TEST_F(LinearTest, ChildThatIsDownStopsOnlyWhatTouchesIt) {
     EXPECT_FALSE(linear->up(Extent{part - 512, 1024}));
 }
 
+TEST_F(LinearTest, M6TellsThatAChildIsFencedAlsoWhenItIsDownAlready) {
+    class Above : public BlockDevice::Observer {
+    public:
+        void on_up(BlockDevice&) override {}
+        void on_down(BlockDevice&, const Error& why) override { reasons.push_back(why.code); }
+        std::vector<Errc> reasons;
+    } above;
+    linear->set_observer(&above);
+    devices[1]->go_down();
+    devices[1]->stay_down({Errc::fenced, "a newer head has taken over"});
+    loop.run_for(std::chrono::milliseconds(1));
+    ASSERT_FALSE(above.reasons.empty());
+    EXPECT_EQ(above.reasons.back(), Errc::fenced);
+    linear->set_observer(nullptr);
+}
+
 TEST_F(LinearTest, IncarnationChangesWithAnyChild) {
     const Incarnation before = linear->incarnation();
     devices[2]->change_incarnation();

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "block/error.h"
+#include "block/leaf.h"
+
+namespace dst {
+
+/// What a leaf found in its place when it was opened again.
+struct FoundMedium {
+    LabelState label_state = LabelState::absent;
+    Id medium;                     ///< by the label
+    Errc epoch = Errc::ok;         ///< whether the label takes the leaf's epoch: ok, fenced (a newer head's) or refused
+    std::uint64_t size_bytes = 0;  ///< of the data area
+};
+
+/// The medium that was promised an epoch. A leaf comes up with nothing else: another one in its place must be neither
+/// read nor written (M7).
+class MediumPin {
+public:
+    bool set() const noexcept { return pinned_.has_value(); }
+    void pin(const Id& medium, std::uint64_t size_bytes) { pinned_ = {medium, size_bytes}; }
+
+    /// Ok, or why what was found is not taken: refused, or fenced. A leaf without an epoch takes everything.
+    Error check(const LeafIdentity& leaf, const FoundMedium& found) const;
+
+private:
+    struct Pinned {
+        Id medium;
+        std::uint64_t size_bytes = 0;
+    };
+    std::optional<Pinned> pinned_;
+};
+
+}  // namespace dst
