@@ -6,14 +6,10 @@ namespace dst {
 namespace {
 
 constexpr std::array<std::string_view, rule_count> tokens{
-    "m1-all-acknowledge", "m2-record-before-ack",
-    "m2-flush-drops",     "m4-reconcile",
-    "m5-journal-decides", "m5-all-in-sync",
-    "m5-claim-erased",    "m5-record-at-start",
-    "m5-served-mark",     "m6-compare-and-set",
-    "m6-fence",           "m7-pin",
-    "m9-read-in-sync",    "m11-order",
-    "m12-buffers",        "m14-incarnation",
+    "m1-all-acknowledge", "m2-record-before-ack", "m2-flush-drops",  "m3-intent",       "m4-owed-first",
+    "m4-reconcile",       "m5-journal-decides",   "m5-all-in-sync",  "m5-claim-erased", "m5-record-at-start",
+    "m5-served-mark",     "m6-compare-and-set",   "m6-fence",        "m7-pin",          "m9-read-in-sync",
+    "m11-order",          "m12-buffers",          "m14-incarnation",
 };
 
 #ifdef DST_BREAKS

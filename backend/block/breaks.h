@@ -12,6 +12,8 @@ enum class Rule : std::uint8_t {
     m1_all_acknowledge,    ///< left out: a write is acknowledged when one member has it
     m2_record_before_ack,  ///< left out: what a lost member missed is acknowledged before the record is durable
     m2_flush_drops,        ///< left out: a member whose flush failed stays in sync
+    m3_intent,             ///< left out: a change is sent before its intent bit is durable
+    m4_owed_first,         ///< left out: an intent bit is cleared before members that lack the region are owed it
     m4_reconcile,          ///< left out: copies that may differ after an unclean end are left as they are
     m5_journal_decides,    ///< left out: a journal decides although another head has served since
     m5_all_in_sync,        ///< left out: a start that the journal does not decide takes any in-sync member
@@ -27,7 +29,7 @@ enum class Rule : std::uint8_t {
     m14_incarnation,       ///< left out: a member that comes back is used whatever its incarnation
 };
 
-inline constexpr std::uint8_t rule_count = 16;
+inline constexpr std::uint8_t rule_count = 18;
 
 /// The dashed name that `sim --break` takes: "m2-record-before-ack".
 std::string_view to_token(Rule rule) noexcept;

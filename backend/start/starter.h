@@ -64,7 +64,7 @@ private:
         std::vector<FoundRecord> found;
         StartChoice choice;
         bool usable = false;
-        bool intents = false;  ///< some region may differ
+        Mirror::FoundMaps maps;  ///< of the members that the choice uses, merged
         std::uint32_t used = 0;
         std::uint32_t leave = 0;  ///< leave before anything is answered
         std::string reason;

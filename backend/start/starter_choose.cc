@@ -133,16 +133,31 @@ void Starter::records_read(Vertex& mirror) {
     read_intents(mirror);
 }
 
+/// M5 step 7: intent maps and owed maps are merged.
 void Starter::read_intents(Vertex& mirror) {
     MirrorWork& work = work_[&mirror];
+    const Record& record = work.choice.record;
     auto step =
         std::make_shared<StartStep>(context_.loop, [this, attempt = attempt_, &mirror](const Result<void>& result) {
             if (!stopped(attempt, result)) intents_read(mirror);
         });
+    work.maps = {};
+    for (const RecordMember& member : record.members) {
+        if (member.state != MemberState::in_sync) work.maps.owed.push_back({member.number, {}});
+    }
+    const auto merge = [step](RegionMap& into) {
+        return step->add<RegionMap>([&into](const RegionMap& map) {
+            if (into.regions() == 0) into = RegionMap(map.regions(), map.region_bytes());
+            into.unite(map);
+        });
+    };
     for (std::size_t i = 0; i < work.views.size(); ++i) {
         if ((work.choice.used & (1u << i)) == 0) continue;
-        auto take = [&work](const RegionMap& map) { work.intents = work.intents || map.any(); };
-        mirror.mirror->metadata(i).read_intent_map(work.choice.record, step->add<RegionMap>(std::move(take)));
+        MemberMetadata& metadata = mirror.mirror->metadata(i);
+        metadata.read_intent_map(record, merge(work.maps.intent));
+        for (MemberMap& owed : work.maps.owed) {
+            metadata.read_map(record, {record.mirror, MapKind::owed, owed.member}, merge(owed.map));
+        }
     }
     step->all_added();
 }
@@ -150,7 +165,7 @@ void Starter::read_intents(Vertex& mirror) {
 void Starter::intents_read(Vertex& mirror) {
     MirrorWork& work = work_[&mirror];
     work.used = work.choice.used;
-    if (work.intents && context_.storage.policy.write_cache) {
+    if (work.maps.intent.any() && context_.storage.policy.write_cache) {
         const IncarnationChoice incarnations = choose_incarnations(work.choice, work.views);
         if (incarnations.wait) {
             work.reason = incarnations.reason;
@@ -176,7 +191,7 @@ void Starter::stand(Vertex& mirror) {
         return begin_again(work.views[i].name + " was lost during the start");
     }
     mirror.mirror->stand(work.choice.record, work.used);
-    if (work.intents) mirror.mirror->expect_differences();
+    mirror.mirror->take_maps(work.maps);
     for (std::size_t i = 0; i < work.views.size(); ++i) {
         std::string why = work.choice.refused[i];
         for (const Vertex* leaf : leaves_below(*mirror.children[i])) {

@@ -97,13 +97,14 @@ RegionMap MemberMetadata::empty_map(const Record& record) const {
     return RegionMap(regions, record.region_bytes);
 }
 
-unsigned MemberMetadata::map_place(const Record& record, const MapIdentity& identity) {
+unsigned MemberMetadata::map_place(const Record& record, const MapIdentity& identity) const {
     if (identity.kind == MapKind::intent) return 0;
-    // Owed maps lie in the order of the members in the record.
+    DST_ASSERT(identity.member != number_);
+    // Owed maps lie in the order of the other members in the record.
     unsigned place = 1;
     for (const RecordMember& member : record.members) {
         if (member.number == identity.member) break;
-        ++place;
+        if (member.number != number_) ++place;
     }
     return std::min(place, mirror_members_max - 1);
 }
@@ -120,7 +121,7 @@ public:
     ReadMap(MemberMetadata& owner, const Record& record, const MapIdentity& identity, Callback<RegionMap> done)
         : owner_(owner),
           identity_(identity),
-          place_(map_place(record, identity)),
+          place_(owner.map_place(record, identity)),
           layout_(mirror_layout(owner.device_.geometry().size_bytes, record.region_bytes)),
           map_(owner.empty_map(record)),
           done_(std::move(done)) {}
@@ -160,49 +161,63 @@ private:
     std::array<Bytes, 2> copies_;
 };
 
-void MemberMetadata::read_intent_map(const Record& record, Callback<RegionMap> done) {
-    std::make_shared<ReadMap>(*this, record, MapIdentity{record.mirror, MapKind::intent, 0}, std::move(done))->read();
+void MemberMetadata::read_map(const Record& record, const MapIdentity& identity, Callback<RegionMap> done) {
+    std::make_shared<ReadMap>(*this, record, identity, std::move(done))->read();
 }
 
-/// Finds the places by reading first, where they are not known yet; then slot after slot.
+void MemberMetadata::read_intent_map(const Record& record, Callback<RegionMap> done) {
+    read_map(record, {record.mirror, MapKind::intent, 0}, std::move(done));
+}
+
+Extent MemberMetadata::next_slot(const Record& record, const MapIdentity& identity, const RegionMap& map,
+                                 std::uint64_t slot, std::span<std::byte> into) {
+    const unsigned place = map_place(record, identity);
+    const MapSlotPlace& next = places(place, map.slots())[slot];
+    encode_map_slot(map, identity, slot, {next.sequence, record.revision}, into);
+    return mirror_layout(device_.geometry().size_bytes, record.region_bytes).map_slot(place, slot, next.copy);
+}
+
+void MemberMetadata::slot_written(const Record& record, const MapIdentity& identity, std::uint64_t slot) {
+    places_.at(map_place(record, identity)).at(slot).advance();
+}
+
+/// Looks at what is there first; then slot after slot.
 class MemberMetadata::WriteMap : public std::enable_shared_from_this<WriteMap> {
 public:
     WriteMap(MemberMetadata& owner, const Record& record, const MapIdentity& identity, RegionMap map,
              Callback<void> done)
-        : owner_(owner),
-          record_(record),
-          identity_(identity),
-          place_(map_place(record, identity)),
-          layout_(mirror_layout(owner.device_.geometry().size_bytes, record.region_bytes)),
-          map_(std::move(map)),
-          done_(std::move(done)) {}
+        : owner_(owner), record_(record), identity_(identity), map_(std::move(map)), done_(std::move(done)) {}
 
     void begin() {
-        if (owner_.places_.size() > place_ && owner_.places_[place_].size() == map_.slots()) return write();
-        auto found = [self = shared_from_this()](const Result<RegionMap>& old) {
+        auto found = [self = shared_from_this()](Result<RegionMap> old) {
             if (!old) return self->done_(old.error());
+            self->old_ = std::move(*old);
             self->write();
         };
         std::make_shared<ReadMap>(owner_, record_, identity_, std::move(found))->read();
     }
 
 private:
+    bool same(std::uint64_t slot) const {
+        const auto words = map_.slot_words_of(slot);
+        return !old_.slot_dirty(slot) && std::equal(words.begin(), words.end(), old_.slot_words_of(slot).begin());
+    }
+
     void write() {
+        while (slot_ < map_.slots() && same(slot_)) ++slot_;
         if (slot_ == map_.slots()) return done_({});
-        const MapSlotPlace& place = owner_.places(place_, map_.slots())[slot_];
         OwnedOrder order;
         order.operation = Operation::write;
-        order.extent = layout_.map_slot(place_, slot_, place.copy);
         order.fua = true;
         order.bytes.resize(map_slot_bytes);
-        encode_map_slot(map_, identity_, slot_, {place.sequence, record_.revision}, order.bytes);
+        order.extent = owner_.next_slot(record_, identity_, map_, slot_, order.bytes);
         submit_owned(owner_.device_, std::move(order),
                      [self = shared_from_this()](Errc code, const Bytes&) { self->written(code); });
     }
 
     void written(Errc code) {
         if (code != Errc::ok) return done_(error_of(code, "map could not be written"));
-        owner_.places(place_, map_.slots())[slot_].advance();
+        owner_.slot_written(record_, identity_, slot_);
         ++slot_;
         write();
     }
@@ -210,9 +225,8 @@ private:
     MemberMetadata& owner_;
     Record record_;
     MapIdentity identity_;
-    unsigned place_;
-    MirrorLayout layout_;
     RegionMap map_;
+    RegionMap old_;
     Callback<void> done_;
     std::uint64_t slot_ = 0;
 };

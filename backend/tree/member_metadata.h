@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,12 @@
 #include "media/region_map.h"
 
 namespace dst {
+
+/// The owed map of a member of the mirror.
+struct MemberMap {
+    std::uint32_t member = 0;  ///< its number in the record
+    RegionMap map;
+};
 
 /// What lies in a member's place for the record.
 struct FoundRecord {
@@ -33,10 +40,22 @@ public:
     /// Writes the copy that is not the newest good one, durably (FUA). Knows which by read_record() or its own writes.
     void write_record(const Record& record, Callback<void> done);
 
-    /// The intent map of the mirror of `record` as this member holds it. Unreadable or foreign slots are all ones.
+    /// The number of this member in its mirror's record: its own owed map is not kept on it.
+    void set_number(std::uint32_t number) noexcept { number_ = number; }
+
+    /// A map of the mirror of `record` as this member holds it. Slots that are unreadable, or of another map, are all
+    /// ones, and dirty.
+    void read_map(const Record& record, const MapIdentity& identity, Callback<RegionMap> done);
     void read_intent_map(const Record& record, Callback<RegionMap> done);
-    /// Writes every slot of a map, durably.
+    /// Makes a map durable on this member: reads what is there and writes the slots that differ. Not for the member's
+    /// own owed map.
     void write_map(const Record& record, const MapIdentity& identity, const RegionMap& map, Callback<void> done);
+
+    /// One slot as it is to be written now, for a map that was read or written here before: where, and the bytes. To be
+    /// followed by slot_written() when it is durable.
+    Extent next_slot(const Record& record, const MapIdentity& identity, const RegionMap& map, std::uint64_t slot,
+                     std::span<std::byte> into);
+    void slot_written(const Record& record, const MapIdentity& identity, std::uint64_t slot);
 
     /// A map as `record` and the device's size want it: no bit set.
     RegionMap empty_map(const Record& record) const;
@@ -48,9 +67,10 @@ private:
 
     std::vector<MapSlotPlace>& places(unsigned map, std::uint64_t slots);
     /// Where a mirror keeps the map of `identity`: 0 the intent map, then the owed maps.
-    static unsigned map_place(const Record& record, const MapIdentity& identity);
+    unsigned map_place(const Record& record, const MapIdentity& identity) const;
 
     BlockDevice& device_;
+    std::uint32_t number_ = 0;
     std::uint64_t sequence_ = 0;
     unsigned next_copy_ = 0;
     std::vector<std::vector<MapSlotPlace>> places_;

@@ -5,7 +5,6 @@
 
 #include "block/assert.h"
 #include "tree/mirror_parts.h"
-#include "tree/owned_request.h"
 
 namespace dst {
 namespace {
@@ -59,6 +58,8 @@ Mirror::Mirror(const MirrorEnvironment& environment, std::string name, std::vect
       name_(std::move(name)),
       lock_(loop_),
       ios_(std::make_unique<Pool<Io>>()),
+      maps_task_(loop_, [this] { write_maps(); }),
+      idle_timer_(loop_, [this] { look_for_idle(); }),
       reconcile_timer_(loop_, [this] { reconcile_next(); }),
       watch_timer_(loop_, [this] { watch(); }),
       announce_task_(loop_, [this] { announce(); }),
@@ -71,7 +72,10 @@ Mirror::Mirror(const MirrorEnvironment& environment, std::string name, std::vect
 
 Mirror::~Mirror() { DST_ASSERT(in_flight_ == 0); }
 
-void Mirror::set_number(std::size_t index, std::uint32_t number) { members_.at(index)->number = number; }
+void Mirror::set_number(std::size_t index, std::uint32_t number) {
+    members_.at(index)->number = number;
+    members_.at(index)->metadata.set_number(number);
+}
 
 std::uint32_t Mirror::number(std::size_t index) const { return members_.at(index)->number; }
 
@@ -137,6 +141,7 @@ void Mirror::stand(const Record& record, std::uint32_t used) {
     settling_ = false;
     unreconciled_ =
         RegionMap((record.size_bytes + reconcile_piece_bytes - 1) / reconcile_piece_bytes, reconcile_piece_bytes);
+    maps_ = MirrorMaps(record);
     state_ = State::standing;
 }
 
@@ -148,23 +153,39 @@ void Mirror::write_start_record(const Record& record, Callback<void> done) {
     auto joined = std::make_shared<Joined>(loop_, std::move(done));
     for (const auto& member : members_) {
         if ((joined_ & member->mask()) == 0) continue;
-        Member* const to = member.get();
-        to->metadata.write_record(record, [to, record, ended = joined->one()](const Result<void>& written) {
-            if (!written) return ended(written);
-            to->acknowledged = record.revision;
-            to->known_generation = record.generation_id;
-            RegionMap map = to->metadata.empty_map(record);
-            map.set_all();
-            to->metadata.write_map(record, {record.mirror, MapKind::intent, 0}, map, ended);
-        });
+        member->metadata.write_record(
+            record, [this, to = member.get(), record, ended = joined->one()](const Result<void>& written) {
+                if (!written) return ended(written);
+                to->acknowledged = record.revision;
+                to->known_generation = record.generation_id;
+                write_all_maps(*to, 0, ended);
+            });
     }
     joined->all_started();
+}
+
+/// Every map from `table` on, one after the other; what is there already is not written.
+void Mirror::write_all_maps(Member& member, std::size_t table, Callback<void> done) {
+    std::vector<MirrorMaps::Table>& tables = maps_.tables();
+    while (table < tables.size() && tables[table].identity.member == member.number) ++table;
+    if (table >= tables.size()) return done({});
+    member.metadata.write_map(record_, tables[table].identity, tables[table].map,
+                              [this, &member, table, done = std::move(done)](const Result<void>& written) {
+                                  if (!written || state_ == State::unopened) return done(written);
+                                  write_all_maps(member, table + 1, done);
+                              });
 }
 
 void Mirror::serve(std::uint32_t drop, Callback<void> done) {
     DST_ASSERT(state_ == State::standing && (drop & joined_) == 0);
     state_ = State::serving;
     take_geometry();
+    // They are on the members as they are here (M5 step 7).
+    for (MirrorMaps::Table& table : maps_.tables()) {
+        for (std::uint64_t slot = 0; slot < table.map.slots(); ++slot) table.map.mark_slot_clean(slot);
+    }
+    maps_.all_durable();
+    if (maps_.intent().any()) idle_timer_.start(std::chrono::seconds(5));
     served_ = std::move(done);
     for (const auto& member : members_) {
         // The first one to leave may have taken others along that are not there.
@@ -185,43 +206,19 @@ void Mirror::stop() {
     redraw_medium_ = false;
     watch_timer_.stop();
     reconcile_timer_.stop();
+    idle_timer_.stop();
+    maps_task_.cancel();
     for (const auto& member : members_) {
         member->away.stop();
         member->give_up.post();
     }
     const std::vector<Io*> waiting = std::exchange(waiting_, {});
     for (Io* io : waiting) finish(*io, Errc::disconnected);
-    announce_task_.post();
-}
-
-void Mirror::settle(Callback<void> done) {
-    const Mask members = reachable();
-    settling_ = true;
-    reconcile_timer_.stop();
-    // What runs still has its bit set.
-    const bool equal = !unreconciled_.any();
-    auto flushed = [this, members, equal, done = std::move(done)](const Result<void>& result) {
-        if (!result || !equal) return done(result);
-        auto cleared = std::make_shared<Joined>(loop_, done);
-        for (const auto& member : members_) {
-            if ((members & member->mask()) == 0) continue;
-            MemberMetadata& metadata = member->metadata;
-            metadata.write_map(record_, {record_.mirror, MapKind::intent, 0}, metadata.empty_map(record_),
-                               cleared->one());
-        }
-        cleared->all_started();
-    };
-    auto all = std::make_shared<Joined>(loop_, std::move(flushed));
-    for (const auto& member : members_) {
-        if ((members & member->mask()) == 0) continue;
-        OwnedOrder order;
-        order.operation = Operation::flush;
-        submit_owned(member->device, std::move(order), [ended = all->one(), member = member.get()](Errc code, Bytes) {
-            if (code == Errc::ok) return ended({});
-            ended(Error{code, member->name + " did not flush at the end"});
-        });
+    intents_written();
+    for (const Callback<void>& synced : std::exchange(synced_next_, {})) {
+        synced(Error{Errc::disconnected, "the mirror was stopped"});
     }
-    all->all_started();
+    announce_task_.post();
 }
 
 Mirror::Mask Mirror::reachable() const {

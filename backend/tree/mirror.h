@@ -18,6 +18,7 @@
 #include "media/record.h"
 #include "media/region_map.h"
 #include "tree/member_metadata.h"
+#include "tree/mirror_maps.h"
 
 namespace dst {
 
@@ -74,17 +75,22 @@ public:
     void stand(const Record& record, std::uint32_t used);
     /// Standing: why a child that is there is not used, for the user.
     void set_refused(std::size_t index, const std::string& why);
-    /// Standing: the last end was not a clean one, so the copies may differ where something was not acknowledged (M4).
-    void expect_differences();
-    /// M5 step 7: makes `record` durable on every member in use, and their intent maps say that anything may differ.
+    /// What lies on the members of a mirror in its maps, merged.
+    struct FoundMaps {
+        RegionMap intent;             ///< where the last end was not a clean one, the copies may differ (M4)
+        std::vector<MemberMap> owed;  ///< of members that are not in sync; one that is missing is owed everything
+    };
+    /// Standing: without it no region may differ, and members that are not in sync are owed everything.
+    void take_maps(const FoundMaps& found);
+    /// M5 step 7: makes `record` and the maps durable on every member in use.
     void write_start_record(const Record& record, Callback<void> done);
     /// From here on M2. The children in `drop`, in sync by the record and not in use, leave before anything is
     /// answered; `done` says that they have, and that the mirror is up.
     void serve(std::uint32_t drop, Callback<void> done);
     /// Back to unopened; requests in flight complete with `disconnected` as the members answer them.
     void stop();
-    /// A clean end: members in use flush, and their intent maps say that nothing differs, unless something is not
-    /// reconciled yet. No request may be in flight.
+    /// A clean end: members in use flush, and their intent maps say that nothing differs but what is not reconciled
+    /// yet. No request may be in flight.
     void settle(Callback<void> done);
 
     const Record& record() const noexcept { return record_; }
@@ -119,6 +125,8 @@ private:
     struct Part;
     struct Io;
     struct Change;
+    struct SlotWrite;
+    struct Clear;
     class Reconcile;
 
     /// A bit per child.
@@ -128,6 +136,7 @@ private:
     // mirror.cc: life and state
     void take_record(const Record& record);
     void take_geometry();
+    void write_all_maps(Member& member, std::size_t table, Callback<void> done);
     Mask reachable() const;
     /// False for the last one (M10): it is never called dirty.
     bool may_fail(const Member& member) const;
@@ -172,15 +181,31 @@ private:
     static Errc joint_error(const Io& io);
     void finish(Io& io, Errc code);
 
+    // mirror_intent.cc: M3, M4, and the maps on the members
+    void start_change(Io& io);
+    void intents_written();
+    void sync_maps(Callback<void> done);
+    void write_maps();
+    void slot_written(SlotWrite& slot, Errc code);
+    void maps_written();
+    void look_for_idle();
+    void begin_clear(const RegionMap& regions, Callback<void> done);
+    void clear_flushed(Errc code);
+    void clear_owed();
+    void clear_intents();
+    void clear_ended(const Result<void>& result);
+    RegionMap reconciled_intents() const;
+
     // mirror_reconcile.cc: M4
     bool is_unreconciled(const Extent& extent) const noexcept;
     void mark_unreconciled(const Io& io);
     void mark_unreconciled(const Extent& extent);
+    void mark_intents_unreconciled();
     void lock_io(Io& io);
     void reconcile_before(Io& io);
     void reconcile_next();
     void reconcile_ended(Reconcile& reconcile, Errc code);
-    void submit_own(Request& request, Mask members);
+    void submit_own(Request& request, Mask members, SlotWrite* slot = nullptr);
 
     // mirror_change.cc: M2
     void fail_member(Member& member, const std::string& why);
@@ -218,6 +243,18 @@ private:
     std::size_t in_flight_ = 0;
     std::vector<Io*> waiting_;  ///< carried out, but the record is not durable yet (M2)
     std::uint64_t rotation_ = 0;
+
+    MirrorMaps maps_;
+    std::vector<std::unique_ptr<SlotWrite>> slot_writes_;  ///< of the round that is under way
+    std::size_t slots_in_flight_ = 0;
+    Errc round_error_ = Errc::ok;
+    std::vector<Callback<void>> synced_;       ///< wait for the round that is under way
+    std::vector<Callback<void>> synced_next_;  ///< wait for the next one
+    std::vector<Io*> intent_waiting_;          ///< hold their range until their intent bits are durable (M3)
+    std::unique_ptr<Clear> clear_;
+    std::uint64_t losses_ = 0;  ///< times that some member came back changed
+    Task maps_task_;
+    Timer idle_timer_;
 
     RegionMap unreconciled_;  ///< pieces that may differ between members in sync (M4)
     std::vector<std::unique_ptr<Reconcile>> reconciling_;

@@ -64,6 +64,8 @@ void Mirror::submit(Request& request) {
     io.tried = 0;
     io.failed = 0;
     io.done = ~Mask{0};
+    io.slot = nullptr;
+    io.counted = false;
     for (const auto& member : members_) io.losses[member->index] = member->losses;
     io.locked = request.operation != Operation::flush && !broken(Rule::m11_order);
     if (!io.locked) return start(io);
@@ -81,7 +83,7 @@ void Mirror::start(Io& io) {
     if (io.outer->operation != Operation::write) {
         io.chunk.length = std::min(io.chunk.length, discard_bytes_max);
     }
-    fan_out(io);
+    io.outer->operation == Operation::flush ? fan_out(io) : start_change(io);
 }
 
 void Mirror::start_read(Io& io) {
@@ -168,6 +170,7 @@ Mirror::Part& Mirror::prepare(Io& io, Member& member) {
     part.request.checksum_piece_bytes = 0;
     part.request.owner = &part;
     part.request.done = Part::done;
+    if (io.slot != nullptr) io.slot->prepare(member, part.request);
     return part;
 }
 
@@ -211,6 +214,7 @@ void Mirror::answered(Part& part, Errc code) {
     if (is_read(*io.outer)) return gather_read(io, member, code);
     if (code == Errc::ok) {
         io.chunk_done |= member.mask();
+        if (io.slot != nullptr) io.slot->written |= member.mask();
     } else {
         io.failed |= member.mask();
         io.errors[member.index] = code;
@@ -327,6 +331,8 @@ Errc Mirror::joint_error(const Io& io) {
 void Mirror::finish(Io& io, Errc code) {
     Request& outer = *io.outer;
     if (io.locked) lock_.unlock(io.lock);
+    if (io.counted) maps_.end(io.regions);
+    io.counted = false;
     io.outer = nullptr;
     if (io.abandoned == 0) ios_->give_back(io);
     --in_flight_;

@@ -72,6 +72,7 @@ void Mirror::returned(Member& member) {
 void Mirror::returned_changed(Member& member) {
     member.changed = true;
     ++member.losses;
+    ++losses_;
     member.reason = "it came back and may have lost writes that were not flushed";
     member.give_up.post();
     judge_changed();
@@ -105,7 +106,7 @@ void Mirror::judge_changed() {
                                   {{"mirror", name_}, {"member", member->name}});
     }
     // Each may have lost something else of what was not flushed.
-    mark_unreconciled({0, record_.size_bytes});
+    mark_intents_unreconciled();
     redraw_medium_ = true;
     request_change();
 }

@@ -38,6 +38,9 @@ struct Mirror::Io {
     Request* outer = nullptr;
     RangeLock::Holder lock;
     bool locked = false;
+    SlotWrite* slot = nullptr;  ///< of a map, not data
+    RegionRun regions;          ///< that it changes, busy while `counted`
+    bool counted = false;
     Extent chunk;          ///< what is being carried out: all of the extent, or a piece of a large discard
     unsigned pending = 0;  ///< parts not answered for good
     unsigned abandoned = 0;
@@ -103,6 +106,29 @@ struct Mirror::Member {
 
     Mask mask() const noexcept { return bit(index); }
     bool has_nothing_to_answer() const noexcept { return outstanding.empty() && !metadata_in_flight && !probing; }
+};
+
+/// One slot of a map on its way to every member in sync.
+struct Mirror::SlotWrite {
+    void submit();
+    void prepare(Member& member, Request& part);
+
+    Mirror* mirror = nullptr;
+    std::size_t table = 0;
+    std::uint64_t slot = 0;
+    std::vector<std::uint64_t> words;  ///< of the map when the round began
+    Mask written = 0;                  ///< members that have it
+    Request request;
+    std::array<Bytes, mirror_members_max> bytes;
+    std::array<Piece, mirror_members_max> pieces;
+};
+
+/// Intent bits on their way to be cleared (M4).
+struct Mirror::Clear {
+    RegionMap regions;
+    std::uint64_t losses = 0;  ///< Mirror::losses_ when the flush was submitted
+    Request flush;
+    Callback<void> done;  ///< may be null
 };
 
 /// One piece on its way to be equal on all members in sync (M4), under an exclusive lock of the whole piece: their

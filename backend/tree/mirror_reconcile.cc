@@ -14,18 +14,25 @@ constexpr Duration retry_time = std::chrono::seconds(1);
 
 }  // namespace
 
-void Mirror::expect_differences() {
-    DST_ASSERT(state_ == State::standing);
-    if (!broken(Rule::m4_reconcile)) unreconciled_.set_all();
-}
-
 bool Mirror::is_unreconciled(const Extent& extent) const noexcept {
     return state_ == State::serving && unreconciled_.any() && unreconciled_.test_any(unreconciled_.regions_of(extent));
 }
 
 /// After a change that some members may have and others not, and that was not acknowledged.
 void Mirror::mark_unreconciled(const Io& io) {
-    if (changes_data(io.outer->operation)) mark_unreconciled(io.outer->extent);
+    if (io.slot != nullptr) return;
+    if (changes_data(io.outer->operation)) return mark_unreconciled(io.outer->extent);
+    // A flush that failed on all: each may have lost something else (M4).
+    for (std::size_t i = 0; i < io.errors.size(); ++i) {
+        if ((io.failed & bit(i)) != 0 && !is_lost(io.errors[i])) return mark_intents_unreconciled();
+    }
+}
+
+void Mirror::mark_intents_unreconciled() {
+    const RegionMap& intent = maps_.intent();
+    for (auto run = intent.next_run(0); run; run = intent.next_run(run->end())) {
+        mark_unreconciled(intent.extent_of(*run));
+    }
 }
 
 void Mirror::mark_unreconciled(const Extent& extent) {
@@ -100,7 +107,7 @@ void Mirror::reconcile_ended(Reconcile& reconcile, Errc code) {
 }
 
 /// A request of the mirror's own, under a lock that is held already. Reads go to `members` alone.
-void Mirror::submit_own(Request& request, Mask members) {
+void Mirror::submit_own(Request& request, Mask members, SlotWrite* slot) {
     Io& io = ios_->take();
     ++in_flight_;
     io.mirror = this;
@@ -110,8 +117,11 @@ void Mirror::submit_own(Request& request, Mask members) {
     io.failed = 0;
     io.done = ~Mask{0};
     io.locked = false;
+    io.slot = slot;
+    io.counted = false;
     for (const auto& member : members_) io.losses[member->index] = member->losses;
-    changes_data(request.operation) ? fan_out(io) : start_read(io);
+    if (changes_data(request.operation)) return start_change(io);
+    request.operation == Operation::flush ? fan_out(io) : start_read(io);
 }
 
 Mirror::Reconcile::Reconcile(Mirror& mirror, std::uint64_t in_piece, Io* in_io)

@@ -270,7 +270,9 @@ TEST(MirrorWrite, M13LargeDiscardsAreSplit) {
     MirrorWorld world;
     TestRequest request(Operation::unmap, {0, 4u << 20});
     EXPECT_EQ(run(world.loop, *world.mirror, request), Errc::ok);
-    EXPECT_EQ(world.device(0).log.size(), 1u);
+    EXPECT_EQ(std::count_if(world.device(0).log.begin(), world.device(0).log.end(),
+                            [](const auto& done) { return done.first == Operation::unmap; }),
+              1);
 }
 
 TEST(MirrorWrite, M14MemberThatIsBackAtOnceGetsTheRequestAgain) {

@@ -1,0 +1,176 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "support/mirror_world.h"
+
+namespace dst {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::uint64_t region = 1u << 20;
+constexpr std::uint64_t data_end = 4u << 20;
+
+bool is_data(const std::pair<Operation, Extent>& done) {
+    return changes_data(done.first) && done.second.offset < data_end;
+}
+
+bool is_map(const std::pair<Operation, Extent>& done) {
+    return done.first == Operation::write && done.second.offset >= data_end;
+}
+
+std::size_t maps(const FakeDevice& device) {
+    return static_cast<std::size_t>(std::count_if(device.log.begin(), device.log.end(), is_map));
+}
+
+RegionMap map_on(MirrorWorld& world, std::size_t index, const MapIdentity& identity) {
+    MemberMetadata metadata(world.device(index));
+    metadata.set_number(static_cast<std::uint32_t>(index) + 1);
+    RegionMap map;
+    metadata.read_map(world.mirror->record(), identity, [&](Result<RegionMap> read) {
+        ASSERT_TRUE(read);
+        map = std::move(*read);
+    });
+    world.loop.run_for(milliseconds(1));
+    return map;
+}
+
+RegionMap intent_on(MirrorWorld& world, std::size_t index) {
+    return map_on(world, index, {world.mirror->record().mirror, MapKind::intent, 0});
+}
+
+RegionMap owed_on(MirrorWorld& world, std::size_t index, std::uint32_t member) {
+    return map_on(world, index, {world.mirror->record().mirror, MapKind::owed, member});
+}
+
+TEST(MirrorIntent, M3TheBitIsOnAllMembersBeforeTheWriteGoesToAny) {
+    MirrorWorld world;
+    world.device(1).hold();
+    TestRequest request(Operation::write, {region + 512, 512}, filled(512, 7));
+    request.submit(*world.mirror);
+    world.loop.run_for(milliseconds(100));
+    EXPECT_TRUE(intent_on(world, 0).test(1));
+    EXPECT_FALSE(std::any_of(world.device(0).log.begin(), world.device(0).log.end(), is_data));
+    world.device(1).answer();
+    world.device(1).release();
+    world.loop.run_for(milliseconds(100));
+    EXPECT_TRUE(request.done);
+    EXPECT_TRUE(intent_on(world, 1).test(1));
+    EXPECT_FALSE(intent_on(world, 1).test(0));
+}
+
+TEST(MirrorIntent, M3WritesThatWaitShareOneMapWrite) {
+    MirrorWorld world;
+    std::vector<std::unique_ptr<TestRequest>> requests;
+    for (std::uint64_t i = 0; i < 8; ++i) {
+        requests.push_back(
+            std::make_unique<TestRequest>(Operation::write, Extent{i * (region / 2), 512}, filled(512, 1)));
+        requests.back()->submit(*world.mirror);
+    }
+    world.loop.run_for(milliseconds(100));
+    for (const auto& request : requests) EXPECT_TRUE(request->done);
+    EXPECT_EQ(maps(world.device(0)), 1u);
+    EXPECT_EQ(write(world.loop, *world.mirror, region, filled(512, 2)), Errc::ok);
+    EXPECT_EQ(maps(world.device(0)), 1u) << "the region is dirty already";
+}
+
+TEST(MirrorIntent, M3AMemberThatDoesNotTakeTheBitIsDroppedFirst) {
+    MirrorWorld world;
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(512, 3)), Errc::ok);
+    EXPECT_EQ(world.events.count("member-dropped"), 1u);
+    EXPECT_EQ(world.device(0).bytes(0, 512), filled(512, 3));
+}
+
+TEST(MirrorIntent, M3TheLastMemberDoesNotTakeTheBit) {
+    MirrorWorld world(1);
+    world.device(0).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(512, 3)), Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(512, 4)), Errc::ok) << "tried anew";
+}
+
+TEST(MirrorIntent, M4AnIdleRegionIsFlushedAndCleared) {
+    MirrorWorld world;
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(512, 1)), Errc::ok);
+    world.loop.run_for(seconds(3));
+    EXPECT_TRUE(intent_on(world, 0).test(0));
+    for (const auto& device : world.devices) device->log.clear();
+    world.loop.run_for(seconds(15));
+    EXPECT_FALSE(intent_on(world, 0).any());
+    EXPECT_FALSE(intent_on(world, 1).any());
+    for (const auto& device : world.devices) {
+        const auto flushed = std::find_if(device->log.begin(), device->log.end(),
+                                          [](const auto& done) { return done.first == Operation::flush; });
+        const auto written = std::find_if(device->log.begin(), device->log.end(), is_map);
+        EXPECT_LT(flushed - device->log.begin(), written - device->log.begin());
+    }
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(512, 2)), Errc::ok);
+    EXPECT_TRUE(intent_on(world, 0).test(0)) << "set anew";
+}
+
+TEST(MirrorIntent, M4ARegionThatIsWrittenMeanwhileStaysSet) {
+    MirrorWorld world;
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(512, 1)), Errc::ok);
+    for (int i = 0; i < 200; ++i) {
+        world.loop.run_for(milliseconds(100));
+        EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(512, 2)), Errc::ok);
+        EXPECT_TRUE(intent_on(world, 0).test(0));
+    }
+}
+
+TEST(MirrorIntent, M4AWriteThatIsUnderWayKeepsItsBit) {
+    MirrorWorld world;
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(512, 1)), Errc::ok);
+    world.device(0).hold();
+    world.device(1).hold();
+    TestRequest request(Operation::write, {512, 512}, filled(512, 7));
+    request.submit(*world.mirror);
+    world.loop.run_for(seconds(30));
+    for (const auto& device : world.devices) device->release();
+    EXPECT_TRUE(intent_on(world, 0).test(0));
+    EXPECT_FALSE(world.mirror->degraded());
+}
+
+TEST(MirrorIntent, M4AMemberThatIsOutIsOwedTheRegionBeforeTheBitGoes) {
+    MirrorWorld world;
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, region, filled(512, 3)), Errc::ok);
+    ASSERT_TRUE(world.mirror->degraded());
+    EXPECT_FALSE(owed_on(world, 0, 2).any()) << "the intent map says it still";
+    world.device(0).log.clear();
+    world.loop.run_for(seconds(15));
+    EXPECT_FALSE(intent_on(world, 0).any());
+    EXPECT_TRUE(owed_on(world, 0, 2).test(1));
+    EXPECT_EQ(owed_on(world, 0, 2).count(), 1u);
+}
+
+TEST(MirrorIntent, M4NothingIsClearedWhenAMemberWasLostDuringTheFlush) {
+    MirrorWorld world;
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(512, 1)), Errc::ok);
+    world.device(1).hold();
+    world.loop.run_for(seconds(16));
+    ASSERT_EQ(world.device(1).held(), 1u) << "the flush";
+    world.device(1).change_incarnation();
+    world.device(1).go_down();
+    world.device(1).release();
+    world.device(1).go_up();
+    world.loop.run_for(milliseconds(100));
+    EXPECT_TRUE(world.mirror->degraded());
+    EXPECT_TRUE(intent_on(world, 0).test(0) || owed_on(world, 0, 2).test(0));
+}
+
+TEST(MirrorIntent, M4ACleanEndOwesBeforeItClears) {
+    MirrorWorld world;
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(512, 1)), Errc::ok);
+    bool settled = false;
+    world.mirror->settle([&](const Result<void>& result) { settled = result.has_value(); });
+    ASSERT_TRUE(world.loop.run_until([&] { return settled; }, seconds(5)));
+    EXPECT_FALSE(intent_on(world, 0).any());
+    EXPECT_TRUE(owed_on(world, 0, 2).test(0));
+}
+
+}  // namespace
+}  // namespace dst
