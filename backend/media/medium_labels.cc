@@ -95,6 +95,8 @@ void Medium::run_peek() {
         } else if (code != Errc::ok) {
             finish({code, "the label on " + name() + " could not be read"});
         } else {
+            // The disk did not read it when the medium was opened.
+            if (label() != nullptr && promised_.none()) promised_ = label()->promised;
             finish(none);
         }
     });

@@ -52,7 +52,7 @@ void ServerSessionImpl::handle_open(Work& work) {
     medium_ = &medium;
     connection = open_.connection;
     medium_->attach(*this);
-    if (open_.replaces.is_nil()) return continue_open(work);
+    if (open_.replaces.is_nil()) return look_and_open(work);
     ++running_;
     medium_->replace(*this, open_.replaces, [this, &work](Result<void> result) { replaced(work, result); });
 }
@@ -66,9 +66,26 @@ void ServerSessionImpl::replaced(Work& work, const Result<void>& result) {
     if (!result) {
         refuse_open(work, result.error());
     } else {
-        continue_open(work);
+        look_and_open(work);
     }
     work_ended();
+}
+
+/// A label that the disk did not read when it was opened may be readable by now: a head that comes back needs it.
+void ServerSessionImpl::look_and_open(Work& work) {
+    if (open_.epoch.none() || medium_->label_state() != LabelState::unreadable) return continue_open(work);
+    ++running_;
+    medium_->peek(*this, [this, &work](const Result<Peek>& seen) {
+        --running_;
+        if (state_ != State::opening) {
+            release(work);
+        } else if (!seen) {
+            refuse_open(work, seen.error());
+        } else {
+            continue_open(work);
+        }
+        work_ended();
+    });
 }
 
 void ServerSessionImpl::continue_open(Work& work) {

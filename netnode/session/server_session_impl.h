@@ -87,6 +87,7 @@ private:
     void handle_hello(Work& work);
     void handle_open(Work& work);
     void replaced(Work& work, const Result<void>& result);
+    void look_and_open(Work& work);
     void continue_open(Work& work);
     void refuse_open(Work& work, const Error& why);
 

@@ -47,6 +47,19 @@ TEST_F(MediumTest, IsUpWithAnUnreadableLabel) {
     platter.clear_failures();
 }
 
+TEST_F(MediumTest, M6KnowsItsPromiseAgainOnceThePeekedLabelCanBeRead) {
+    const Epoch epoch{3, id_of(9)};
+    Label promised = small_label();
+    promised.promised = epoch;
+    label(promised);
+    platter.fail(Operation::read, {0, medium_bytes}, Errc::medium_error);
+    open();
+    EXPECT_EQ(medium->adopt_epoch(*first, epoch), Errc::refused);
+    platter.clear_failures();
+    peek(*first);
+    EXPECT_EQ(medium->adopt_epoch(*first, epoch), Errc::ok);
+}
+
 TEST_F(MediumTest, SaysSoWhenOneCopyOfTheLabelIsBad) {
     label();
     platter.fail(Operation::read, label_copy(medium_bytes, 1), Errc::medium_error);

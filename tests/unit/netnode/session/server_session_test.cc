@@ -129,6 +129,19 @@ TEST(ServerSessionHandshake, AnEpochThatTheLabelNeverSawOpensWithoutIt) {
     EXPECT_FALSE(opened->epoch_accepted);
 }
 
+TEST(ServerSessionHandshake, ALabelThatTheDiskDidNotReadIsReadAgainForAHeadThatComesBack) {
+    ServerRig rig;
+    rig.give_label();
+    rig.platter.set_missing(true);
+    rig.platter.fail(Operation::read, {0, rig.platter.geometry().size_bytes}, Errc::medium_error);
+    rig.settle();
+    rig.platter.set_missing(false);
+    EXPECT_TRUE(rig.loop.run_until([&] { return rig.medium->up(); }, std::chrono::seconds(60)));
+    EXPECT_EQ(rig.medium->label_state(), LabelState::unreadable);
+    rig.platter.clear_failures();
+    rig.opened_with_epoch(1);
+}
+
 TEST(ServerSessionHandshake, M7ALabelOfAnotherPlaceIsRefusedAlthoughItKnowsTheEpoch) {
     ServerRig rig;
     const Label& label = rig.give_label();
