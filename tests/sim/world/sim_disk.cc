@@ -92,7 +92,7 @@ void SimDisk::finish(std::uint64_t id) {
     }
     const bool lost_flush = failure != Errc::ok && request.operation == Operation::flush;
     if (lost_flush) {
-        platter_.change_incarnation();
+        platter_.flush_failed();
         guarded_after(Duration::zero(), [this] {
             if (up_) go_down({Errc::incarnation_changed, name_ + ": a flush failed"});
         });
@@ -160,8 +160,11 @@ void SimDisk::sever() {
     severed_ = true;
     bool flushing = false;
     for (const auto& [id, flight] : flights_) flushing = flushing || flight.request->operation == Operation::flush;
-    if (flushing) platter_.change_incarnation();
     orphan_writes(true);
+    if (flushing) {
+        platter_.change_incarnation();
+        if (platter_.on_cache_lost) platter_.on_cache_lost();
+    }
     platter_.counters_.in_flight -= flights_.size();
     fail_all(Errc::disconnected);
     if (up_) {

@@ -57,7 +57,7 @@ public:
     // --- What happens to it.
     /// The process that has it open, or is about to open it, dies: requests in flight are carried out in part, the lock
     /// is released when they are (while hung: when the hang ends). A death in the middle of a flush changes the
-    /// incarnation.
+    /// incarnation, and nobody knows then what the cache has lost.
     void crash();
     /// crash(), and unflushed writes survive in any subset. Changes the incarnation.
     void power_loss();
@@ -73,8 +73,8 @@ public:
     void resize(std::uint64_t size_bytes);
 
     // --- Faults.
-    /// The next `times` requests of `operation` (none: any) that touch `range` answer `code` and do nothing (a failed
-    /// flush: the incarnation changes, and the opener goes down).
+    /// The next `times` requests of `operation` (none: any) that touch `range` answer `code` and do nothing. A failed
+    /// flush: what was not flushed is kept or survives in any subset, the incarnation changes, the opener goes down.
     void fail(std::optional<Operation> operation, const Extent& range, Errc code, unsigned times = ~0u);
     void clear_failures() { failures_.clear(); }
     /// Hung: nothing is answered until it ends.
@@ -92,7 +92,7 @@ public:
 
     /// Called before each request is carried out, for tests that watch orders of writes.
     std::function<void(const Request&)> on_carry_out;
-    /// Acknowledged writes that were not flushed are gone.
+    /// Acknowledged writes that were not flushed may be gone: the incarnation has changed.
     std::function<void()> on_cache_lost;
 
 private:
@@ -121,6 +121,8 @@ private:
     void write_sectors(const Extent& extent, std::span<const std::byte> bytes, bool fua, bool torn);
     void land_orphans();
     void make_durable(std::uint64_t upto);
+    void lose_unflushed();
+    void flush_failed();
     Errc take_failure(const Request& request);
     void change_incarnation();
 

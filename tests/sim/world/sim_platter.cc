@@ -69,12 +69,24 @@ void SimPlatter::power_loss() {
     crash();
     orphans_.clear();
     lock_lingers_ = false;
+    lose_unflushed();
+    change_incarnation();
+    if (on_cache_lost) on_cache_lost();
+}
+
+void SimPlatter::lose_unflushed() {
     // In the order of the sectors, so that a seed replays.
     const std::map<std::uint64_t, std::vector<Version>> in_doubt = std::move(volatile_);
     volatile_.clear();
     for (const auto& [index, versions] : in_doubt) {
         store(index, versions[loop_.below(versions.size())].bytes, true);
     }
+}
+
+// The kernel calls the pages clean, written or not, and drops them when it likes.
+void SimPlatter::flush_failed() {
+    if (loop_.chance(500)) lose_unflushed();
+    volatile_.clear();
     change_incarnation();
     if (on_cache_lost) on_cache_lost();
 }

@@ -28,8 +28,8 @@ SimStoreFile::SimStoreFile(SimLoop& loop, std::string name, const Id& in_machine
     : machine(in_machine), loop_(loop), name_(std::move(name)) {}
 
 void SimStoreFile::crash() {
-    if (opener_ != nullptr) opener_->sever();
     opener_ = nullptr;
+    for (SimStore* const dead : stores_) dead->sever();
 }
 
 void SimStoreFile::copy_from(const SimStoreFile& other, const Id& on_machine) {
@@ -43,9 +43,10 @@ void SimStoreFile::remove() {
     inode = 0;
 }
 
-SimStore::SimStore(SimLoop& loop, SimStoreFile& file) : loop_(loop), file_(file) {}
+SimStore::SimStore(SimLoop& loop, SimStoreFile& file) : loop_(loop), file_(file) { file_.stores_.push_back(this); }
 
 SimStore::~SimStore() {
+    std::erase(file_.stores_, this);
     if (file_.opener_ == this) file_.opener_ = nullptr;
 }
 
@@ -91,6 +92,7 @@ void SimStore::finish_write() {
 }
 
 void SimStore::sever() {
+    if (severed_) return;
     severed_ = true;
     if (writing_ == nullptr) return;
     Bytes& slot = file_.slots[writing_->slot];

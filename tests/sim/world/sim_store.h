@@ -3,6 +3,7 @@
 #include <array>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "block/store.h"
 #include "simworld/sim_loop.h"
@@ -19,7 +20,7 @@ public:
     SimStoreFile& operator=(const SimStoreFile&) = delete;
 
     /// The process dies, and the machine's power with it: a slot write under way leaves the old slot, the new one, or
-    /// a mixture. Releases the lock.
+    /// a mixture. Releases the lock; a process that was only about to open the file does not take it any more.
     void crash();
     /// A copy of `other`'s bytes, with an inode of its own, on `machine`.
     void copy_from(const SimStoreFile& other, const Id& machine);
@@ -43,6 +44,7 @@ private:
     SimLoop& loop_;
     std::string name_;
     SimStore* opener_ = nullptr;
+    std::vector<SimStore*> stores_;  ///< of all processes, open or not
     std::uint64_t writes_ = 0;
 };
 

@@ -138,9 +138,12 @@ TEST_F(SimDiskTest, AProcessCrashKeepsWhatWasAnswered) {
 TEST_F(SimDiskTest, ACrashInTheMiddleOfAFlushChangesTheIncarnation) {
     open();
     const Incarnation before = platter.incarnation();
+    bool told = false;
+    platter.on_cache_lost = [&] { told = true; };
     Order flush;
     start(flush, Operation::flush, {});
     platter.crash();
+    EXPECT_TRUE(told);
     EXPECT_NE(platter.incarnation(), before);
     loop.run_until([&] { return flush.ended; });
     EXPECT_EQ(flush.result, Errc::disconnected);
@@ -157,6 +160,26 @@ TEST_F(SimDiskTest, AFailedFlushChangesTheIncarnationAndTakesTheDiskDown) {
     EXPECT_FALSE(disk->up());
     EXPECT_EQ(last.code, Errc::incarnation_changed);
     close();
+}
+
+TEST_F(SimDiskTest, AFailedFlushMayLoseWhatItWasToMakeDurable) {
+    int told = 0;
+    platter.on_cache_lost = [&] { ++told; };
+    int lost = 0;
+    for (int round = 0; round < 20; ++round) {
+        open();
+        run(Operation::write, {0, 512}, 'a', true);
+        run(Operation::write, {0, 512}, 'b');
+        platter.fail(Operation::flush, {}, Errc::io_error, 1);
+        run(Operation::flush, {});
+        EXPECT_EQ(told, round + 1);
+        loop.run_for(milliseconds(1));
+        lost += first_byte(0) == 'a' ? 1 : 0;
+        EXPECT_EQ(platter.volatile_sectors(), 0u);
+        close();
+    }
+    EXPECT_GT(lost, 0);
+    EXPECT_LT(lost, 20);
 }
 
 TEST_F(SimDiskTest, AnErrorHitsItsOperationItsRangeAndItsNumber) {

@@ -50,6 +50,17 @@ TEST_F(SimStoreTest, IsLockedForLife) {
     EXPECT_TRUE(open(second).has_value());
 }
 
+TEST_F(SimStoreTest, AProcessThatDiesBeforeItHasOpenedItDoesNotLockIt) {
+    SimStore dead(loop, file);
+    std::optional<Result<StoreContents>> answer;
+    dead.open([&](Result<StoreContents> contents) { answer.emplace(std::move(contents)); });
+    file.crash();
+    loop.run_for(seconds(1));
+    EXPECT_EQ(answer.value().error().code, Errc::cancelled);
+    SimStore next(loop, file);
+    EXPECT_TRUE(open(next).has_value());
+}
+
 TEST_F(SimStoreTest, ACrashTearsOnlyTheSlotThatIsBeingWritten) {
     bool torn = false;
     for (int round = 0; round < 50; ++round) {
