@@ -76,7 +76,8 @@ void Oracle::flush_acknowledged(std::uint64_t begun) {
     }
 }
 
-void Oracle::forget_unflushed() {
+void Oracle::forget_unflushed(std::uint64_t newest) {
+    under_way_ = newest;
     for (Sector& here : sectors_) {
         for (Entry& entry : here.entries) entry.doubtful = entry.outcome == Outcome::pending;
         if (here.before.empty()) continue;
@@ -115,6 +116,7 @@ std::string Oracle::check_read(std::uint64_t sequence, const Extent& extent, std
         Sector& here = sector(extent.offset + at);
         const Value found = sector_value(bytes.subspan(at, sector_bytes), extent.offset + at);
         if (!allowed(here, sequence, found)) return describe(here, sequence, extent.offset + at, found);
+        if (sequence <= under_way_) continue;
         // Decided, but perhaps in a cache only: what it might have been may come back when that is lost.
         for (const Entry& entry : here.entries) {
             if (entry.sequence >= sequence || entry.outcome == Outcome::pending || entry.value == found) continue;

@@ -43,8 +43,9 @@ public:
     /// `begun` from flush_begun() when it was submitted.
     void flush_acknowledged(std::uint64_t begun);
     /// Every copy's cache may be gone. What is submitted from now on is not; a write that was under way may have been
-    /// carried out before, in part, and is acknowledged later by a head that has not heard of the loss yet.
-    void forget_unflushed();
+    /// carried out before, in part, and is acknowledged later by a head that has not heard of the loss yet. Reads that
+    /// were under way may have read before, and decide nothing. `newest`: sequence of the last request submitted.
+    void forget_unflushed(std::uint64_t newest);
 
     /// A read that was submitted as `sequence` returned `bytes`. Empty: it may. Else what is wrong, for the report.
     std::string check_read(std::uint64_t sequence, const Extent& extent, std::span<const std::byte> bytes);
@@ -71,6 +72,7 @@ private:
 
     std::vector<Sector> sectors_;
     std::uint64_t acknowledgements_ = 0;
+    std::uint64_t under_way_ = 0;  ///< requests up to this one had been submitted when caches were lost last
 };
 
 }  // namespace dst::sim

@@ -335,7 +335,7 @@ void StorageScenario::judge_lost_caches() {
     if (HeadProcess* head = serving_head()) last_status_ = head->engine().status();
     if (last_status_.tree && survives(*last_status_.tree, lost_caches_)) return;
     trace_.line("scenario", "unflushed writes may be lost");
-    oracle_->forget_unflushed();
+    oracle_->forget_unflushed(counts_.sequence);
     lost_caches_.clear();
 }
 

@@ -68,7 +68,7 @@ TEST_F(OracleTest, M4TheFirstReadDecides) {
 TEST_F(OracleTest, UnflushedWritesMayFallBackWhenCachesAreLost) {
     acknowledged(1, 5);
     acknowledged(2, 6);
-    oracle.forget_unflushed();
+    oracle.forget_unflushed(2);
     EXPECT_TRUE(reads(3, 0, oracle));
     EXPECT_TRUE(reads(3, 5, oracle));
     EXPECT_TRUE(reads(3, 6, oracle));
@@ -78,17 +78,28 @@ TEST_F(OracleTest, UnflushedWritesMayFallBackWhenCachesAreLost) {
 TEST_F(OracleTest, SoMayAWriteThatWasUnderWayThen) {
     acknowledged(1, 5, true);
     oracle.write_begun(2, one, 6);
-    oracle.forget_unflushed();
+    oracle.forget_unflushed(2);
     oracle.write_acknowledged(2, one, false);
     EXPECT_TRUE(reads(3, 5, oracle));
     EXPECT_TRUE(reads(3, 6, oracle));
     EXPECT_FALSE(reads(3, 0, oracle));
 }
 
+TEST_F(OracleTest, AReadThatWasUnderWayThenDecidesNothing) {
+    acknowledged(1, 5);
+    oracle.forget_unflushed(2);
+    Bytes bytes(512);
+    fill_sectors(bytes, one.offset, 5);
+    EXPECT_EQ(oracle.check_read(2, one, bytes), "");
+    EXPECT_TRUE(reads(3, 0, oracle));
+    EXPECT_EQ(oracle.check_read(3, one, bytes), "");
+    EXPECT_FALSE(reads(4, 0, oracle));
+}
+
 TEST_F(OracleTest, FlushedWritesMayNot) {
     acknowledged(1, 5);
     oracle.flush_acknowledged(oracle.flush_begun());
-    oracle.forget_unflushed();
+    oracle.forget_unflushed(2);
     EXPECT_TRUE(reads(3, 5, oracle));
     EXPECT_FALSE(reads(3, 0, oracle));
 }
@@ -97,13 +108,13 @@ TEST_F(OracleTest, AFlushThatBeganEarlierCoversNothing) {
     const std::uint64_t begun = oracle.flush_begun();
     acknowledged(1, 5);
     oracle.flush_acknowledged(begun);
-    oracle.forget_unflushed();
+    oracle.forget_unflushed(2);
     EXPECT_TRUE(reads(3, 0, oracle));
 }
 
 TEST_F(OracleTest, FuaWritesMayNotFallBack) {
     acknowledged(1, 5, true);
-    oracle.forget_unflushed();
+    oracle.forget_unflushed(2);
     EXPECT_FALSE(reads(3, 0, oracle));
 }
 
