@@ -41,7 +41,9 @@ ScenarioResult LeafScenario::run() {
         options.depth = static_cast<unsigned>(1 + loop_.below(24));
         options.think_max = loop_.chance(200) ? milliseconds(40) : milliseconds(400);
         oracle_ = std::make_unique<Oracle>(leaf->geometry().size_bytes);
-        world_->platter_of(shape_.storage.tree.name).on_cache_lost = [this] { oracle_->forget_unflushed(counts_.sequence); };
+        world_->platter_of(shape_.storage.tree.name).on_cache_lost = [this] {
+            oracle_->forget_unflushed(counts_.sequence);
+        };
         client_ = std::make_unique<Client>(trace_, "client", *oracle_, counts_, options);
         client_->start(*leaf);
         World::Netnode& node = *world_->netnodes().front();
