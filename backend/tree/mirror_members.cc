@@ -89,6 +89,8 @@ void Mirror::judge_changed() {
         if (member->changed) changed |= member->mask();
         if (!member->device.up()) down |= member->mask();
     }
+    // They went away again before the record that says so reached them.
+    if (changed == 0 && redraw_medium_ && down == 0 && !change_) return request_change();
     if (changed == 0) return;
     if (reachable() != 0) {
         for (const auto& member : members_) {

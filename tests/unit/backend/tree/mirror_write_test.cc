@@ -393,5 +393,23 @@ TEST(MirrorWrite, M10LastMemberThatIsBackChangedCarriesOnWithANewMedium) {
     EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 8)), Errc::ok);
 }
 
+TEST(MirrorWrite, M10LastMemberThatGoesAwayAgainBeforeItsRecordCarriesOnWhenItReturns) {
+    MirrorWorld world;
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    world.device(0).go_down();
+    world.device(0).change_incarnation();
+    world.hold_journal = true;
+    world.device(0).go_up();
+    world.device(0).go_down();
+    world.release_journal();
+    world.loop.run_for(seconds(5));
+    EXPECT_EQ(world.events.count("mirror-record-failed"), 1u);
+    world.device(0).go_up();
+    world.loop.run_for(milliseconds(10));
+    EXPECT_TRUE(world.mirror->up());
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 8)), Errc::ok);
+}
+
 }  // namespace
 }  // namespace dst
