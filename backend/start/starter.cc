@@ -224,6 +224,10 @@ void Starter::begin_again(const std::string& why) {
     state_ = State::waiting;
     opened_at_ = context_.loop.now();
     reason_ = "the start begins again: " + why;
+    // What this attempt promised stands for nothing; a connection that named it would be fenced by the next one's.
+    for (const Vertex* leaf : context_.tree.leaves()) {
+        leaf->leaf->set_identity({identity_.id, Tree::place_of(*leaf), {}, context_.head});
+    }
     context_.events.event(Severity::info, "start-again", reason_, {{"storage", context_.storage.name}});
     schedule(std::chrono::milliseconds(50 + context_.loop.random() % 450));
 }

@@ -181,6 +181,18 @@ TEST(Hang, M12HungDiskIsDroppedAndTheStorageCarriesOn) {
     world.platter("/b").set_hung(false);
 }
 
+// The label of /b has the second attempt's epoch, and its leaf still names the first one's.
+TEST(Epoch, M6AStartThatBeginsAgainIsNotFencedByItsOwnPromise) {
+    EngineWorld world(mirror_node("m0", {disk_node("/a"), disk_node("/b")}));
+    world.init();
+    world.platter("/a").fail(Operation::flush, {}, Errc::io_error, 1);
+    const EngineWorld::Head& head = world.open();
+    EXPECT_TRUE(world.loop.run_until([&] { return world.events.count("start-again") == 1; }, seconds(60)));
+    world.platter("/b").fail(Operation::flush, {}, Errc::io_error, 1);
+    EXPECT_TRUE(world.loop.run_until([&] { return world.events.count("start-again") == 2; }, seconds(60)));
+    EXPECT_TRUE(world.loop.run_until([&] { return head.serving == 1; }, seconds(60)));
+}
+
 TEST(Epoch, M6AnotherHeadTakesAHigherEpochAndMarksItServed) {
     EngineWorld world(disk_node("/a"));
     ASSERT_TRUE(world.init().done);
