@@ -296,6 +296,8 @@ void Mirror::acknowledge_or_wait(Io& io) {
     }
     for (const auto& member : members_) {
         if ((lacking & ~failed_ & member->mask()) == 0) continue;
+        // Those that have it were away, and left with this record: judged again when it is durable.
+        if (!may_fail(*member)) break;
         const bool answered = (io.failed & member->mask()) != 0 && !is_lost(io.errors[member->index]);
         std::string why = "it cannot be reached";
         if (answered) {

@@ -378,6 +378,24 @@ TEST(MirrorWrite, M10WriteOnlyInALostCacheIsNotAcknowledgedByTheLastMember) {
     EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 8)), Errc::ok);
 }
 
+// The one that has the write is away as well when those that lack it are judged.
+TEST(MirrorWrite, M2TheLastOneThatIsThereStaysAlthoughItLacksAWrite) {
+    MirrorWorld world(3);
+    world.device(0).hold();
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    world.loop.run_for(milliseconds(10));
+    world.device(2).go_down();
+    world.loop.run_for(milliseconds(10));
+    world.device(0).go_down();
+    world.loop.run_for(seconds(10));
+    ASSERT_TRUE(request.done);
+    EXPECT_NE(request.result(), Errc::ok);
+    EXPECT_EQ(world.record_on(1).generation, 2u);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 8)), Errc::ok);
+}
+
 TEST(MirrorWrite, M10LastMemberThatIsBackChangedCarriesOnWithANewMedium) {
     MirrorWorld world;
     world.device(1).fail(Operation::write, Errc::medium_error);
