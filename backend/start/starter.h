@@ -112,7 +112,8 @@ private:
     void write_journal();
     void serve_roots();
     std::vector<const Vertex*> used_leaves() const;
-    void collect_used(const Vertex& vertex, std::vector<const Vertex*>& leaves) const;
+    std::vector<const Vertex*> fenced_leaves() const;
+    void collect_used(const Vertex& vertex, bool leaving, std::vector<const Vertex*>& leaves) const;
     bool below_a_mirror(const Vertex& vertex) const;
 
     StartContext context_;

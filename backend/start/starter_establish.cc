@@ -8,19 +8,30 @@
 /// M5 steps 5 to 8: nothing is promised before the journal is right, nothing is served before everything is durable.
 namespace dst {
 
-/// Leaves below the members in use: those are promised, and no others.
-void Starter::collect_used(const Vertex& vertex, std::vector<const Vertex*>& leaves) const {
+/// Leaves below the members in use; `leaving`: and below those that leave with this start.
+void Starter::collect_used(const Vertex& vertex, bool leaving, std::vector<const Vertex*>& leaves) const {
     if (vertex.leaf != nullptr) leaves.push_back(&vertex);
     std::uint32_t used = ~0u;
-    if (vertex.mirror != nullptr) used = work_.at(&vertex).used;
+    if (vertex.mirror != nullptr) {
+        const MirrorWork& work = work_.at(&vertex);
+        used = work.used | (leaving ? work.leave : 0);
+    }
     for (const auto& child : vertex.children) {
-        if ((used & (1u << child->position)) != 0) collect_used(*child, leaves);
+        if ((used & (1u << child->position)) != 0) collect_used(*child, leaving, leaves);
     }
 }
 
 std::vector<const Vertex*> Starter::used_leaves() const {
     std::vector<const Vertex*> leaves;
-    collect_used(context_.tree.root(), leaves);
+    collect_used(context_.tree.root(), false, leaves);
+    return leaves;
+}
+
+/// Those that are promised and marked. A start that its journal does not decide stands on all members in sync: one that
+/// leaves at once must not be taken for the newest by another head, whose journal knows nothing of this one.
+std::vector<const Vertex*> Starter::fenced_leaves() const {
+    std::vector<const Vertex*> leaves;
+    collect_used(context_.tree.root(), !decides_, leaves);
     return leaves;
 }
 
@@ -75,7 +86,7 @@ void Starter::promise_all() {
     auto step = std::make_shared<StartStep>(context_.loop, [this, attempt = attempt_](const Result<void>& result) {
         if (!stopped(attempt, result)) promised();
     });
-    for (const Vertex* leaf : used_leaves()) {
+    for (const Vertex* leaf : fenced_leaves()) {
         leaf->leaf->promise(peeks_[leaf->index], epoch_, step->add<LabelImage>(nullptr));
     }
     step->all_added();
@@ -83,7 +94,7 @@ void Starter::promise_all() {
 
 void Starter::promised() {
     // Connections that come later name the epoch, so that they take the session on.
-    for (const Vertex* leaf : used_leaves()) {
+    for (const Vertex* leaf : fenced_leaves()) {
         leaf->leaf->set_identity({identity_.id, Tree::place_of(*leaf), epoch_, context_.head});
     }
     next_record_ = 0;
@@ -166,7 +177,7 @@ void Starter::mark_served() {
     auto step = std::make_shared<StartStep>(context_.loop, [this, attempt = attempt_](const Result<void>& result) {
         if (!stopped(attempt, result)) write_journal();
     });
-    for (const Vertex* leaf : used_leaves()) {
+    for (const Vertex* leaf : fenced_leaves()) {
         leaf->leaf->mark_served(epoch_, step->add<LabelImage>(nullptr));
     }
     step->all_added();

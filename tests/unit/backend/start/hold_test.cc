@@ -181,6 +181,16 @@ TEST(Hang, M12HungDiskIsDroppedAndTheStorageCarriesOn) {
     world.platter("/b").set_hung(false);
 }
 
+TEST(Epoch, M6AMemberThatLeavesAtTheStartIsFencedAsWell) {
+    EngineWorld world(mirror_node("m0", {disk_node("/a"), disk_node("/b")}));
+    world.init();
+    world.crash(world.serve());
+    world.platter("/a").power_loss();
+    world.serve("head1");
+    EXPECT_EQ(world.label_of("/b")->served.number, 2u);
+    EXPECT_EQ(world.label_of("/a")->served, world.label_of("/b")->served);
+}
+
 // The label of /b has the second attempt's epoch, and its leaf still names the first one's.
 TEST(Epoch, M6AStartThatBeginsAgainIsNotFencedByItsOwnPromise) {
     EngineWorld world(mirror_node("m0", {disk_node("/a"), disk_node("/b")}));
