@@ -31,38 +31,39 @@ std::pair<std::string, SimPlatter*> Faults::any_leaf() {
 }
 
 void Faults::strike() {
+    struct Share {
+        unsigned per_mille;
+        bool (*run)(Faults&);
+    };
+    static constexpr std::array shares{
+        Share{150, [](Faults& f) { return f.kill_netnode(false); }},
+        Share{60, [](Faults& f) { return f.kill_netnode(true); }},
+        Share{130, [](Faults& f) { return f.cut_link(); }},
+        Share{100, [](Faults& f) { return f.partition(f.loop_.chance(600)); }},
+        Share{110, [](Faults& f) { return f.fail_disk(); }},
+        Share{30, [](Faults& f) { return f.fail_all_disks(); }},
+        Share{90, [](Faults& f) { return f.hang_disk(); }},
+        Share{40, [](Faults& f) { return f.slow_disk(); }},
+        Share{80, [](Faults& f) { return f.end_head(false, false); }},
+        Share{30, [](Faults& f) { return f.end_head(true, false); }},
+        Share{40, [](Faults& f) { return f.end_head(false, true); }},
+        Share{60, [](Faults& f) { return f.start_rival(); }},
+        Share{10, [](Faults& f) { return f.fail_journal(); }},
+        Share{10, [](Faults& f) { return f.blank_medium(); }},
+        Share{10, [](Faults& f) { return f.other_size(); }},
+        Share{10, [](Faults& f) { return f.foreign_medium(); }},
+        Share{10, [](Faults& f) { return f.exchange_media(); }},
+        Share{10, [](Faults& f) { return f.change_journal(); }},
+        Share{10, [](Faults& f) { return f.rot_slot(); }},
+        Share{10, [](Faults& f) { return f.older_medium(); }},
+    };
+    keep_copies();
     bool done = false;
     for (int tries = 0; tries < 20 && !done; ++tries) {
-        const std::uint64_t dice = loop_.below(100);
-        if (dice < 16) {
-            done = kill_netnode(false);
-        } else if (dice < 22) {
-            done = kill_netnode(true);
-        } else if (dice < 36) {
-            done = cut_link();
-        } else if (dice < 46) {
-            done = partition(loop_.chance(600));
-        } else if (dice < 58) {
-            done = fail_disk();
-        } else if (dice < 61) {
-            done = fail_all_disks();
-        } else if (dice < 71) {
-            done = hang_disk();
-        } else if (dice < 75) {
-            done = slow_disk();
-        } else if (dice < 84) {
-            done = end_head(false, false);
-        } else if (dice < 87) {
-            done = end_head(true, false);
-        } else if (dice < 91) {
-            done = end_head(false, true);
-        } else if (dice < 98) {
-            done = start_rival();
-        } else if (dice < 99) {
-            done = fail_journal();
-        } else {
-            done = blank_medium();
-        }
+        std::uint64_t dice = loop_.below(1000);
+        const Share* chosen = shares.data();
+        while (dice >= chosen->per_mille) dice -= (chosen++)->per_mille;
+        done = chosen->run(*this);
     }
     if (done) ++count_;
 }
@@ -190,18 +191,6 @@ bool Faults::fail_journal() {
     note("journal cannot be written");
     journal->fail_write = Errc::io_error;
     later(milliseconds(500), seconds(8), [journal] { journal->fail_write = Errc::ok; });
-    return true;
-}
-
-// Somebody takes the disk of a netnode out and puts a blank one in, and later the right one back.
-bool Faults::blank_medium() {
-    World::Netnode* node = any_netnode();
-    if (node == nullptr) return false;
-    SimPlatter* const platter = node->machine.exports.begin()->second;
-    if (platter->taken_out()) return false;
-    note("medium replaced by a blank one: " + node->machine.host);
-    platter->take_out();
-    later(milliseconds(500), seconds(15), [platter] { platter->put_back(); });
     return true;
 }
 

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "world.h"
@@ -48,13 +49,28 @@ private:
     bool end_head(bool power, bool clean);
     bool start_rival();
     bool fail_journal();
+
+    // faults_media.cc
+    void keep_copies();
+    void all_off();
+    void put_in_place(const std::string& name, SimPlatter& platter, SimPlatter::Content content);
     bool blank_medium();
+    bool older_medium();
+    bool other_size();
+    bool foreign_medium();
+    bool exchange_media();
+    bool change_journal();
+    bool rot_slot();
 
     Trace& trace_;
     SimLoop& loop_;
     FaultHost& host_;
     unsigned count_ = 0;
     bool ended_ = false;
+    std::map<SimPlatter*, SimPlatter::Content> copies_;  ///< of media, made some time ago
+    std::unique_ptr<SimStoreFile> journal_copy_;
+    bool journal_needed_ = false;  ///< with it lost as well, this would be outside the fault model
+    bool journal_changed_ = false;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 

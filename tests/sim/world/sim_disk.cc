@@ -207,6 +207,7 @@ void SimDisk::go_down(const Error& why) {
     platter_.counters_.in_flight -= flights_.size();
     fail_all(Errc::disconnected);
     guarded_after(Duration::zero(), [this, why] { notify_down(why); });
+    check_closed();
 }
 
 void SimDisk::fail_all(Errc code) {

@@ -39,6 +39,18 @@ struct SimDiskOptions {
 class SimPlatter {
 public:
     static constexpr std::uint64_t sector_bytes = 512;
+    using Sector = std::array<std::byte, sector_bytes>;
+
+    /// What lies on a medium that is not in its place: one that was taken out, a copy, another one.
+    struct Content {
+        std::unordered_map<std::uint64_t, Sector> sectors;  ///< by number; absent: zero
+        std::uint64_t size_bytes = 0;
+
+        Bytes read(const Extent& extent) const;
+        void write(std::uint64_t offset, std::span<const std::byte> bytes);
+        /// Cuts off what lies behind.
+        void resize(std::uint64_t bytes);
+    };
 
     explicit SimPlatter(SimLoop& loop, const SimPlatterOptions& options = {});
     ~SimPlatter();
@@ -63,10 +75,13 @@ public:
     void power_loss();
     /// Another, empty medium of `size_bytes` in its place; the opener hears it as down. Changes the incarnation.
     void replace_blank(std::uint64_t size_bytes);
-    /// A blank medium of the same size in its place, until put_back(); the opener hears both as down. Changes the
-    /// incarnation.
-    void take_out();
-    /// What was taken out is there again, without what was not flushed. False: nothing was taken out.
+    /// What it would hold after it was taken out: nothing that was not flushed.
+    Content durable() const;
+    /// Another medium in its place, until put_back(); the opener hears both as down. Changes the incarnation.
+    void take_out(Content in_place);
+    /// A blank one of the same size.
+    void take_out() { take_out({{}, geometry_.size_bytes}); }
+    /// What was taken out is there again, as durable() then. False: nothing was taken out.
     bool put_back();
     bool taken_out() const noexcept { return taken_out_.has_value(); }
     /// Grows or shrinks in place; the opener hears it as down.
@@ -97,7 +112,6 @@ public:
 
 private:
     friend class SimDisk;
-    using Sector = std::array<std::byte, sector_bytes>;
     struct Version {
         std::uint64_t written = 0;  ///< sequence of the write that made it; 0: durable
         Sector bytes;
@@ -122,6 +136,7 @@ private:
     void land_orphans();
     void make_durable(std::uint64_t upto);
     void lose_unflushed();
+    void put_in(Content content);
     void flush_failed();
     Errc take_failure(const Request& request);
     void change_incarnation();
@@ -140,7 +155,7 @@ private:
     std::vector<Orphan> orphans_;
     std::uint64_t sequence_ = 0;
     std::unordered_map<std::uint64_t, Sector> sectors_;  ///< what reads see; absent: zero
-    std::optional<std::unordered_map<std::uint64_t, Sector>> taken_out_;
+    std::optional<Content> taken_out_;
     std::map<std::uint64_t, std::vector<Version>> volatile_;  ///< per sector: durable first, then what followed
     std::vector<Failure> failures_;
     Counters counters_;

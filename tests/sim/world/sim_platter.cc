@@ -91,39 +91,58 @@ void SimPlatter::flush_failed() {
     if (on_cache_lost) on_cache_lost();
 }
 
-void SimPlatter::replace_blank(std::uint64_t size_bytes) {
-    sectors_.clear();
+void SimPlatter::replace_blank(std::uint64_t size_bytes) { put_in({{}, size_bytes}); }
+
+void SimPlatter::put_in(Content content) {
+    sectors_ = std::move(content.sectors);
+    geometry_.size_bytes = content.size_bytes;
     volatile_.clear();
     orphans_.clear();
     lock_lingers_ = false;
-    geometry_.size_bytes = size_bytes;
     found_.clear();
     change_incarnation();
     if (opener_ != nullptr) opener_->go_down({Errc::incarnation_changed, opener_->name() + ": the medium was changed"});
 }
 
-void SimPlatter::take_out() {
+SimPlatter::Content SimPlatter::durable() const {
+    Content content{sectors_, geometry_.size_bytes};
+    for (const auto& [index, versions] : volatile_) content.sectors[index] = versions.front().bytes;
+    return content;
+}
+
+void SimPlatter::take_out(Content in_place) {
     DST_ASSERT(!taken_out_);
-    // What was not flushed stays behind in the cache.
-    for (const auto& [index, versions] : volatile_) {
-        if (versions.front().bytes == Sector{}) {
-            sectors_.erase(index);
-        } else {
-            sectors_[index] = versions.front().bytes;
-        }
-    }
-    std::unordered_map<std::uint64_t, Sector> kept = std::move(sectors_);
-    replace_blank(geometry_.size_bytes);
+    Content kept = durable();
+    put_in(std::move(in_place));
     taken_out_ = std::move(kept);
     if (on_cache_lost) on_cache_lost();
 }
 
 bool SimPlatter::put_back() {
     if (!taken_out_) return false;
-    replace_blank(geometry_.size_bytes);
-    sectors_ = std::move(*taken_out_);
+    put_in(std::move(*taken_out_));
     taken_out_.reset();
     return true;
+}
+
+Bytes SimPlatter::Content::read(const Extent& extent) const {
+    Bytes bytes(extent.length);
+    for (std::uint64_t at = 0; at < extent.length; at += sector_bytes) {
+        const auto found = sectors.find((extent.offset + at) / sector_bytes);
+        if (found != sectors.end()) std::memcpy(bytes.data() + at, found->second.data(), sector_bytes);
+    }
+    return bytes;
+}
+
+void SimPlatter::Content::write(std::uint64_t offset, std::span<const std::byte> bytes) {
+    for (std::size_t at = 0; at < bytes.size(); at += sector_bytes) {
+        std::memcpy(sectors[(offset + at) / sector_bytes].data(), bytes.data() + at, sector_bytes);
+    }
+}
+
+void SimPlatter::Content::resize(std::uint64_t bytes) {
+    size_bytes = bytes;
+    std::erase_if(sectors, [bytes](const auto& entry) { return entry.first * sector_bytes >= bytes; });
 }
 
 void SimPlatter::resize(std::uint64_t size_bytes) {

@@ -265,6 +265,39 @@ TEST_F(SimDiskTest, OnlyOneProcessHasItOpen) {
     close();
 }
 
+TEST_F(SimDiskTest, ClosesWhenItsMediumIsTakenOutWhileItHangs) {
+    open();
+    platter.set_hung(true);
+    Order read;
+    start(read, Operation::read, {0, 512});
+    bool closed = false;
+    disk->close([&closed] { closed = true; });
+    platter.take_out();
+    loop.run_for(seconds(1));
+    EXPECT_TRUE(closed);
+    EXPECT_EQ(read.result, Errc::disconnected);
+}
+
+TEST_F(SimDiskTest, AnotherMediumMayBeInItsPlaceForAWhile) {
+    open();
+    run(Operation::write, {0, 512}, 'a', true);
+    run(Operation::write, {0, 512}, 'b');
+    sim::SimPlatter::Content other = platter.durable();
+    EXPECT_EQ(other.read({0, 512})[0], std::byte{'a'});
+    const std::uint64_t size = other.size_bytes;
+    other.write(0, Bytes(512, std::byte{'c'}));
+    other.resize(size / 2);
+    platter.take_out(other);
+    loop.run_for(milliseconds(1));
+    EXPECT_FALSE(disk->up());
+    EXPECT_EQ(first_byte(0), 'c');
+    EXPECT_EQ(platter.geometry().size_bytes, size / 2);
+    EXPECT_TRUE(platter.put_back());
+    EXPECT_EQ(first_byte(0), 'a');
+    EXPECT_EQ(platter.geometry().size_bytes, size);
+    close();
+}
+
 TEST_F(SimDiskTest, AnotherMediumIsBlankAndHasAnotherIncarnation) {
     open();
     const Incarnation before = platter.incarnation();

@@ -1,0 +1,188 @@
+#include <algorithm>
+#include <array>
+
+#include "faults.h"
+#include "media/envelope.h"
+#include "media/label.h"
+#include "media/layout.h"
+
+/// Media, journals and metadata that are not what they were. All but rot and the journal are put right after a while.
+namespace dst::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+std::optional<Label> label_on(const SimPlatter::Content& content) {
+    LabelCopies copies;
+    copies.readable = {true, true};
+    for (unsigned copy = 0; copy < 2; ++copy) {
+        const Bytes bytes = content.read(label_copy(content.size_bytes, copy));
+        std::copy(bytes.begin(), bytes.end(), copies.images[copy].begin());
+    }
+    return choose_label(copies).label;
+}
+
+void set_label(SimPlatter::Content& content, const Label& label) {
+    for (unsigned copy = 0; copy < 2; ++copy) {
+        content.write(label_copy(content.size_bytes, copy).offset, encode_label(label));
+    }
+}
+
+}  // namespace
+
+// Somebody copies media and journals away now and then, to put the copies back later.
+void Faults::keep_copies() {
+    const auto [name, platter] = any_leaf();
+    if (!platter->taken_out() && (!copies_.contains(platter) || loop_.chance(300))) {
+        copies_[platter] = platter->durable();
+    }
+    if (journal_copy_ == nullptr || loop_.chance(300)) {
+        const SimStoreFile& journal = *host_.world().heads().front()->machine.journal;
+        journal_copy_ = std::make_unique<SimStoreFile>(loop_);
+        journal_copy_->copy_from(journal, journal.machine);
+    }
+}
+
+// What comes with many a change of media: nothing runs while it is made.
+void Faults::all_off() {
+    for (const auto& head : host_.world().heads()) {
+        if (head->process == nullptr) continue;
+        host_.head_ends(*head, false);
+        host_.world().crash(*head, false);
+        World::Head* again = head.get();
+        later(seconds(1), seconds(8), [this, again] { host_.start_head(*again); });
+    }
+    for (const auto& node : host_.world().netnodes()) {
+        if (node->process == nullptr) continue;
+        host_.world().crash(*node, false);
+        World::Netnode* again = node.get();
+        later(milliseconds(50), seconds(8), [this, again] { host_.world().start(*again); });
+    }
+}
+
+void Faults::put_in_place(const std::string& what, SimPlatter& platter, SimPlatter::Content content) {
+    const bool off = loop_.chance(300);
+    note(what + (off ? " (while all is off)" : ""));
+    if (off) all_off();
+    platter.take_out(std::move(content));
+    SimPlatter* const wrong = &platter;
+    later(milliseconds(500), seconds(15), [wrong] { wrong->put_back(); });
+}
+
+bool Faults::blank_medium() {
+    const auto [name, platter] = any_leaf();
+    if (platter->taken_out()) return false;
+    put_in_place("medium replaced by a blank one: " + name, *platter, {{}, platter->geometry().size_bytes});
+    return true;
+}
+
+// A copy from before the last start on it: one that is newer is outside the fault model.
+bool Faults::older_medium() {
+    const auto [name, platter] = any_leaf();
+    const auto copy = copies_.find(platter);
+    if (platter->taken_out() || copy == copies_.end() || journal_changed_ || host_.has_rival()) return false;
+    const auto then = label_on(copy->second);
+    const auto now = label_on(platter->durable());
+    if (!then || !now || then->promised.number >= now->served.number) return false;
+    journal_needed_ = true;
+    put_in_place("medium replaced by an older copy: " + name, *platter, copy->second);
+    return true;
+}
+
+bool Faults::other_size() {
+    const auto [name, platter] = any_leaf();
+    if (platter->taken_out()) return false;
+    const bool smaller = loop_.chance(500);
+    const std::uint64_t difference = (1 + loop_.below(64)) * 4096;
+    SimPlatter::Content content = platter->durable();
+    content.resize(smaller ? content.size_bytes - difference : content.size_bytes + difference);
+    put_in_place((smaller ? "medium replaced by a smaller one: " : "medium replaced by a larger one: ") + name,
+                 *platter, std::move(content));
+    return true;
+}
+
+// Another storage's, at the same place and of the same size. Only the journal tells it from one of the same name.
+bool Faults::foreign_medium() {
+    const auto [name, platter] = any_leaf();
+    SimPlatter::Content content = platter->durable();
+    std::optional<Label> label = label_on(content);
+    if (platter->taken_out() || !label) return false;
+    label->medium = loop_.random_id();
+    label->storage = loop_.random_id();
+    if (journal_changed_ || host_.has_rival() || loop_.chance(500)) {
+        label->storage_name = "other";
+    } else {
+        journal_needed_ = true;
+    }
+    label->promised = {loop_.below(20), loop_.random_id()};
+    label->served = label->promised;
+    set_label(content, *label);
+    put_in_place("medium replaced by a foreign one: " + name, *platter, std::move(content));
+    return true;
+}
+
+bool Faults::exchange_media() {
+    const auto [name, platter] = any_leaf();
+    const auto [other_name, other] = any_leaf();
+    if (platter == other || platter->taken_out() || other->taken_out()) return false;
+    const bool off = loop_.chance(500);
+    note("media exchanged: " + name + " and " + other_name + (off ? " (while all is off)" : ""));
+    if (off) all_off();
+    SimPlatter::Content content = platter->durable();
+    platter->take_out(other->durable());
+    other->take_out(std::move(content));
+    later(milliseconds(500), seconds(15), [one = platter, two = other] {
+        one->put_back();
+        two->put_back();
+    });
+    return true;
+}
+
+// It is not put right: a journal that is lost decides nothing, and neither does a copy.
+bool Faults::change_journal() {
+    World::Head& head = *host_.world().heads().front();
+    if (journal_needed_ || host_.world().ending(head)) return false;
+    const bool lost = loop_.chance(500);
+    note((lost ? "journal lost: " : "journal replaced by an older copy: ") + head.machine.host);
+    if (head.process != nullptr) {
+        host_.head_ends(head, false);
+        host_.world().crash(head, false);
+        later(milliseconds(50), seconds(8), [this, &head] { host_.start_head(head); });
+    }
+    journal_changed_ = true;
+    if (lost) {
+        head.machine.journal->remove();
+    } else {
+        head.machine.journal->copy_from(*journal_copy_, head.machine.journal->machine);
+    }
+    return true;
+}
+
+// One copy of the label or of the record, and only where the other one is as new: a crash may have torn that one.
+bool Faults::rot_slot() {
+    const auto [name, platter] = any_leaf();
+    if (platter->taken_out()) return false;
+    const SimPlatter::Content content = platter->durable();
+    const std::uint64_t leaf_bytes = leaf_size_bytes(content.size_bytes);
+    const bool label = loop_.chance(500);
+    const MirrorLayout layout = mirror_layout(leaf_bytes, 1u << 20);
+    std::array<Extent, 2> places;
+    std::array<std::uint64_t, 2> sequences{};
+    for (unsigned copy = 0; copy < 2; ++copy) {
+        places[copy] = label ? label_copy(content.size_bytes, copy) : layout.record_copy(copy);
+        const Envelope opened = open_envelope(content.read(places[copy]), label ? label_magic : record_magic);
+        if (opened.state != EnvelopeState::good) return false;
+        sequences[copy] = opened.sequence;
+    }
+    if (sequences[0] != sequences[1]) return false;
+    note(std::string(label ? "a copy of the label rots: " : "a copy of the record rots: ") + name);
+    all_off();
+    const Extent& rotten = places[loop_.below(2)];
+    Bytes bytes = platter->read({rotten.offset, SimPlatter::sector_bytes});
+    bytes[32 + loop_.below(64)] ^= std::byte{1};
+    platter->write(rotten.offset, bytes);
+    return true;
+}
+
+}  // namespace dst::sim
