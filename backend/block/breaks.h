@@ -23,13 +23,20 @@ enum class Rule : std::uint8_t {
     m6_compare_and_set,    ///< left out: a promise does not look whether the label is still what was peeked
     m6_fence,              ///< left out: lower epochs are not refused
     m7_pin,                ///< left out: whatever medium is in the place comes up after a loss
+    m8_mark_first,         ///< left out: a target is not marked as resyncing before it is written to
+    m8_flush_first,        ///< left out: what was copied is not owed any more before the target has flushed it
+    m8_counts_before,      ///< left out: a target counts as in sync only with its record, not before
+    m8_flush_promoted,     ///< left out: a target is not flushed before it is called in sync
+    m8_note_coming,        ///< left out: the coming generation is not noted in the journal
+    m8_old_members_first,  ///< left out: the new member's record is written with the old ones'
+    m8_journal_last,       ///< left out: the journal has an addition before the members
     m9_read_in_sync,       ///< left out: members that are not in sync answer reads
     m11_order,             ///< left out: overlapping requests run together
     m12_buffers,           ///< left out: a request is completed while a member may still use its buffer
     m14_incarnation,       ///< left out: a member that comes back is used whatever its incarnation
 };
 
-inline constexpr std::uint8_t rule_count = 18;
+inline constexpr std::uint8_t rule_count = 25;
 
 /// The dashed name that `sim --break` takes: "m2-record-before-ack".
 std::string_view to_token(Rule rule) noexcept;

@@ -62,6 +62,7 @@ VertexStatus StorageEngine::Impl::vertex_status(const Vertex& vertex) const {
     if (vertex.parent != nullptr && vertex.parent->mirror != nullptr) {
         const Mirror::ChildStatus child = vertex.parent->mirror->child_status(vertex.position);
         status.state = child.state;
+        status.resync = child.resync;
         if (child.state != VertexState::in_sync && (status.reason.empty() || child.state != VertexState::unreachable)) {
             status.reason = child.reason;
         }

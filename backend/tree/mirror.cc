@@ -56,6 +56,8 @@ Mirror::Mirror(const MirrorEnvironment& environment, std::string name, std::vect
     : environment_(environment),
       loop_(environment.loop),
       name_(std::move(name)),
+      target_timer_(loop_, [this] { watch_targets(); }),
+      reap_task_(loop_, [this] { reap_resyncs(); }),
       lock_(loop_),
       ios_(std::make_unique<Pool<Io>>()),
       maps_task_(loop_, [this] { write_maps(); }),
@@ -207,7 +209,11 @@ void Mirror::stop() {
     watch_timer_.stop();
     reconcile_timer_.stop();
     idle_timer_.stop();
+    target_timer_.stop();
     maps_task_.cancel();
+    targets_ = promoting_ = 0;
+    doubtful_ = 0;
+    for (const auto& resync : resyncs_) resync->stop();
     for (const auto& member : members_) {
         member->away.stop();
         member->give_up.post();
@@ -305,8 +311,13 @@ Mirror::ChildStatus Mirror::child_status(std::size_t index) const {
     const std::string why = member.reason.empty() ? "dropped before this start" : member.reason;
     switch (recorded->state) {
         case MemberState::in_sync: break;
-        case MemberState::dirty: return {VertexState::dirty, why};
-        case MemberState::resyncing: return {VertexState::resyncing, why};
+        case MemberState::dirty:
+        case MemberState::resyncing:
+            if (const Resync* const resync = resync_of(member)) {
+                return {VertexState::resyncing, "it is brought up to date", resync->progress()};
+            }
+            if (!member.refused.empty()) return {VertexState::refused, member.refused};
+            return {VertexState::dirty, why};
         case MemberState::detached: return {VertexState::detached, "taken out by the administrator"};
     }
     if (member.changed) return {VertexState::unreachable, "it came back and may have lost writes; waiting for another"};

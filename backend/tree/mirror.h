@@ -37,6 +37,7 @@ struct MirrorEnvironment {
     EventSink& events;
     RecordKeeper* keeper = nullptr;
     Duration member_timeout = std::chrono::seconds(8);
+    spec::Resync resync;
 };
 
 /// What a mirror is made of, beside the device itself.
@@ -73,7 +74,7 @@ public:
 
     /// Stands on `record` with the children in `used` (a bit per index): all of them are in sync by the record and up.
     void stand(const Record& record, std::uint32_t used);
-    /// Standing: why a child that is there is not used, for the user.
+    /// Why a child that is there is not used, for the user; empty takes it away.
     void set_refused(std::size_t index, const std::string& why);
     /// What lies on the members of a mirror in its maps, merged.
     struct FoundMaps {
@@ -93,6 +94,21 @@ public:
     /// yet. No request may be in flight.
     void settle(Callback<void> done);
 
+    // --- Coming back, for the engine.
+
+    /// Serving: child `index` is a member by the record, is not in sync, and no change of record or resync is under
+    /// way: the engine may look at it (M7).
+    bool wants_back(std::size_t index) const;
+    struct Admission {
+        bool everything = false;  ///< owed everything: a new medium below, an older copy, or another place of the line
+        std::vector<RecordLeaf> leaves;  ///< as they are now
+    };
+    /// M8: the child is up, its labels and its record are in order, the epoch is promised on all leaves below. Brings
+    /// it up to date and makes it in sync. When it fails meanwhile wants_back() is true again.
+    void admit(std::size_t index, const Admission& admission);
+    /// Owed everything, durably on all members in sync (M7: before a blank medium is labelled).
+    void owe_everything(std::size_t index, Callback<void> done);
+
     const Record& record() const noexcept { return record_; }
     bool serving() const noexcept { return state_ == State::serving; }
     /// Nothing of it is under way: after stop(), it may stand again.
@@ -104,6 +120,7 @@ public:
     struct ChildStatus {
         VertexState state = VertexState::unreachable;
         std::string reason;
+        std::optional<ResyncProgress> resync;
     };
     ChildStatus child_status(std::size_t index) const;
     bool degraded() const noexcept;
@@ -128,6 +145,7 @@ private:
     struct SlotWrite;
     struct Clear;
     class Reconcile;
+    class Resync;
 
     /// A bit per child.
     using Mask = std::uint32_t;
@@ -194,6 +212,7 @@ private:
     void clear_owed();
     void clear_intents();
     void clear_ended(const Result<void>& result);
+    bool has_target(Mask targets, std::uint32_t number) const;
     RegionMap reconciled_intents() const;
 
     // mirror_reconcile.cc: M4
@@ -207,13 +226,25 @@ private:
     void reconcile_ended(Reconcile& reconcile, Errc code);
     void submit_own(Request& request, Mask members, SlotWrite* slot = nullptr);
 
-    // mirror_change.cc: M2
+    // mirror_resync.cc: M8
+    Resync* resync_of(const Member& member) const;
+    void reap_resyncs();
+    void stop_resyncs();
+    void drop_target(Member& member, const std::string& why);
+    void owe(const RegionRun& regions, Mask members);
+    void watch_targets();
+
+    // mirror_change.cc: M2, and the additions of M8
     void fail_member(Member& member, const std::string& why);
     void request_change();
     void begin_change();
-    Record next_record();
+    Record next_record() const;
     void journal_kept(std::uint64_t attempt, const Result<void>& kept);
+    void take_over_addition();
     void write_to_member(Member& member);
+    void write_to_targets();
+    void target_written(Member& member, std::uint64_t attempt, const Result<void>& written);
+    void addition_kept(std::uint64_t attempt, const Result<void>& kept);
     void member_written(Member& member, std::uint64_t attempt, const Result<void>& written);
     void step_ended();
     void change_done();
@@ -232,6 +263,15 @@ private:
     Mask in_sync_ = 0;  ///< by record_
     Mask failed_ = 0;   ///< of in_sync_: left out by the next record; nothing is sent to them any more
     Mask joined_ = 0;   ///< checked and promised at the start; others take nothing
+
+    Mask targets_ = 0;              ///< not in sync, and get every change (M8)
+    std::uint64_t admissions_ = 0;  ///< changes of targets_
+    Mask doubtful_ = 0;   ///< some record that may be on a member calls them in sync, and none that is durable
+    Mask promoting_ = 0;  ///< of them: nothing is acknowledged that they do not have
+    std::vector<std::unique_ptr<Resync>> resyncs_;
+    Timer target_timer_;
+    Task reap_task_;
+    std::size_t application_ = 0;  ///< requests of others in flight
 
     std::unique_ptr<Change> change_;
     std::uint64_t attempts_ = 0;

@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "block/assert.h"
+#include "block/breaks.h"
 #include "tree/mirror_parts.h"
 
 /// M2: a record without the members that failed, in the journal first, then on every member that stays.
@@ -31,10 +32,12 @@ void Mirror::request_change() {
     begin_change();
 }
 
-Record Mirror::next_record() {
+/// The newest record that was given away, one further. A record that may be on some member and does not stand is
+/// overtaken by a new generation.
+Record Mirror::next_record() const {
     Record record = submitted_;
     ++record.revision;
-    if (failed_ != 0) {
+    if (failed_ != 0 || change_->joiner != 0 || submitted_.generation_id != record_.generation_id) {
         ++record.generation;
         record.lineage.insert(record.lineage.begin(), record.generation_id);
         record.generation_id = loop_.random_id();
@@ -42,13 +45,29 @@ Record Mirror::next_record() {
     if (redraw_medium_) record.medium = loop_.random_id();
     for (const auto& member : members_) {
         RecordMember* const recorded = member->number == 0 ? nullptr : find_member(record, member->number);
-        if (recorded == nullptr || (in_sync_ & member->mask()) == 0) continue;
+        if (recorded == nullptr) continue;
+        const Resync* const resync = resync_of(*member);
         if ((failed_ & member->mask()) != 0) {
             recorded->state = MemberState::dirty;
             recorded->last_generation = member->known_generation;
-        } else {
+        } else if (((in_sync_ | change_->joiner) & member->mask()) != 0) {
+            recorded->state = MemberState::in_sync;
+            recorded->last_generation = {};
             recorded->revision = member->acknowledged;
             recorded->incarnation = member->incarnation;
+        } else if (((targets_ | change_->marked) & member->mask()) != 0 && resync != nullptr) {
+            // It is to have this very record before anything else: one that has not is not the one that was marked.
+            const bool now = (change_->marked & member->mask()) != 0;
+            recorded->state = MemberState::resyncing;
+            recorded->last_generation = now ? record.generation_id : member->known_generation;
+            recorded->revision = now ? record.revision : member->acknowledged;
+            recorded->incarnation = member->incarnation;
+            recorded->size_bytes = member->device.geometry().size_bytes;
+            recorded->leaves = resync->admission().leaves;
+        } else if (recorded->state == MemberState::in_sync && (in_sync_ & member->mask()) == 0) {
+            // An addition that was given up.
+            recorded->state = MemberState::resyncing;
+            recorded->last_generation = member->known_generation;
         }
     }
     return record;
@@ -56,6 +75,7 @@ Record Mirror::next_record() {
 
 void Mirror::begin_change() {
     DST_ASSERT(state_ == State::serving);
+    if (change_ && change_->joiner != 0 && change_->in_journal && change_->pending == 0) take_over_addition();
     change_ = std::make_unique<Change>();
     change_->attempt = ++attempts_;
     // A record must reach every member that it calls in sync: those that cannot be reached leave with it.
@@ -67,13 +87,56 @@ void Mirror::begin_change() {
         fail_member(*member, member->reason.empty() ? "it was not there at the start" : member->reason);
     }
     change_->superseded = false;
+    const bool plain = failed_ == 0 && submitted_.generation_id == record_.generation_id && !redraw_medium_;
+    for (const auto& resync : resyncs_) {
+        Member& member = resync->member();
+        if (resync->wants_mark()) change_->marked |= member.mask();
+        if (resync->wants_mark()) member.incarnation = member.device.incarnation();
+        if (resync->wants_promotion() && plain && change_->joiner == 0) change_->joiner = member.mask();
+    }
+    if (change_->joiner != 0) change_->marked = 0;
     change_->next = next_record();
+    change_->late = change_->marked | change_->joiner;
+    Record kept = change_->next;
+    if (change_->joiner != 0 && !broken(Rule::m8_journal_last)) {
+        // Only its name: what stands until the members have it is the old record.
+        kept = submitted_;
+        if (!broken(Rule::m8_note_coming)) kept.lineage.insert(kept.lineage.begin(), change_->next.generation_id);
+        ++kept.revision;
+        ++change_->next.revision;
+        doubtful_ |= change_->joiner;
+    }
     submitted_ = change_->next;
     for (const auto& member : members_) {
         if ((in_sync_ & ~failed_ & member->mask()) != 0) change_->pending |= member->mask();
     }
     environment_.keeper->keep(
-        change_->next, [this, attempt = change_->attempt](const Result<void>& kept) { journal_kept(attempt, kept); });
+        kept, [this, attempt = change_->attempt](const Result<void>& result) { journal_kept(attempt, result); });
+}
+
+/// The addition stands, since all old members have it.
+void Mirror::take_over_addition() {
+    const Mask joiner = change_->joiner;
+    take_record(change_->next);
+    joined_ |= joiner;
+    for (const auto& member : members_) {
+        if ((joiner & member->mask()) == 0) continue;
+        Resync* const resync = resync_of(*member);
+        member->changed = false;
+        member->told_up = member->device.up();
+        member->reason.clear();
+        if (resync != nullptr) {
+            environment_.events.event(Severity::notice, "member-in-sync", "a member is up to date and in use again",
+                                      {{"mirror", name_}, {"member", member->name}});
+            resync->stop();
+        } else {
+            // It was lost meanwhile.
+            failed_ |= joiner;
+        }
+    }
+    targets_ &= ~joiner;
+    promoting_ &= ~joiner;
+    ++admissions_;
 }
 
 void Mirror::journal_kept(std::uint64_t attempt, const Result<void>& kept) {
@@ -81,6 +144,7 @@ void Mirror::journal_kept(std::uint64_t attempt, const Result<void>& kept) {
     if (!kept) return change_failed(kept.error());
     change_->in_journal = true;
     if (change_->superseded) return step_ended();
+    if (change_->joiner != 0 && broken(Rule::m8_old_members_first)) write_to_targets();
     for (const auto& member : members_) write_to_member(*member);
 }
 
@@ -101,6 +165,47 @@ void Mirror::write_to_member(Member& member) {
                                  [this, &member, attempt = change_->attempt](const Result<void>& written) {
                                      member_written(member, attempt, written);
                                  });
+}
+
+/// Those that are not in sync yet get the record when all that are have it.
+void Mirror::write_to_targets() {
+    change_->late_begun = true;
+    for (const auto& member : members_) {
+        if (!change_ || (change_->late & member->mask()) == 0 || member->metadata_in_flight) continue;
+        member->metadata_in_flight = true;
+        member->metadata_since = loop_.now();
+        member->metadata.write_record(
+            change_->next, [this, to = member.get(), attempt = change_->attempt](const Result<void>& written) {
+                target_written(*to, attempt, written);
+            });
+    }
+}
+
+void Mirror::target_written(Member& member, std::uint64_t attempt, const Result<void>& written) {
+    member.metadata_in_flight = false;
+    if (!written && written.error().code == Errc::fenced) report_fenced(member);
+    if (!change_) return;
+    if (change_->attempt != attempt) {
+        if (change_->superseded) return step_ended();
+        write_to_member(member);
+        if (change_ && change_->late_begun) write_to_targets();
+        return;
+    }
+    if ((change_->late & member.mask()) == 0) return step_ended();
+    if (!written) return drop_target(member, "its record could not be written: " + to_string(written.error()));
+    change_->late &= ~member.mask();
+    member.acknowledged = change_->next.revision;
+    member.known_generation = change_->next.generation_id;
+    step_ended();
+}
+
+void Mirror::addition_kept(std::uint64_t attempt, const Result<void>& kept) {
+    if (!change_ || change_->attempt != attempt) return;
+    if (!kept) return change_failed(kept.error());
+    change_->ending = false;
+    change_->late_begun = true;
+    if (change_->superseded) return step_ended();
+    change_done();
 }
 
 void Mirror::member_written(Member& member, std::uint64_t attempt, const Result<void>& written) {
@@ -136,13 +241,24 @@ void Mirror::step_ended() {
         }
         return begin_change();
     }
-    if ((change_->pending & ~failed_) == 0) change_done();
+    if ((change_->pending & ~failed_) != 0) return;
+    if (change_->late != 0) {
+        if (!change_->late_begun) write_to_targets();
+        return;
+    }
+    if (change_->joiner == 0) return change_done();
+    if (change_->ending) return;
+    change_->ending = true;
+    environment_.keeper->keep(
+        change_->next, [this, attempt = change_->attempt](const Result<void>& kept) { addition_kept(attempt, kept); });
 }
 
 void Mirror::change_done() {
     const Mask left = failed_;
-    take_record(change_->next);
+    const Mask marked = change_->marked;
+    change_->joiner != 0 ? take_over_addition() : take_record(change_->next);
     change_.reset();
+    doubtful_ = 0;
     failed_ &= in_sync_;
     redraw_medium_ = false;
     for (const auto& member : members_) member->changed = member->changed && (in_sync_ & member->mask()) == 0;
@@ -153,7 +269,14 @@ void Mirror::change_done() {
                                {"in_sync", std::to_string(__builtin_popcount(in_sync_))},
                                {"left_out", std::to_string(__builtin_popcount(left))}});
     announce_task_.post();
+    bool more = failed_ != 0;
+    for (std::size_t i = 0; i < resyncs_.size(); ++i) {
+        Resync& resync = *resyncs_[i];
+        if ((marked & resync.member().mask()) != 0 && resync.wants_mark()) resync.marked();
+        more = more || resync.wants_mark() || resync.wants_promotion();
+    }
     release_waiting();
+    if (more && state_ == State::serving && !change_) begin_change();
 }
 
 /// The waiting requests end in an error; the members that failed stay failed, and the next change tries again.
@@ -169,6 +292,9 @@ void Mirror::change_failed(const Error& why) {
         redraw_medium_ = false;
         record_.medium = failed->next.medium;
         for (const auto& member : members_) member->changed = false;
+    }
+    for (const auto& member : members_) {
+        if (((failed->marked | failed->joiner) & member->mask()) != 0) drop_target(*member, to_string(why));
     }
     announce_task_.post();
     const Errc code = is_lost(why.code) || why.code == Errc::fenced ? why.code : Errc::io_error;

@@ -172,6 +172,8 @@ void Mirror::begin_clear(const RegionMap& regions, Callback<void> done) {
     clear_ = std::make_unique<Clear>();
     clear_->regions = regions;
     clear_->losses = losses_;
+    clear_->targets = targets_;
+    clear_->admissions = admissions_;
     clear_->done = std::move(done);
     Request& request = clear_->flush;
     request.operation = Operation::flush;
@@ -196,6 +198,8 @@ void Mirror::clear_owed() {
     const RegionMap& regions = clear_->regions;
     for (const RecordMember& member : record_.members) {
         if (member.state == MemberState::in_sync || broken(Rule::m4_owed_first)) continue;
+        // It has answered all that was changed there, and this flush.
+        if (clear_->admissions == admissions_ && has_target(clear_->targets & targets_, member.number)) continue;
         RegionMap& owed = *maps_.owed(member.number);
         for (auto run = regions.next_run(0); run; run = regions.next_run(run->end())) owed.set(*run);
     }
@@ -207,6 +211,11 @@ void Mirror::clear_owed() {
         }
         clear_intents();
     });
+}
+
+bool Mirror::has_target(Mask targets, std::uint32_t number) const {
+    return std::any_of(members_.begin(), members_.end(),
+                       [&](const auto& member) { return (targets & member->mask()) != 0 && member->number == number; });
 }
 
 void Mirror::clear_intents() {
@@ -229,6 +238,7 @@ void Mirror::clear_ended(const Result<void>& result) {
 
 void Mirror::settle(Callback<void> done) {
     settling_ = true;
+    stop_resyncs();
     reconcile_timer_.stop();
     idle_timer_.stop();
     if (clear_) {

@@ -20,6 +20,11 @@ bool is_read(const Request& request) {
     return request.operation == Operation::read || request.operation == Operation::checksum;
 }
 
+template <typename Io>
+bool is_flush(const Io& io) {
+    return io.outer->operation == Operation::flush;
+}
+
 int rank(spec::ReadPreference preference) {
     switch (preference) {
         case spec::ReadPreference::prefer: return 0;
@@ -66,6 +71,9 @@ void Mirror::submit(Request& request) {
     io.done = ~Mask{0};
     io.slot = nullptr;
     io.counted = false;
+    io.clears = false;
+    io.application = true;
+    ++application_;
     for (const auto& member : members_) io.losses[member->index] = member->losses;
     io.locked = request.operation != Operation::flush && !broken(Rule::m11_order);
     if (!io.locked) return start(io);
@@ -141,6 +149,11 @@ void Mirror::fan_out(Io& io) {
     Mask up_now = 0;
     for (const auto& member : members_) {
         if (state_ != State::serving || (in_sync_ & ~failed_ & joined_ & member->mask()) == 0) continue;
+        // A member's own owed map is not kept on it.
+        if (io.slot != nullptr && maps_.tables()[io.slot->table].identity.member == member->number) {
+            io.chunk_done |= member->mask();
+            continue;
+        }
         if (member->device.up() && !member->changed) {
             up_now |= member->mask();
             ++io.pending;
@@ -149,6 +162,20 @@ void Mirror::fan_out(Io& io) {
             Part& part = prepare(io, *member);
             member->resend.push_back(part);
         }
+    }
+    if (state_ == State::serving) {
+        for (const auto& member : members_) {
+            if ((targets_ & member->mask()) == 0) continue;
+            // A map slot concerns those that count as in sync.
+            const bool own = io.slot != nullptr && maps_.tables()[io.slot->table].identity.member == member->number;
+            if (own) io.chunk_done |= member->mask();
+            const bool counts = (promoting_ & member->mask()) != 0;
+            const bool wanted = io.slot != nullptr ? counts && !own : !is_flush(io) || counts || io.clears;
+            if (!wanted) continue;
+            up_now |= member->mask();
+            ++io.pending;
+        }
+        if (targets_ != 0 && !target_timer_.running()) target_timer_.start(std::chrono::milliseconds(250));
     }
     if (io.pending == 0) return gather_change(io);
     for (const auto& member : members_) {
@@ -218,6 +245,10 @@ void Mirror::answered(Part& part, Errc code) {
     } else {
         io.failed |= member.mask();
         io.errors[member.index] = code;
+        if ((targets_ & member.mask()) != 0) {
+            drop_target(member,
+                        std::string(to_string(io.outer->operation)) + " failed: " + std::string(to_string(code)));
+        }
     }
     DST_ASSERT(io.pending > 0);
     if (--io.pending == 0) gather_change(io);
@@ -266,7 +297,7 @@ void Mirror::gather_change(Io& io) {
         return finish(io, Errc::fenced);
     }
     // Nobody has it: nobody is dropped, and nothing was acknowledged.
-    if (io.chunk_done == 0) {
+    if ((io.chunk_done & in_sync_) == 0) {
         mark_unreconciled(io);
         return finish(io, io.failed == 0 ? Errc::disconnected : joint_error(io));
     }
@@ -285,7 +316,8 @@ void Mirror::acknowledge_or_wait(Io& io) {
     for (const auto& member : members_) {
         if (io.losses[member->index] != member->losses) io.done &= ~member->mask();
     }
-    const Mask lacking = in_sync_ & ~io.done;
+    // Old and new while one is added, also when that is given up (M1).
+    const Mask lacking = (in_sync_ | promoting_ | doubtful_) & ~io.done;
     if (lacking == 0 || broken(Rule::m1_all_acknowledge)) return finish(io, Errc::ok);
     if (io.outer->operation == Operation::flush && broken(Rule::m2_flush_drops)) return finish(io, Errc::ok);
     if (state_ != State::serving) return finish(io, Errc::disconnected);
@@ -295,7 +327,7 @@ void Mirror::acknowledge_or_wait(Io& io) {
         return finish(io, io.failed == 0 ? Errc::disconnected : joint_error(io));
     }
     for (const auto& member : members_) {
-        if ((lacking & ~failed_ & member->mask()) == 0) continue;
+        if ((lacking & in_sync_ & ~failed_ & member->mask()) == 0) continue;
         // Those that have it were away, and left with this record: judged again when it is durable.
         if (!may_fail(*member)) break;
         const bool answered = (io.failed & member->mask()) != 0 && !is_lost(io.errors[member->index]);
@@ -335,6 +367,7 @@ void Mirror::finish(Io& io, Errc code) {
     if (io.locked) lock_.unlock(io.lock);
     if (io.counted) maps_.end(io.regions);
     io.counted = false;
+    if (io.application) --application_;
     io.outer = nullptr;
     if (io.abandoned == 0) ios_->give_back(io);
     --in_flight_;

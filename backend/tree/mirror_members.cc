@@ -50,6 +50,7 @@ void Mirror::on_down(BlockDevice& device, const Error& why) {
                                   "without it",
                                   {{"mirror", name_}, {"member", member.name}, {"why", to_string(why)}});
     }
+    drop_target(member, to_string(why));
     announce_task_.post();
 }
 

@@ -41,8 +41,10 @@ struct Mirror::Io {
     SlotWrite* slot = nullptr;  ///< of a map, not data
     RegionRun regions;          ///< that it changes, busy while `counted`
     bool counted = false;
-    Extent chunk;          ///< what is being carried out: all of the extent, or a piece of a large discard
-    unsigned pending = 0;  ///< parts not answered for good
+    bool clears = false;       ///< a flush that goes to the targets of a resync too
+    bool application = false;  ///< not the mirror's own
+    Extent chunk;              ///< what is being carried out: all of the extent, or a piece of a large discard
+    unsigned pending = 0;      ///< parts not answered for good
     unsigned abandoned = 0;
     Mask tried = 0;       ///< read: members that were asked
     Mask chunk_done = 0;  ///< members that carried the chunk out
@@ -126,7 +128,9 @@ struct Mirror::SlotWrite {
 /// Intent bits on their way to be cleared (M4).
 struct Mirror::Clear {
     RegionMap regions;
-    std::uint64_t losses = 0;  ///< Mirror::losses_ when the flush was submitted
+    std::uint64_t losses = 0;      ///< Mirror::losses_ when the flush was submitted
+    std::uint64_t admissions = 0;  ///< Mirror::admissions_ then
+    Mask targets = 0;              ///< Mirror::targets_ then
     Request flush;
     Callback<void> done;  ///< may be null
 };
@@ -174,13 +178,81 @@ private:
     Piece piece_;
 };
 
-/// A record without the failed members on its way to the journal and the others (M2).
+/// A member that is brought up to date (M8): its maps are read, it is marked in the record, what it is owed is compared
+/// and copied piece by piece, and in the end it is promoted.
+class Mirror::Resync {
+public:
+    Resync(Mirror& mirror, Member& member, const Admission& admission);
+    ~Resync();
+
+    void begin();
+    /// The record that calls it resyncing is durable, on it too.
+    void marked();
+    /// Nothing is begun any more; goes away when nothing of it is under way.
+    void stop();
+    /// Regions are owed anew.
+    void owed(const RegionRun& regions);
+
+    bool wants_mark() const noexcept { return step_ == Step::marking; }
+    bool wants_promotion() const noexcept { return step_ == Step::adding; }
+    bool stopped() const noexcept { return step_ == Step::stopped; }
+    bool idle() const noexcept { return under_way_ == 0; }
+    Member& member() const noexcept { return member_; }
+    const Admission& admission() const noexcept { return admission_; }
+    ResyncProgress progress() const;
+
+private:
+    enum class Step { reading, marking, copying, promoting, adding, stopped };
+    struct Copy;
+
+    RegionMap& owed_map() { return *mirror_.maps_.owed(member_.number); }
+    void one_more();
+    bool one_less();
+    void make_owed_durable();
+    void pump();
+    std::optional<Extent> next_piece();
+    void copied(Copy& copy, Errc source, Errc target);
+    void flush();
+    void flushed(Errc code);
+    void promote();
+    void maps_copied();
+    void maps_synced();
+    void promotion_flushed(Errc code);
+    void back_to_copying();
+
+    Mirror& mirror_;
+    Member& member_;
+    Admission admission_;
+    Step step_ = Step::reading;
+    std::uint64_t piece_ = 0;  ///< the next one to look at, from the beginning of the region `region_`
+    std::uint64_t region_ = 0;
+    std::vector<std::uint32_t> left_;  ///< pieces of each region that are not equal yet
+    RegionMap taken_;                  ///< its pieces have been begun
+    RegionMap broken_;                 ///< some piece could not be read; tried again later
+    RegionMap copied_;                 ///< equal, and not flushed yet
+    RegionMap flushing_;               ///< of copied_: the flush that runs covers them
+    bool flush_runs_ = false;
+    std::uint64_t unflushed_bytes_ = 0;
+    std::vector<std::unique_ptr<Copy>> copies_;
+    std::size_t under_way_ = 0;  ///< copies, flushes and other orders that have not answered
+    std::uint64_t total_bytes_ = 0;
+    TimePoint begun_;
+    Timer pump_timer_;
+    Timer stuck_timer_;  ///< the target answers nothing of the resync's own
+};
+
+/// A record without the failed members on its way to the journal and the others (M2), or with one more (M8).
 struct Mirror::Change {
     Record next;
     std::uint64_t attempt = 0;
     bool in_journal = false;
     bool superseded = false;  ///< more members failed: a newer record follows as soon as the step ends
-    Mask pending = 0;         ///< members that have not acknowledged `next`
+    Mask pending = 0;         ///< members in sync that have not acknowledged `next`
+    Mask marked = 0;          ///< targets that it calls resyncing for the first time, written after those in sync
+    Mask joiner = 0;          ///< the target that it calls in sync (M8), written after those in sync
+    Mask late = 0;            ///< of `marked` and `joiner`: to be written yet
+    bool late_begun = false;
+    bool ending = false;  ///< an addition is on all members, and goes to the journal
 };
 
 }  // namespace dst

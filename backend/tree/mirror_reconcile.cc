@@ -38,6 +38,7 @@ void Mirror::mark_intents_unreconciled() {
 void Mirror::mark_unreconciled(const Extent& extent) {
     if (state_ != State::serving || broken(Rule::m4_reconcile)) return;
     unreconciled_.set(unreconciled_.regions_of(extent));
+    if (targets_ != 0) owe(maps_.intent().regions_of(extent), targets_);
     announce_task_.post();
 }
 
@@ -119,6 +120,8 @@ void Mirror::submit_own(Request& request, Mask members, SlotWrite* slot) {
     io.locked = false;
     io.slot = slot;
     io.counted = false;
+    io.application = false;
+    io.clears = request.operation == Operation::flush;
     for (const auto& member : members_) io.losses[member->index] = member->losses;
     if (changes_data(request.operation)) return start_change(io);
     request.operation == Operation::flush ? fan_out(io) : start_read(io);
