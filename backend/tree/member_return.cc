@@ -1,0 +1,118 @@
+#include "tree/member_return.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace dst {
+namespace {
+
+std::string describe(const Record& record) {
+    return "generation " + std::to_string(record.generation) + " (" + short_string(record.generation_id) + ")";
+}
+
+/// How far back on the record's line, 0 for its own generation.
+std::size_t age_of(const Record& record, const Id& generation) {
+    if (record.generation_id == generation) return 0;
+    const auto found = std::find(record.lineage.begin(), record.lineage.end(), generation);
+    if (found == record.lineage.end()) return std::numeric_limits<std::size_t>::max();
+    return static_cast<std::size_t>(found - record.lineage.begin()) + 1;
+}
+
+ReturnJudgement judge_split(const Record& mine, const RecordMember& member, const Record& found) {
+    const std::string sides = "the record on " + member.name + " says " + describe(found) +
+                              ", the one of the members in use says " + describe(mine);
+    const std::string what_to_do = "; nothing on " + member.name +
+                                   " is touched. Decide whose data are given up, and say so with dstctl resolve, or "
+                                   "put a blank medium in its place";
+    if (compare_descent(found, mine) == Descent::newer) {
+        return {ReturnKind::split,
+                sides + ", which the first follows from: another head has gone on from there" + what_to_do};
+    }
+    return {ReturnKind::split,
+            sides + ", and neither follows from the other: both sides were written to without each other" + what_to_do};
+}
+
+const RecordLeaf* leaf_at(const RecordMember& member, const std::string& place) {
+    const auto found = std::find_if(member.leaves.begin(), member.leaves.end(),
+                                    [&](const RecordLeaf& leaf) { return leaf.place == place; });
+    return found == member.leaves.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+ReturnJudgement judge_return(const Record& mine, const RecordMember& member, const std::optional<Record>& found) {
+    if (!found) return {ReturnKind::everything, {}};
+    if (found->storage != mine.storage || found->mirror != mine.mirror) {
+        return {ReturnKind::refused, "the record on " + member.name +
+                                         " is of another mirror; it is not used. Put the right medium there, or a "
+                                         "blank one"};
+    }
+    if (!on_lineage(mine, found->generation_id)) return judge_split(mine, member, *found);
+    if (found->revision < member.revision) return {ReturnKind::everything, {}};
+    if (member.last_generation.is_nil() || !on_lineage(mine, member.last_generation)) {
+        return {ReturnKind::everything, {}};
+    }
+    const bool as_it_left = age_of(mine, found->generation_id) <= age_of(mine, member.last_generation);
+    return {as_it_left ? ReturnKind::known : ReturnKind::everything, {}};
+}
+
+LeafJudgement judge_leaf(const Record& mine, const RecordMember& member, const ReturningLeaf& leaf) {
+    const auto refused = [](std::string why) { return LeafJudgement{LeafReturn::refused, std::move(why)}; };
+    switch (leaf.label_state) {
+        case LabelState::absent: return {LeafReturn::blank, {}};
+        case LabelState::damaged: break;
+        case LabelState::unreadable:
+            return refused(leaf.name + " cannot read its label area; it is not used. Look at the disk");
+        case LabelState::valid: break;
+    }
+    if (!leaf.label) {
+        return refused(leaf.name +
+                       " has a damaged label in both copies; it is not used. Put the right medium there, or wipe it "
+                       "(wipefs, or zeroes over its last MiB) to have it filled anew");
+    }
+    const Label& label = *leaf.label;
+    if (label.storage != mine.storage) {
+        return refused(leaf.name + " carries a medium of the storage '" + label.storage_name + "' (" +
+                       short_string(label.storage) +
+                       "); it is not touched. Put the right medium there, or a blank one");
+    }
+    if (label.place != leaf.place) {
+        return refused(leaf.name + " carries the label of place " + label.place + " instead of " + leaf.place +
+                       "; it is not touched. Put the right medium there, or correct the file");
+    }
+    if (leaf.live) {
+        return refused(leaf.name + " is in use by another head (epoch " + std::to_string(leaf.live->number) +
+                       "); it is left alone while that one is alive. End it");
+    }
+    if (label.size_bytes != leaf.geometry.size_bytes) {
+        return refused(leaf.name + " has " + std::to_string(leaf.geometry.size_bytes) + " bytes, its label says " +
+                       std::to_string(label.size_bytes) + "; it is not used. Make it as large as it was");
+    }
+    if (leaf.geometry.logical_block_bytes > label.logical_block_bytes) {
+        return refused(leaf.name + " has blocks of " + std::to_string(leaf.geometry.logical_block_bytes) +
+                       " bytes, the storage was initialised with " + std::to_string(label.logical_block_bytes) +
+                       "; it is not used");
+    }
+    const RecordLeaf* const known = leaf_at(member, leaf.place);
+    const bool same = known != nullptr && known->medium == label.medium;
+    // A promise is durable before anything is done under it: a copy that does not know it is from before.
+    const bool older = label.promised.number < std::max(leaf.left_with.number, label.served.number);
+    return {same && !older ? LeafReturn::same : LeafReturn::other, {}};
+}
+
+std::string why_not_blank(const ReturningLeaf& leaf, const Probe& probe) {
+    if (probe.label_state != LabelState::absent) return leaf.name + " changed while it was looked at";
+    if (!probe.found.empty()) {
+        return leaf.name + " carries " + probe.found +
+               " instead of the storage's medium; it is not touched. Put the right medium there, or wipe this one "
+               "(wipefs) to have it filled anew";
+    }
+    if (leaf.geometry.size_bytes != leaf.remembered_bytes) {
+        return leaf.name + " carries a blank medium with room for " + std::to_string(leaf.geometry.size_bytes) +
+               " bytes where one for " + std::to_string(leaf.remembered_bytes) +
+               " belongs; it is not used. Put one of the same size there";
+    }
+    return {};
+}
+
+}  // namespace dst
