@@ -7,6 +7,7 @@
 
 #include "block/assert.h"
 #include "start/gate.h"
+#include "start/joiner.h"
 #include "start/journal_keeper.h"
 #include "start/starter.h"
 #include "start/storage_engine.h"
@@ -63,6 +64,7 @@ private:
     Tree tree_;
     Gate gate_;
     Starter starter_;
+    Joiner joiner_;
     Id id_;
     Error journal_error_{Errc::ok, {}};
     std::string fenced_reason_;

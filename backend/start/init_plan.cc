@@ -24,13 +24,6 @@ bool is_below(const Vertex& vertex, const Vertex& above) {
     return false;
 }
 
-std::uint32_t nearest_number(const Vertex& leaf) {
-    for (const Vertex* vertex = &leaf; vertex->parent != nullptr; vertex = vertex->parent) {
-        if (vertex->parent->mirror != nullptr) return vertex->parent->mirror->number(vertex->position);
-    }
-    return 0;
-}
-
 /// Every byte below can be known to be zero without writing all of it.
 bool zeroable(const Vertex& vertex, const std::vector<InitLeaf>& found, const std::vector<bool>& adopted) {
     for (const Vertex* leaf : leaves_below(vertex)) {
@@ -130,7 +123,7 @@ struct Planner {
             label.storage = plan.storage;
             label.storage_name = storage_name;
             label.place = Tree::place_of(*leaf);
-            label.member = nearest_number(*leaf);
+            label.member = member_number_of(*leaf);
             label.size_bytes = leaf->device->geometry().size_bytes;
             label.logical_block_bytes = plan.logical_block_bytes;
             plan.labels.push_back(std::move(label));

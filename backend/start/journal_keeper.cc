@@ -77,6 +77,15 @@ void JournalKeeper::set_record(const Record& record) {
     journal_.records.push_back(record);
 }
 
+void JournalKeeper::set_leaf(const RecordLeaf& leaf) {
+    for (RecordLeaf& known : journal_.leaves) {
+        if (known.place != leaf.place) continue;
+        known = leaf;
+        return;
+    }
+    journal_.leaves.push_back(leaf);
+}
+
 void JournalKeeper::write(Callback<void> done) {
     next_.push_back(std::move(done));
     if (!writing_) start_write();
@@ -111,6 +120,7 @@ void JournalKeeper::written(const Result<void>& result) {
 void JournalKeeper::keep(const Record& record, Callback<void> done) {
     set_record(record);
     write(std::move(done));
+    if (record_changes_) record_changes_();
 }
 
 void JournalKeeper::on_fenced(const std::string& member) {

@@ -41,6 +41,8 @@ public:
     /// The record of the mirror with this id, or null.
     const Record* record_of(const Id& mirror) const;
     void set_record(const Record& record);
+    /// Takes the place of what was known of the leaf in that place.
+    void set_leaf(const RecordLeaf& leaf);
 
     void write(Callback<void> done);
     bool idle() const noexcept { return !writing_; }
@@ -48,6 +50,8 @@ public:
     void keep(const Record& record, Callback<void> done) override;
     void on_fenced(const std::string& member) override;
     void set_on_fenced(std::function<void(const std::string&)> fenced) { fenced_ = std::move(fenced); }
+    /// Called from inside keep(): a mirror changes its record.
+    void set_on_record(std::function<void()> changes) { record_changes_ = std::move(changes); }
 
 private:
     void tell_damaged();
@@ -67,6 +71,7 @@ private:
     std::vector<Callback<void>> current_;
     std::vector<Callback<void>> next_;
     std::function<void(const std::string&)> fenced_;
+    std::function<void()> record_changes_;
 };
 
 }  // namespace dst

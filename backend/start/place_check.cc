@@ -133,6 +133,13 @@ std::vector<Vertex*> mirrors_in_reading_order(const Tree& tree) {
     return mirrors;
 }
 
+std::uint32_t member_number_of(const Vertex& leaf) {
+    for (const Vertex* vertex = &leaf; vertex->parent != nullptr; vertex = vertex->parent) {
+        if (vertex->parent->mirror != nullptr) return vertex->parent->mirror->number(vertex->position);
+    }
+    return 0;
+}
+
 std::vector<const Vertex*> leaves_below(const Vertex& vertex) {
     std::vector<const Vertex*> leaves;
     collect(vertex, leaves);

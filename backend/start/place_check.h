@@ -46,6 +46,9 @@ std::string check_names(const Vertex& mirror, const Record& record);
 /// The tree's mirrors in the order of the file, outer ones first.
 std::vector<Vertex*> mirrors_in_reading_order(const Tree& tree);
 
+/// The number that a label of `leaf` carries: in the nearest mirror above; 0: no mirror is above.
+std::uint32_t member_number_of(const Vertex& leaf);
+
 /// The leaves below a vertex, in the order of the file.
 std::vector<const Vertex*> leaves_below(const Vertex& vertex);
 

@@ -54,6 +54,10 @@ public:
     std::string reason() const;
     /// Why a leaf is not used; empty when nothing speaks against it.
     const std::string& refusal(std::size_t leaf) const { return findings_.at(leaf).refusal; }
+    /// It is looked at again, by somebody else.
+    void forget_refusal(std::size_t leaf) { findings_.at(leaf).refusal.clear(); }
+    /// Serving: the leaves that were promised the epoch.
+    std::vector<const Vertex*> used_leaves() const;
     const Id& storage_id() const noexcept { return identity_.id; }
     const Epoch& epoch() const noexcept { return epoch_; }
 
@@ -111,7 +115,6 @@ private:
     void mark_served();
     void write_journal();
     void serve_roots();
-    std::vector<const Vertex*> used_leaves() const;
     std::vector<const Vertex*> fenced_leaves() const;
     void collect_used(const Vertex& vertex, bool leaving, std::vector<const Vertex*>& leaves) const;
     bool below_a_mirror(const Vertex& vertex) const;

@@ -70,15 +70,8 @@ void Starter::prepare_journal() {
         const LeafFinding& finding = findings_[leaf->index];
         if (!finding.label || !finding.refusal.empty()) continue;
         const Geometry& below = leaf->device->geometry();
-        const RecordLeaf now{finding.label->place, finding.label->medium, finding.label->size_bytes,
-                             below.logical_block_bytes, below.physical_block_bytes};
-        const auto known = std::find_if(journal.leaves.begin(), journal.leaves.end(),
-                                        [&](const RecordLeaf& each) { return each.place == now.place; });
-        if (known != journal.leaves.end()) {
-            *known = now;
-        } else {
-            journal.leaves.push_back(now);
-        }
+        context_.journal.set_leaf({finding.label->place, finding.label->medium, finding.label->size_bytes,
+                                   below.logical_block_bytes, below.physical_block_bytes});
     }
 }
 

@@ -27,8 +27,10 @@ StorageEngine::Impl::Impl(spec::Storage storage, EngineEnvironment environment, 
       gate_(loop_, events_, storage_.policy,
             environment.outermost ? Gate::Standing::outermost : Gate::Standing::below_another),
       starter_({loop_, events_, storage_, tree_, journal_, head_}, hooks()),
+      joiner_({loop_, events_, storage_, tree_, journal_, head_}, starter_),
       close_timer_(loop_, [this] { cut_at_close(); }) {
     journal_.set_on_fenced([this](const std::string& member) { fenced(member); });
+    journal_.set_on_record([this] { joiner_.record_changes(); });
     // A leaf's notices come through on_leaf_up() and on_leaf_down().
     if (tree_.root().leaf == nullptr) tree_.root().device->set_observer(&gate_.tree_observer());
     gate_.set_on_fenced([this] { fenced(tree_.root().spec->name); });
@@ -114,6 +116,7 @@ void StorageEngine::Impl::serving() {
     geometry.fast_zeroes = tree_.root().device->geometry().fast_zeroes;
     gate_.set_geometry(geometry);
     gate_.serve(*tree_.root().device);
+    joiner_.begin();
     tell([](Observer& observer) { observer.on_serving(); });
 }
 
@@ -129,18 +132,21 @@ void StorageEngine::Impl::fenced(const std::string& member) {
     fenced_reason_ = "another head has taken over (" + member + " refuses this one); it never serves again here";
     events_.event(Severity::critical, "storage-fenced", fenced_reason_, {{"storage", storage_.name}});
     gate_.fail(Errc::fenced);
+    joiner_.stop();
     tell([](Observer& observer) { observer.on_fenced(); });
 }
 
 void StorageEngine::Impl::on_leaf_up(std::size_t leaf) {
     if (closing_) return;
     starter_.leaf_up(leaf);
+    joiner_.leaf_up(leaf);
     if (tree_.root().leaf != nullptr) gate_.tree_observer().on_up(*tree_.root().device);
     gate_.retry();
 }
 
 void StorageEngine::Impl::on_leaf_down(std::size_t leaf, const Error& why) {
     starter_.leaf_down(leaf);
+    joiner_.leaf_down(leaf);
     if (tree_.root().leaf != nullptr) gate_.tree_observer().on_down(*tree_.root().device, why);
 }
 
@@ -153,17 +159,21 @@ void StorageEngine::Impl::tell(std::function<void(Observer&)> what) {
 
 bool StorageEngine::Impl::is_serving() const { return !fenced_ && starter_.state() == Starter::State::serving; }
 
-/// In order: no new requests, none in flight, no start under way; flushed and marked clean; inner devices, then leaves.
+/// In order: no new requests, none in flight, no start and no attempt to take a member back under way; flushed and
+/// marked clean; inner devices, then leaves.
 void StorageEngine::Impl::close(std::function<void()> closed) {
     DST_ASSERT(!closing_);
     const bool clean = is_serving();
     closing_ = true;
     closed_ = std::move(closed);
     close_timer_.start(close_time);
+    joiner_.stop();
     gate_.close([this, clean] {
         starter_.end([this, clean] {
-            if (clean) return settle();
-            close_inner();
+            joiner_.end([this, clean] {
+                if (clean) return settle();
+                close_inner();
+            });
         });
     });
 }

@@ -38,6 +38,12 @@ const RecordLeaf* leaf_at(const RecordMember& member, const std::string& place) 
     return found == member.leaves.end() ? nullptr : &*found;
 }
 
+std::string larger_blocks(const ReturningLeaf& leaf, std::uint32_t block_bytes) {
+    return leaf.name + " has blocks of " + std::to_string(leaf.geometry.logical_block_bytes) +
+           " bytes, the storage was initialised with " + std::to_string(block_bytes) +
+           "; it is not used. Put a medium with blocks of that size there";
+}
+
 }  // namespace
 
 ReturnJudgement judge_return(const Record& mine, const RecordMember& member, const std::optional<Record>& found) {
@@ -59,7 +65,11 @@ ReturnJudgement judge_return(const Record& mine, const RecordMember& member, con
 LeafJudgement judge_leaf(const Record& mine, const RecordMember& member, const ReturningLeaf& leaf) {
     const auto refused = [](std::string why) { return LeafJudgement{LeafReturn::refused, std::move(why)}; };
     switch (leaf.label_state) {
-        case LabelState::absent: return {LeafReturn::blank, {}};
+        case LabelState::absent:
+            if (leaf.geometry.logical_block_bytes > mine.logical_block_bytes) {
+                return refused(larger_blocks(leaf, mine.logical_block_bytes));
+            }
+            return {LeafReturn::blank, {}};
         case LabelState::damaged: break;
         case LabelState::unreadable:
             return refused(leaf.name + " cannot read its label area; it is not used. Look at the disk");
@@ -89,9 +99,7 @@ LeafJudgement judge_leaf(const Record& mine, const RecordMember& member, const R
                        std::to_string(label.size_bytes) + "; it is not used. Make it as large as it was");
     }
     if (leaf.geometry.logical_block_bytes > label.logical_block_bytes) {
-        return refused(leaf.name + " has blocks of " + std::to_string(leaf.geometry.logical_block_bytes) +
-                       " bytes, the storage was initialised with " + std::to_string(label.logical_block_bytes) +
-                       "; it is not used");
+        return refused(larger_blocks(leaf, label.logical_block_bytes));
     }
     const RecordLeaf* const known = leaf_at(member, leaf.place);
     const bool same = known != nullptr && known->medium == label.medium;

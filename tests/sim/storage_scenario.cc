@@ -278,9 +278,60 @@ void StorageScenario::finish() {
     }
     HeadProcess* head = serving_head();
     if (head == nullptr) return;
+    const auto in_sync = [&] {
+        const StorageStatus status = head->engine().status();
+        return status.tree && all_in_sync(*status.tree);
+    };
+    if (!run_until(in_sync, minutes(3))) {
+        if (!trace_.failed()) trace_.finding("M8", "not all members are in sync three minutes after the last fault");
+        return;
+    }
+    // What may differ is reconciled in the background.
+    static_cast<void>(run_until([] { return false; }, seconds(30)));
+    if (trace_.failed()) return;
     judge_lost_caches();
     const StorageStatus status = head->engine().status();
-    if (status.tree) check_copies(*status.tree, 0, status.size_bytes);
+    if (!status.tree) return;
+    check_copies(*status.tree, 0, status.size_bytes);
+    check_equal(*status.tree);
+}
+
+bool StorageScenario::all_in_sync(const VertexStatus& vertex) const {
+    return std::all_of(vertex.children.begin(), vertex.children.end(), [&](const VertexStatus& child) {
+        const bool ours = vertex.kind != VertexKind::mirror || child.state == VertexState::in_sync;
+        return ours && all_in_sync(child);
+    });
+}
+
+// All members of a mirror are the same to the last byte.
+void StorageScenario::check_equal(const VertexStatus& vertex) {
+    for (const VertexStatus& child : vertex.children) check_equal(child);
+    if (vertex.kind != VertexKind::mirror) return;
+    const Bytes first = content_of(vertex.children.front(), vertex.size_bytes);
+    for (const VertexStatus& member : vertex.children) {
+        const Bytes other = content_of(member, vertex.size_bytes);
+        const auto differs = std::mismatch(first.begin(), first.end(), other.begin()).first;
+        if (differs == first.end()) continue;
+        trace_.finding("M4", vertex.children.front().name + " and " + member.name + " differ at " +
+                                 std::to_string(differs - first.begin()));
+        return;
+    }
+}
+
+// The first `length` bytes, from the media themselves; of a mirror those of its first member.
+Bytes StorageScenario::content_of(const VertexStatus& vertex, std::uint64_t length) {
+    switch (vertex.kind) {
+        case VertexKind::disk:
+        case VertexKind::netnode: return world_->platter_of(vertex.name).read({0, length / 512 * 512});
+        case VertexKind::mirror: return content_of(vertex.children.front(), length);
+        case VertexKind::linear: break;
+    }
+    Bytes all;
+    for (const VertexStatus& child : vertex.children) {
+        const Bytes part = content_of(child, std::min(length - all.size(), child.size_bytes / 512 * 512));
+        all.insert(all.end(), part.begin(), part.end());
+    }
+    return all;
 }
 
 // What every in-sync copy holds, on the media themselves (M1).

@@ -50,6 +50,9 @@ private:
     void cache_lost(const std::string& leaf);
     void judge_lost_caches();
     bool survives(const VertexStatus& vertex, const std::set<std::string>& lost) const;
+    bool all_in_sync(const VertexStatus& vertex) const;
+    void check_equal(const VertexStatus& vertex);
+    Bytes content_of(const VertexStatus& vertex, std::uint64_t length);
     void check_copies(const VertexStatus& vertex, std::uint64_t offset, std::uint64_t length);
     Service* service_of(const HeadProcess& process);
     HeadProcess* serving_head();

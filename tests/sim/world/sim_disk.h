@@ -81,9 +81,11 @@ public:
     void take_out(Content in_place);
     /// A blank one of the same size.
     void take_out() { take_out({{}, geometry_.size_bytes}); }
-    /// What was taken out is there again, as durable() then. False: nothing was taken out.
+    /// What was taken out is there again, as durable() then; but a blank one that has been labelled meanwhile stays,
+    /// since it was taken in. False: nothing was taken out.
     bool put_back();
     bool taken_out() const noexcept { return taken_out_.has_value(); }
+    bool labelled() const;
     /// Grows or shrinks in place; the opener hears it as down.
     void resize(std::uint64_t size_bytes);
 
@@ -156,6 +158,7 @@ private:
     std::uint64_t sequence_ = 0;
     std::unordered_map<std::uint64_t, Sector> sectors_;  ///< what reads see; absent: zero
     std::optional<Content> taken_out_;
+    bool blank_in_place_ = false;
     std::map<std::uint64_t, std::vector<Version>> volatile_;  ///< per sector: durable first, then what followed
     std::vector<Failure> failures_;
     Counters counters_;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "block/assert.h"
 #include "simworld/sim_disk.h"
@@ -113,6 +114,7 @@ SimPlatter::Content SimPlatter::durable() const {
 void SimPlatter::take_out(Content in_place) {
     DST_ASSERT(!taken_out_);
     Content kept = durable();
+    blank_in_place_ = in_place.sectors.empty();
     put_in(std::move(in_place));
     taken_out_ = std::move(kept);
     if (on_cache_lost) on_cache_lost();
@@ -120,9 +122,21 @@ void SimPlatter::take_out(Content in_place) {
 
 bool SimPlatter::put_back() {
     if (!taken_out_) return false;
+    if (std::exchange(blank_in_place_, false) && labelled()) {
+        taken_out_.reset();
+        return true;
+    }
     put_in(std::move(*taken_out_));
     taken_out_.reset();
     return true;
+}
+
+/// Something lies in its last 8 KiB.
+bool SimPlatter::labelled() const {
+    const std::uint64_t first = (geometry_.size_bytes - 8192) / sector_bytes;
+    const auto at_the_end = [first](const auto& sector) { return sector.first >= first; };
+    return std::any_of(sectors_.begin(), sectors_.end(), at_the_end) ||
+           std::any_of(volatile_.begin(), volatile_.end(), at_the_end);
 }
 
 Bytes SimPlatter::Content::read(const Extent& extent) const {

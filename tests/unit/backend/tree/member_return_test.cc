@@ -23,6 +23,7 @@ struct Returns : ::testing::Test {
         mine.generation_id = id(3);
         mine.lineage = {id(2), id(1)};
         mine.revision = 9;
+        mine.logical_block_bytes = 512;
         mine.members.resize(2);
         mine.members[0].number = 1;
         RecordMember& away = mine.members[1];
@@ -175,6 +176,8 @@ TEST_F(Returns, M7BlankHasNoLabelNothingKnownAndTheSizeThatIsRemembered) {
     EXPECT_THAT(why_not_blank(leaf, {LabelState::valid, "", false}), HasSubstr("changed"));
     leaf.geometry.size_bytes = 2 << 20;
     EXPECT_THAT(why_not_blank(leaf, {}), HasSubstr("2097152 bytes where one for 1048576 belongs"));
+    leaf.geometry.logical_block_bytes = 4096;
+    EXPECT_EQ(leaf_kind(), LeafReturn::refused);
 }
 
 }  // namespace

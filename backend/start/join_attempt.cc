@@ -1,0 +1,266 @@
+#include "start/join_attempt.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "block/assert.h"
+#include "start/error_text.h"
+
+namespace dst {
+namespace {
+
+void collect_own(const Vertex& vertex, std::vector<const Vertex*>& leaves) {
+    if (vertex.leaf != nullptr) leaves.push_back(&vertex);
+    if (vertex.mirror != nullptr && vertex.mirror->serving()) return;
+    for (const auto& child : vertex.children) collect_own(*child, leaves);
+}
+
+void refresh_linears(const Vertex& vertex) {
+    for (const auto& child : vertex.children) refresh_linears(*child);
+    if (vertex.linear != nullptr) vertex.linear->refresh_geometry();
+}
+
+}  // namespace
+
+std::vector<const Vertex*> own_leaves(const Vertex& child) {
+    std::vector<const Vertex*> leaves;
+    collect_own(child, leaves);
+    return leaves;
+}
+
+JoinAttempt::JoinAttempt(const JoinContext& context, const Vertex& child, Ended ended)
+    : context_(context), child_(child), ended_(std::move(ended)) {
+    for (const Vertex* leaf : own_leaves(child)) leaves_.push_back({leaf, {}, {}, LeafReturn::refused});
+}
+
+void JoinAttempt::begin() {
+    // No request is in flight on it, and its leaves may have been unknown until now.
+    refresh_linears(child_);
+    peek_all();
+}
+
+bool JoinAttempt::concerns(std::size_t leaf) const {
+    return std::any_of(leaves_.begin(), leaves_.end(), [&](const Leaf& mine) { return mine.vertex->index == leaf; });
+}
+
+void JoinAttempt::cut(const Error& why) {
+    for (const Leaf& leaf : leaves_) {
+        if (leaf.vertex->device->up()) leaf.vertex->device->cut(why);
+    }
+}
+
+/// True when the attempt has ended.
+bool JoinAttempt::stopped(const Result<void>& result) {
+    if (given_up_ || !mirror().serving() || member() == nullptr) {
+        end(End::later, "something moved meanwhile");
+        return true;
+    }
+    if (!result) end(result.error().code == Errc::fenced ? End::fenced : End::later, error_text(result.error()));
+    return !result;
+}
+
+bool JoinAttempt::any_blank() const {
+    return std::any_of(leaves_.begin(), leaves_.end(), [](const Leaf& leaf) { return leaf.kind == LeafReturn::blank; });
+}
+
+const RecordMember* JoinAttempt::member() const {
+    return find_member(mirror().record(), mirror().number(child_.position));
+}
+
+std::uint64_t JoinAttempt::remembered_bytes(const std::string& place) const {
+    for (const auto& known : {member()->leaves, context_.start.journal.journal().leaves}) {
+        for (const RecordLeaf& leaf : known) {
+            if (leaf.place == place) return leaf.size_bytes;
+        }
+    }
+    return 0;
+}
+
+void JoinAttempt::peek_all() {
+    auto step = std::make_shared<StartStep>(context_.start.loop, [this](const Result<void>& result) {
+        if (!stopped(result)) peeked();
+    });
+    for (Leaf& leaf : leaves_) {
+        leaf.vertex->leaf->peek(step->add<Peek>([&leaf](const Peek& peek) { leaf.peek = peek; }));
+    }
+    step->all_added();
+}
+
+void JoinAttempt::take_peek(Leaf& leaf) {
+    ReturningLeaf& seen = leaf.seen;
+    seen.name = leaf.vertex->spec->name;
+    seen.place = Tree::place_of(*leaf.vertex);
+    seen.label_state = leaf.peek.label_state;
+    seen.label.reset();
+    if (seen.label_state == LabelState::valid) {
+        auto label = decode_label(leaf.peek.label);
+        if (label) seen.label = std::move(*label);
+    }
+    seen.live = leaf.peek.live;
+    seen.geometry = leaf.vertex->device->geometry();
+    seen.remembered_bytes = remembered_bytes(seen.place);
+    seen.left_with = context_.held[leaf.vertex->index].promised;
+}
+
+void JoinAttempt::peeked() {
+    everything_ = false;
+    std::uint64_t served = 0;
+    for (Leaf& leaf : leaves_) {
+        take_peek(leaf);
+        if (leaf.seen.label) served = std::max(served, leaf.seen.label->served.number);
+    }
+    for (Leaf& leaf : leaves_) {
+        // All leaves of a member are promised an epoch before one is marked as served under it.
+        leaf.seen.left_with.number = std::max(leaf.seen.left_with.number, served);
+        const LeafJudgement judged = judge_leaf(mirror().record(), *member(), leaf.seen);
+        if (judged.kind == LeafReturn::refused) return end(End::refused, judged.why);
+        leaf.kind = judged.kind;
+        everything_ = everything_ || judged.kind != LeafReturn::same;
+    }
+    if (!any_blank()) return read_record();
+    if (labelled_) return end(End::later, "a medium lost the label that it was just given");
+    probe_blank();
+}
+
+void JoinAttempt::probe_blank() {
+    auto why = std::make_shared<std::string>();
+    auto step = std::make_shared<StartStep>(context_.start.loop, [this, why](const Result<void>& result) {
+        if (stopped(result)) return;
+        if (!why->empty()) return end(End::refused, *why);
+        if (context_.start.storage.policy.replace == spec::Replace::never) return end(End::refused, never_replaced());
+        read_record();
+    });
+    for (const Leaf& leaf : leaves_) {
+        if (leaf.kind != LeafReturn::blank) continue;
+        leaf.vertex->leaf->probe(step->add<Probe>([&leaf, why](const Probe& probe) {
+            if (why->empty()) *why = why_not_blank(leaf.seen, probe);
+        }));
+    }
+    step->all_added();
+}
+
+void JoinAttempt::read_record() {
+    if (!child_.device->up()) return end(End::later, "it was lost again");
+    mirror().metadata(child_.position).read_record([this](const Result<FoundRecord>& found) {
+        if (found) found_ = *found;
+        if (stopped(found ? Result<void>() : Result<void>(found.error()))) return;
+        record_read();
+    });
+}
+
+void JoinAttempt::record_read() {
+    const ReturnJudgement judged = judge_return(mirror().record(), *member(), found_.record);
+    switch (judged.kind) {
+        case ReturnKind::refused: return end(End::refused, judged.why);
+        case ReturnKind::split: return end(End::split, judged.why);
+        case ReturnKind::everything: everything_ = true; break;
+        case ReturnKind::known: break;
+    }
+    // A promise is durable before a record is written under it.
+    const auto older = [this](const Leaf& leaf) {
+        return leaf.seen.label && found_.record && leaf.seen.label->promised.number < found_.record->epoch.number;
+    };
+    everything_ = everything_ || std::any_of(leaves_.begin(), leaves_.end(), older);
+    any_blank() ? owe_everything() : promise_all();
+}
+
+/// Before the first label: from then on the medium passes for a member's, whatever happens to this head.
+void JoinAttempt::owe_everything() {
+    mirror().owe_everything(child_.position, [this](const Result<void>& owed) {
+        if (!stopped(owed)) label_blank();
+    });
+}
+
+void JoinAttempt::label_blank() {
+    labelled_ = true;
+    auto step = std::make_shared<StartStep>(context_.start.loop, [this](const Result<void>& labelled) {
+        // All of it once more, with the labels that are there now.
+        if (!stopped(labelled)) peek_all();
+    });
+    for (const Leaf& leaf : leaves_) {
+        if (leaf.kind != LeafReturn::blank) continue;
+        leaf.vertex->leaf->write_label(leaf.peek, encode_label(new_label(leaf)), step->add<LabelImage>(nullptr));
+    }
+    step->all_added();
+}
+
+Label JoinAttempt::new_label(const Leaf& leaf) const {
+    Label label;
+    label.medium = context_.start.loop.random_id();
+    label.storage = context_.storage;
+    label.storage_name = context_.start.storage.name;
+    label.place = leaf.seen.place;
+    label.member = member_number_of(*leaf.vertex);
+    label.size_bytes = leaf.seen.geometry.size_bytes;
+    label.logical_block_bytes = mirror().record().logical_block_bytes;
+    return label;
+}
+
+std::string JoinAttempt::never_replaced() const {
+    const auto blank =
+        std::find_if(leaves_.begin(), leaves_.end(), [](const Leaf& leaf) { return leaf.kind == LeafReturn::blank; });
+    return blank->seen.name +
+           " carries a blank medium, and the storage's file says 'replace: never'; it is not used. Put the right "
+           "medium "
+           "there, or set 'policy: {replace: blank}' to have this one filled";
+}
+
+void JoinAttempt::promise_all() {
+    auto step = std::make_shared<StartStep>(context_.start.loop, [this](const Result<void>& result) {
+        if (!stopped(result)) mark_served();
+    });
+    for (const Leaf& leaf : leaves_) {
+        auto promised = [this, leaf = leaf.vertex](const LabelImage&) {
+            context_.held[leaf->index] = {context_.epoch, false};
+            leaf->leaf->set_identity({context_.storage, Tree::place_of(*leaf), context_.epoch, context_.start.head});
+        };
+        leaf.vertex->leaf->promise(leaf.peek, context_.epoch, step->add<LabelImage>(std::move(promised)));
+    }
+    step->all_added();
+}
+
+void JoinAttempt::mark_served() {
+    auto step = std::make_shared<StartStep>(context_.start.loop, [this](const Result<void>& result) {
+        if (!stopped(result)) write_journal();
+    });
+    for (const Leaf& leaf : leaves_) {
+        leaf.vertex->leaf->mark_served(context_.epoch, step->add<LabelImage>(nullptr));
+    }
+    step->all_added();
+}
+
+std::vector<RecordLeaf> JoinAttempt::leaves_now() const {
+    std::vector<RecordLeaf> leaves;
+    for (const Leaf& leaf : leaves_) {
+        const Geometry& geometry = leaf.seen.geometry;
+        leaves.push_back({leaf.seen.place, leaf.seen.label->medium, leaf.seen.label->size_bytes,
+                          geometry.logical_block_bytes, geometry.physical_block_bytes});
+    }
+    return leaves;
+}
+
+void JoinAttempt::write_journal() {
+    JournalKeeper& journal = context_.start.journal;
+    for (const RecordLeaf& leaf : leaves_now()) journal.set_leaf(leaf);
+    journal.write([this](const Result<void>& written) {
+        if (!stopped(written)) admit();
+    });
+}
+
+void JoinAttempt::admit() {
+    const std::size_t index = child_.position;
+    if (!child_.device->up() || !mirror().wants_back(index)) return end(End::later, "something moved meanwhile");
+    mirror().set_refused(index, {});
+    context_.start.events.event(
+        Severity::notice, "member-returns",
+        everything_
+            ? "a member is taken back and brought up to date: all of it is compared, and copied where it differs"
+            : "a member is taken back and brought up to date with what it missed",
+        {{"mirror", mirror().name()},
+         {"member", child_.spec->name},
+         {"owed", everything_ ? "everything" : "what it missed"}});
+    mirror().admit(index, {everything_, leaves_now()});
+    end(End::admitted, {});
+}
+
+}  // namespace dst

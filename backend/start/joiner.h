@@ -1,0 +1,67 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "start/join_attempt.h"
+#include "start/starter.h"
+
+namespace dst {
+
+/// Brings members back while the storage serves (M7): looks at each child that its mirror wants back, one at a time,
+/// when a leaf comes up and from time to time, and gives it to its mirror, which brings it up to date (M8). Says why
+/// one is not taken back.
+class Joiner {
+public:
+    Joiner(StartContext context, Starter& starter);
+
+    /// The start serves.
+    void begin();
+    void leaf_up(std::size_t leaf);
+    void leaf_down(std::size_t leaf);
+    /// A mirror's record is changing.
+    void record_changes();
+    /// Nothing is begun any more.
+    void stop();
+    /// stop(), and `done`, never from inside, when nothing of an attempt is under way.
+    void end(std::function<void()> done);
+
+private:
+    struct Child {
+        const Vertex* vertex = nullptr;
+        Duration pause{};     ///< until it is looked at again
+        TimePoint due;        ///< not before
+        std::string told;     ///< the last refusal, told again only when it changes
+        bool cleared = true;  ///< nothing is shown in status
+    };
+
+    void look();
+    bool is_ready(const Child& child);
+    void release_pin(const Vertex& leaf);
+    void attempt(Child& child);
+    void attempt_ended();
+    void refuse(Child& child, const char* event, const std::string& why);
+    void cut_stuck();
+    static Mirror& mirror_of(const Child& child) { return *child.vertex->parent->mirror; }
+
+    StartContext context_;
+    Starter& starter_;
+    std::vector<Child> children_;  ///< of all mirrors, those of inner ones first
+    std::vector<LeafHold> held_;   ///< per leaf
+    bool begun_ = false;
+    bool ended_ = false;
+    std::unique_ptr<JoinAttempt> attempt_;
+    Child* attempted_ = nullptr;
+    JoinAttempt::End attempt_end_ = JoinAttempt::End::later;
+    std::string attempt_why_;
+    std::function<void()> end_done_;
+    Timer timer_;
+    Timer stuck_timer_;
+    Task look_task_;
+    Task ended_task_;
+};
+
+}  // namespace dst

@@ -1,0 +1,191 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/engine_world.h"
+
+namespace dst {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+/// A mirror that serves and has dropped its second member.
+struct Join : ::testing::Test {
+    void serve(spec::Node tree) {
+        world = std::make_unique<EngineWorld>(std::move(tree));
+        ASSERT_TRUE(world->init().done);
+        head = &world->serve();
+    }
+    void write() { EXPECT_EQ(world->write(*head, 0, EngineWorld::pattern(4096, ++writes)), Errc::ok); }
+    void lose(const std::string& path) {
+        world->platter(path).set_missing(true);
+        write();
+        EXPECT_GE(world->events.count("member-dropped"), 1u);
+    }
+    bool happens(const std::string& event, Duration limit = seconds(60)) {
+        return world->loop.run_until([&] { return world->events.count(event) > 0; }, limit);
+    }
+    /// The first event of that kind as it is logged.
+    std::string line(const std::string& event) const {
+        for (const auto& entry : world->events.entries) {
+            if (entry.id == event) return entry.line;
+        }
+        return {};
+    }
+    /// What is said of the second member.
+    VertexStatus second() const { return head->engine->status().tree->children.at(1); }
+
+    std::unique_ptr<EngineWorld> world;
+    EngineWorld::Head* head = nullptr;
+    unsigned writes = 0;
+};
+
+spec::Node two_disks() { return mirror_node("m0", {disk_node("/a"), disk_node("/b")}); }
+spec::Node disk_and_linear() {
+    return mirror_node("m0", {disk_node("/a"), linear_node("l0", {disk_node("/b"), disk_node("/c")})});
+}
+
+TEST_F(Join, M7MemberThatWasDroppedReturns) {
+    serve(two_disks());
+    lose("/b");
+    world->platter("/b").set_missing(false);
+    EXPECT_TRUE(happens("member-returns"));
+    EXPECT_EQ(world->events.count("member-refused"), 0u);
+    EXPECT_EQ(world->label_of("/b")->promised, world->label_of("/a")->promised);
+}
+
+TEST_F(Join, M7MemberThatWasDirtyAtTheStartReturns) {
+    serve(two_disks());
+    lose("/b");
+    world->close(*head);
+    world->platter("/b").set_missing(false);
+    head = &world->serve();
+    EXPECT_TRUE(happens("member-returns"));
+    EXPECT_EQ(world->label_of("/b")->served, world->label_of("/a")->served);
+}
+
+TEST_F(Join, M7LinearReturnsWhenAllItsLeavesAreThere) {
+    serve(disk_and_linear());
+    world->platter("/c").set_missing(true);
+    lose("/b");
+    world->platter("/b").set_missing(false);
+    EXPECT_FALSE(happens("member-returns"));
+    world->platter("/c").set_missing(false);
+    EXPECT_TRUE(happens("member-returns"));
+}
+
+TEST_F(Join, M7ForeignMediumIsRefusedUntilTheRightOneIsBack) {
+    serve(two_disks());
+    lose("/b");
+    const Bytes right = world->platter("/b").read({0, 16u << 20});
+    EngineWorld other(two_disks(), 2);
+    ASSERT_TRUE(other.init().done);
+    world->platter("/b").write(0, other.platter("/b").read({0, 16u << 20}));
+    world->platter("/b").set_missing(false);
+    ASSERT_TRUE(happens("member-refused"));
+    EXPECT_THAT(second().reason, HasSubstr("/b carries a medium of the storage 'vol0'"));
+    EXPECT_EQ(second().state, VertexState::refused);
+    world->loop.run_for(seconds(60));
+    EXPECT_EQ(world->events.count("member-refused"), 1u);
+    world->platter("/b").set_missing(true);
+    world->platter("/b").write(0, right);
+    world->platter("/b").set_missing(false);
+    EXPECT_TRUE(happens("member-returns"));
+    EXPECT_EQ(second().reason.find("carries"), std::string::npos);
+}
+
+TEST_F(Join, M7OlderCopyIsOwedEverything) {
+    world = std::make_unique<EngineWorld>(two_disks());
+    ASSERT_TRUE(world->init().done);
+    const Bytes old = world->platter("/b").read({0, 16u << 20});
+    head = &world->serve();
+    lose("/b");
+    world->platter("/b").write(0, old);
+    world->platter("/b").set_missing(false);
+    ASSERT_TRUE(happens("member-returns"));
+    EXPECT_THAT(line("member-returns"), HasSubstr("owed=everything"));
+}
+
+TEST_F(Join, M7BlankMediumIsLabelledAndOwedEverything) {
+    serve(two_disks());
+    const Id before = world->label_of("/b")->medium;
+    lose("/b");
+    world->platter("/b").replace_blank(16u << 20);
+    world->platter("/b").set_missing(false);
+    ASSERT_TRUE(happens("member-returns"));
+    ASSERT_TRUE(world->label_of("/b"));
+    EXPECT_NE(world->label_of("/b")->medium, before);
+    EXPECT_EQ(world->label_of("/b")->place, "/2");
+    EXPECT_EQ(world->label_of("/b")->member, 2u);
+}
+
+TEST_F(Join, M7BlankPartOfALinearIsLabelled) {
+    serve(disk_and_linear());
+    lose("/b");
+    world->platter("/b").replace_blank(16u << 20);
+    world->platter("/b").set_missing(false);
+    ASSERT_TRUE(happens("member-returns"));
+    EXPECT_EQ(world->label_of("/b")->place, "/2.0");
+}
+
+TEST_F(Join, M7BlankMediumIsNotTakenWithReplaceNever) {
+    world = std::make_unique<EngineWorld>(two_disks());
+    world->storage.policy.replace = spec::Replace::never;
+    ASSERT_TRUE(world->init().done);
+    head = &world->serve();
+    lose("/b");
+    world->platter("/b").replace_blank(16u << 20);
+    world->platter("/b").set_missing(false);
+    ASSERT_TRUE(happens("member-refused"));
+    EXPECT_THAT(second().reason, HasSubstr("replace: never"));
+    EXPECT_FALSE(world->label_of("/b"));
+}
+
+TEST_F(Join, M7BlankMediumOfAnotherSizeIsRefused) {
+    serve(two_disks());
+    lose("/b");
+    world->platter("/b").replace_blank(17u << 20);
+    world->platter("/b").set_missing(false);
+    ASSERT_TRUE(happens("member-refused"));
+    EXPECT_THAT(second().reason, HasSubstr("belongs"));
+    EXPECT_FALSE(world->label_of("/b"));
+}
+
+TEST_F(Join, M7MediumThatOthersKnowIsRefused) {
+    serve(two_disks());
+    lose("/b");
+    world->platter("/b").replace_blank(16u << 20);
+    world->platter("/b").set_found("ext4 filesystem");
+    world->platter("/b").set_missing(false);
+    ASSERT_TRUE(happens("member-refused"));
+    EXPECT_THAT(second().reason, HasSubstr("ext4 filesystem"));
+    EXPECT_FALSE(world->label_of("/b"));
+}
+
+TEST_F(Join, M7LostInTheMiddleItIsTakenLater) {
+    serve(two_disks());
+    lose("/b");
+    for (int steps = 1; steps <= 12 && world->events.count("member-returns") == 0; ++steps) {
+        world->platter("/b").set_missing(false);
+        world->loop.run_until([&] { return world->platter("/b").is_open(); }, seconds(60));
+        world->loop.run_for(std::chrono::microseconds(300 * steps));
+        world->platter("/b").set_missing(true);
+        world->loop.run_for(seconds(1));
+    }
+    world->platter("/b").set_missing(false);
+    EXPECT_TRUE(happens("member-returns"));
+}
+
+TEST_F(Join, ClosesWhileAMemberIsLookedAt) {
+    serve(two_disks());
+    lose("/b");
+    world->platter("/b").set_missing(false);
+    ASSERT_TRUE(world->loop.run_until([&] { return world->platter("/b").is_open(); }, seconds(60)));
+    world->platter("/b").set_hung(true);
+    world->loop.run_for(std::chrono::milliseconds(5));
+    world->close(*head);
+    EXPECT_EQ(world->events.count("member-returns"), 0u);
+}
+
+}  // namespace
+}  // namespace dst
