@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "block/assert.h"
@@ -50,6 +51,8 @@ Record Mirror::next_record() const {
         if ((failed_ & member->mask()) != 0) {
             recorded->state = MemberState::dirty;
             recorded->last_generation = member->known_generation;
+            // A copy of it from before is told by that when it comes back (M7).
+            recorded->revision = std::max(recorded->revision, member->acknowledged);
         } else if (((in_sync_ | change_->joiner) & member->mask()) != 0) {
             recorded->state = MemberState::in_sync;
             recorded->last_generation = {};

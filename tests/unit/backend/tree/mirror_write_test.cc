@@ -70,6 +70,7 @@ TEST(MirrorWrite, M2RecordSaysWhoIsDirtyAndDescends) {
     EXPECT_EQ(find_member(after, 1)->state, MemberState::in_sync);
     EXPECT_EQ(find_member(after, 2)->state, MemberState::dirty);
     EXPECT_EQ(find_member(after, 2)->last_generation, before.generation_id);
+    EXPECT_EQ(find_member(after, 2)->revision, before.revision);
     EXPECT_EQ(world.kept.back(), after);
     EXPECT_EQ(world.record_on(1).generation, before.generation);
 }
