@@ -107,6 +107,8 @@ private:
     void establish();
     void promise_all();
     void promised();
+    void read_again();
+    void records_unchanged();
     void write_records_next();
     void record_written(Vertex& mirror);
     Record start_record(Vertex& mirror);

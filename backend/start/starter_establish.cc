@@ -90,6 +90,32 @@ void Starter::promised() {
     for (const Vertex* leaf : fenced_leaves()) {
         leaf->leaf->set_identity({identity_.id, Tree::place_of(*leaf), epoch_, context_.head});
     }
+    if (broken(Rule::m6_compare_and_set)) return records_unchanged();
+    read_again();
+}
+
+/// A head that is overtaken goes on until it is fenced: what was chosen must still be what is there.
+void Starter::read_again() {
+    auto step = std::make_shared<StartStep>(context_.loop, [this, attempt = attempt_](const Result<void>& result) {
+        if (!stopped(attempt, result)) records_unchanged();
+    });
+    for (Vertex* const mirror : context_.tree.mirrors()) {
+        const MirrorWork& work = work_.at(mirror);
+        for (std::size_t i = 0; i < work.views.size(); ++i) {
+            if (!work.usable || (work.used & (1u << i)) == 0) continue;
+            const MemberView& view = work.views[i];
+            auto compare = [&view, end = step->add()](const Result<FoundRecord>& found) {
+                if (!found) return end(found.error());
+                if (found->record == view.record) return end({});
+                end(Error{Errc::changed, "another head has changed the record of " + view.name + " meanwhile"});
+            };
+            mirror->mirror->metadata(i).read_record(std::move(compare));
+        }
+    }
+    step->all_added();
+}
+
+void Starter::records_unchanged() {
     next_record_ = 0;
     write_records_next();
 }

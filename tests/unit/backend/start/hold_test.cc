@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "media/layout.h"
+#include "media/record_codec.h"
 #include "support/engine_world.h"
 
 namespace dst {
@@ -179,6 +181,30 @@ TEST(Hang, M12HungDiskIsDroppedAndTheStorageCarriesOn) {
     EXPECT_EQ(world.write(head, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
     EXPECT_EQ(head.engine->status().tree->children[1].state, VertexState::dirty);
     world.platter("/b").set_hung(false);
+}
+
+// A head that is overtaken writes records until it is fenced, and its label stays as it was peeked.
+TEST(Epoch, M6ARecordThatChangedSinceItWasReadEndsTheAttempt) {
+    EngineWorld world(mirror_node("m0", {disk_node("/a"), disk_node("/b")}));
+    world.init();
+    world.close(world.serve());
+    world.journal().set_latency(seconds(1), seconds(1));
+    const EngineWorld::Head& head = world.open();
+    EXPECT_TRUE(world.loop.run_until([&] { return world.label_of("/a").has_value() && head.sized == 1; }, seconds(5)));
+    world.loop.run_for(std::chrono::milliseconds(500));
+    sim::SimPlatter& platter = world.platter("/a");
+    const MirrorLayout layout = mirror_layout(leaf_size_bytes(platter.geometry().size_bytes), 1u << 20);
+    auto newest = decode_record(platter.read(layout.record_copy(0)));
+    for (const unsigned copy : {0u, 1u}) {
+        const auto found = decode_record(platter.read(layout.record_copy(copy)));
+        if (found && (!newest || found->sequence > newest->sequence)) newest = found;
+    }
+    ++newest->record.revision;
+    for (const unsigned copy : {0u, 1u}) {
+        platter.write(layout.record_copy(copy).offset, *encode_record(newest->record, newest->sequence + 1));
+    }
+    EXPECT_TRUE(world.loop.run_until([&] { return head.serving == 1; }, seconds(60)));
+    EXPECT_EQ(world.events.count("start-again"), 1u);
 }
 
 TEST(Epoch, M6AMemberThatLeavesAtTheStartIsFencedAsWell) {
