@@ -38,7 +38,7 @@ void Faults::strike() {
     static constexpr std::array shares{
         Share{150, [](Faults& f) { return f.kill_netnode(false); }},
         Share{60, [](Faults& f) { return f.kill_netnode(true); }},
-        Share{130, [](Faults& f) { return f.cut_link(); }},
+        Share{120, [](Faults& f) { return f.cut_link(); }},
         Share{100, [](Faults& f) { return f.partition(f.loop_.chance(600)); }},
         Share{110, [](Faults& f) { return f.fail_disk(); }},
         Share{30, [](Faults& f) { return f.fail_all_disks(); }},
@@ -47,7 +47,8 @@ void Faults::strike() {
         Share{80, [](Faults& f) { return f.end_head(false, false); }},
         Share{30, [](Faults& f) { return f.end_head(true, false); }},
         Share{40, [](Faults& f) { return f.end_head(false, true); }},
-        Share{60, [](Faults& f) { return f.start_rival(); }},
+        Share{40, [](Faults& f) { return f.start_rival(); }},
+        Share{30, [](Faults& f) { return f.duel(); }},
         Share{10, [](Faults& f) { return f.fail_journal(); }},
         Share{10, [](Faults& f) { return f.blank_medium(); }},
         Share{10, [](Faults& f) { return f.other_size(); }},
@@ -57,6 +58,7 @@ void Faults::strike() {
         Share{10, [](Faults& f) { return f.rot_slot(); }},
         Share{10, [](Faults& f) { return f.older_medium(); }},
     };
+    if (loop_.now() < quiet_until_) return;
     keep_copies();
     bool done = false;
     for (int tries = 0; tries < 20 && !done; ++tries) {

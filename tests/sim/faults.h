@@ -18,6 +18,8 @@ public:
     virtual void start_head(World::Head& head) = 0;
     /// A head is about to die or to be stopped.
     virtual void head_ends(World::Head& head, bool clean) = 0;
+    /// How often a head has begun to serve.
+    virtual std::size_t times_served() const = 0;
     /// More than one machine may open the storage.
     virtual bool has_rival() const = 0;
 };
@@ -50,6 +52,14 @@ private:
     bool start_rival();
     bool fail_journal();
 
+    // faults_duel.cc
+    bool duel();
+    void duel_after_half_a_start(World::Head& one, World::Head& other);
+    void duel_with_a_slow_start(World::Head& one, World::Head& other);
+    void die_in_the_start(World::Head& head);
+    void kill_head(World::Head& head);
+    void at(Duration when, std::function<void()> run);
+
     // faults_media.cc
     void keep_copies();
     void all_off();
@@ -67,7 +77,12 @@ private:
     FaultHost& host_;
     unsigned count_ = 0;
     bool ended_ = false;
-    std::map<SimPlatter*, SimPlatter::Content> copies_;  ///< of media, made some time ago
+    TimePoint quiet_until_;  ///< a duel goes on: nothing else is broken
+    struct Copy {
+        SimPlatter::Content content;
+        std::size_t times_served = 0;
+    };
+    std::map<SimPlatter*, Copy> copies_;  ///< of media, made some time ago
     std::unique_ptr<SimStoreFile> journal_copy_;
     bool journal_needed_ = false;  ///< with it lost as well, this would be outside the fault model
     bool journal_changed_ = false;

@@ -35,7 +35,7 @@ void set_label(SimPlatter::Content& content, const Label& label) {
 void Faults::keep_copies() {
     const auto [name, platter] = any_leaf();
     if (!platter->taken_out() && (!copies_.contains(platter) || loop_.chance(300))) {
-        copies_[platter] = platter->durable();
+        copies_[platter] = {platter->durable(), host_.times_served()};
     }
     if (journal_copy_ == nullptr || loop_.chance(300)) {
         const SimStoreFile& journal = *host_.world().heads().front()->machine.journal;
@@ -77,16 +77,17 @@ bool Faults::blank_medium() {
     return true;
 }
 
-// A copy from before the last start on it: one that is newer is outside the fault model.
+// A copy from before the last start on it that came to serve: one that is newer is outside the fault model.
 bool Faults::older_medium() {
     const auto [name, platter] = any_leaf();
     const auto copy = copies_.find(platter);
     if (platter->taken_out() || copy == copies_.end() || journal_changed_ || host_.has_rival()) return false;
-    const auto then = label_on(copy->second);
+    if (copy->second.times_served == host_.times_served()) return false;
+    const auto then = label_on(copy->second.content);
     const auto now = label_on(platter->durable());
     if (!then || !now || then->promised.number >= now->served.number) return false;
     journal_needed_ = true;
-    put_in_place("medium replaced by an older copy: " + name, *platter, copy->second);
+    put_in_place("medium replaced by an older copy: " + name, *platter, copy->second.content);
     return true;
 }
 
@@ -94,7 +95,8 @@ bool Faults::other_size() {
     const auto [name, platter] = any_leaf();
     if (platter->taken_out()) return false;
     const bool smaller = loop_.chance(500);
-    const std::uint64_t difference = (1 + loop_.below(64)) * 4096;
+    // More than the label area: nothing of the old label lies where the new one's copies would.
+    const std::uint64_t difference = (17 + loop_.below(64)) * 4096;
     SimPlatter::Content content = platter->durable();
     content.resize(smaller ? content.size_bytes - difference : content.size_bytes + difference);
     put_in_place((smaller ? "medium replaced by a smaller one: " : "medium replaced by a larger one: ") + name,

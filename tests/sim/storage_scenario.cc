@@ -138,16 +138,21 @@ StorageScenario::Service* StorageScenario::service_of(const HeadProcess& process
     return nullptr;
 }
 
-// From here on no other head's answers count (M6).
+// From here on no answers of heads of lower epochs count (M6). One that waited long for its journal may have been
+// overtaken before it says that it serves.
 void StorageScenario::head_serves(HeadProcess& process) {
     if (service_of(process) != nullptr) return;
     trace_.coverage().count("head serves");
+    const std::uint64_t epoch = process.engine().status().epoch;
+    const bool late = epoch < epoch_;
+    epoch_ = std::max(epoch_, epoch);
     for (Service& service : services_) {
-        if (service.process != nullptr) service.client->supersede();
+        if (service.process != nullptr && !late) service.client->supersede();
     }
     Service service;
     service.process = &process;
     service.client = std::make_unique<Client>(trace_, process.name() + " client", *oracle_, counts_, client_options_);
+    if (late) service.client->supersede();
     service.client->start(process.engine().root());
     services_.push_back(std::move(service));
 }

@@ -32,6 +32,7 @@ private:
     World& world() override { return *world_; }
     void start_head(World::Head& head) override;
     void head_ends(World::Head& head, bool clean) override;
+    std::size_t times_served() const override { return services_.size(); }
     bool has_rival() const override { return rival_; }
 
     bool initialise();
@@ -68,6 +69,7 @@ private:
     std::deque<Service> services_;       ///< stay where they are when another one comes
     StorageStatus last_status_;          ///< of the head that serves or served last
     std::set<std::string> lost_caches_;  ///< leaves that lost what was not flushed
+    std::uint64_t epoch_ = 0;            ///< the highest that came to serve
     bool rival_ = false;
     bool healing_ = false;
     bool closing_ = false;

@@ -120,6 +120,7 @@ void World::heal() {
     for (const auto& journal : journals_) {
         journal->fail_open = Errc::ok;
         journal->fail_write = Errc::ok;
+        journal->set_latency();
     }
     for (const auto& node : netnodes_) start(*node);
 }

@@ -38,6 +38,11 @@ void SimStoreFile::copy_from(const SimStoreFile& other, const Id& on_machine) {
     inode = loop_.random() | 1;
 }
 
+void SimStoreFile::set_latency(Duration min, Duration max) {
+    latency_min = min;
+    latency_max = max;
+}
+
 void SimStoreFile::remove() {
     slots = {};
     inode = 0;

@@ -34,6 +34,7 @@ public:
     Errc fail_write = Errc::ok;
     Duration latency_min = std::chrono::microseconds(100);
     Duration latency_max = std::chrono::milliseconds(4);
+    void set_latency(Duration min = std::chrono::microseconds(100), Duration max = std::chrono::milliseconds(4));
 
     const std::string& name() const noexcept { return name_; }
     bool locked() const noexcept { return opener_ != nullptr; }

@@ -1,0 +1,105 @@
+#include <memory>
+
+#include "faults.h"
+#include "media/label.h"
+
+/// Two heads that start on one storage without seeing each other, or each other's members (M5, M6).
+namespace dst::sim {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+Duration part_of(Duration whole, std::uint64_t percent) {
+    return Duration(whole.count() / 100 * static_cast<Duration::rep>(percent));
+}
+
+}  // namespace
+
+bool Faults::duel() {
+    if (!host_.has_rival()) return false;
+    const std::uint64_t first = loop_.below(2);
+    World::Head& one = *host_.world().heads()[first];
+    World::Head& other = *host_.world().heads()[1 - first];
+    if (host_.world().ending(one) || host_.world().ending(other)) return false;
+    kill_head(one);
+    kill_head(other);
+    if (loop_.chance(500)) {
+        duel_after_half_a_start(one, other);
+    } else {
+        duel_with_a_slow_start(one, other);
+    }
+    return true;
+}
+
+void Faults::kill_head(World::Head& head) {
+    if (head.process == nullptr) return;
+    host_.head_ends(head, false);
+    host_.world().crash(head, false);
+}
+
+void Faults::at(Duration when, std::function<void()> run) { later(when, when, std::move(run)); }
+
+// One is overtaken by the other, comes back and dies in the middle of its start; then each has members of its own.
+void Faults::duel_after_half_a_start(World::Head& one, World::Head& other) {
+    note("duel after half a start: " + one.machine.host + " against " + other.machine.host);
+    quiet_until_ = loop_.now() + seconds(24);
+    at(milliseconds(300), [this, &other] { host_.start_head(other); });
+    at(seconds(4), [this, &one, &other] {
+        kill_head(other);
+        die_in_the_start(one);
+        host_.start_head(one);
+    });
+    at(seconds(8), [this, &one, &other] {
+        kill_head(one);
+        kill_head(other);
+        for (const auto& node : host_.world().netnodes()) {
+            const std::string& host = (loop_.chance(500) ? one : other).machine.host;
+            host_.world().network().partition(host, node->machine.host);
+            host_.world().network().partition(node->machine.host, host);
+        }
+        later(Duration::zero(), seconds(4), [this, &one] { host_.start_head(one); });
+        later(Duration::zero(), seconds(4), [this, &other] { host_.start_head(other); });
+    });
+    at(seconds(20), [this] { host_.world().network().heal_all(); });
+}
+
+// Some writes of labels after this moment, the head dies.
+void Faults::die_in_the_start(World::Head& head) {
+    auto left = std::make_shared<std::uint64_t>(loop_.below(4 * host_.world().leaves().size()));
+    for (const auto& [name, platter] : host_.world().leaves()) {
+        platter->on_carry_out = [this, &head, left, platter = platter](const Request& request) {
+            const bool label = request.extent.offset >= leaf_size_bytes(platter->geometry().size_bytes);
+            if (request.operation != Operation::write || !label || (*left)-- != 0) return;
+            later(Duration::zero(), std::chrono::microseconds(300), [this, &head] { kill_head(head); });
+        };
+    }
+    at(seconds(4), [this] {
+        for (const auto& [name, platter] : host_.world().leaves()) platter->on_carry_out = nullptr;
+    });
+}
+
+// One has looked at the labels and waits for its journal; meanwhile the other serves, and loses a member.
+void Faults::duel_with_a_slow_start(World::Head& one, World::Head& other) {
+    note("duel with a slow start: " + one.machine.host + " against " + other.machine.host);
+    SimStoreFile* const journal = one.machine.journal;
+    const Duration slow = loop_.between(seconds(2), seconds(4));
+    journal->latency_min = journal->latency_max = slow;
+    quiet_until_ = loop_.now() + 4 * slow + seconds(3);
+    host_.start_head(one);
+    at(part_of(slow, 110 + loop_.below(90)), [this, &one] {
+        for (const auto& node : host_.world().netnodes()) {
+            host_.world().network().reset(one.machine.host, node->machine.host);
+        }
+    });
+    at(2 * slow + milliseconds(600) + part_of(slow, loop_.below(30)), [this, &other] { host_.start_head(other); });
+    at(2 * slow + part_of(slow, 60 + loop_.below(30)), [this] {
+        SimPlatter* const platter = any_leaf().second;
+        platter->fail(Operation::write, {0, leaf_size_bytes(platter->geometry().size_bytes)}, Errc::medium_error, 2);
+        at(seconds(2), [platter] { platter->clear_failures(); });
+    });
+    at(4 * slow, [journal] { journal->set_latency(); });
+}
+
+}  // namespace dst::sim
