@@ -3,9 +3,11 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 
 #include "block/breaks.h"
 #include "scenario.h"
+#include "workers.h"
 
 namespace {
 
@@ -45,13 +47,16 @@ bool run_one(std::uint64_t seed, const ScenarioOptions& options, Coverage& cover
     return result.finding.empty();
 }
 
-int run_range(const Range& range, const ScenarioOptions& options, bool keep_going) {
+int run_range(const Range& range, const ScenarioOptions& options, bool keep_going, unsigned jobs) {
     Coverage coverage;
     std::uint64_t findings = 0;
-    for (std::uint64_t seed = range.first; seed <= range.last; ++seed) {
-        if (run_one(seed, options, coverage)) continue;
-        ++findings;
-        if (!keep_going) break;
+    if (jobs > 1) {
+        const auto run = [&options](std::uint64_t seed, Coverage& covered) { return run_one(seed, options, covered); };
+        findings = dst::sim::run_in_processes(range.first, range.last, jobs, keep_going, run, coverage);
+    } else {
+        for (std::uint64_t seed = range.first; seed <= range.last && (findings == 0 || keep_going); ++seed) {
+            if (!run_one(seed, options, coverage)) ++findings;
+        }
     }
     if (!options.quiet) {
         std::printf("covered:\n");
@@ -71,8 +76,10 @@ int main(int argc, char** argv) {
     std::uint64_t seed = 0;
     ScenarioOptions options;
     bool keep_going = false;
+    unsigned jobs = 1;
     app.add_option("--seed", seed, "run this one");
     app.add_option("--seeds", seeds, "A..B: run these, the last one included");
+    app.add_option("--jobs", jobs, "of --seeds: in so many processes; 0: as many as there are processors");
     app.add_flag("--trace", options.trace, "print everything that happens");
     app.add_flag("--quiet", options.quiet, "print findings only");
     app.add_flag("--keep-going", keep_going, "do not stop at the first finding");
@@ -98,7 +105,7 @@ int main(int argc, char** argv) {
             std::fprintf(stderr, "--seeds %s: should be A..B\n", seeds.c_str());
             return 64;
         }
-        return run_range(range, options, keep_going);
+        return run_range(range, options, keep_going, jobs == 0 ? std::thread::hardware_concurrency() : jobs);
     }
     Coverage coverage;
     return run_one(seed, options, coverage) ? 0 : 1;

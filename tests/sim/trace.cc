@@ -1,6 +1,7 @@
 #include "trace.h"
 
 #include <cinttypes>
+#include <cstdlib>
 
 namespace dst::sim {
 namespace {
@@ -16,6 +17,14 @@ std::uint64_t Coverage::of(const std::string& what) const {
 
 void Coverage::print(std::FILE* out) const {
     for (const auto& [what, times] : counts_) std::fprintf(out, "  %10" PRIu64 "  %s\n", times, what.c_str());
+}
+
+void Coverage::add(std::string_view line) {
+    if (line.ends_with('\n')) line.remove_suffix(1);
+    const std::size_t number = line.find_first_not_of(' ');
+    const std::size_t what = line.find("  ", number);
+    if (what == std::string_view::npos) return;
+    counts_[std::string(line.substr(what + 2))] += std::strtoull(line.data() + number, nullptr, 10);
 }
 
 Trace::Trace(SimLoop& loop, Coverage& coverage, std::uint64_t seed, bool print)

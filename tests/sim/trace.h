@@ -18,6 +18,8 @@ public:
     void count(const std::string& what) { ++counts_[what]; }
     std::uint64_t of(const std::string& what) const;
     void print(std::FILE* out) const;
+    /// A line that print() wrote.
+    void add(std::string_view line);
 
 private:
     std::map<std::string, std::uint64_t> counts_;
