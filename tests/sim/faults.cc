@@ -60,7 +60,8 @@ void Faults::strike() {
     };
     if (loop_.now() < quiet_until_) return;
     keep_copies();
-    bool done = false;
+    // While all members are in sync, two heads can do the most damage.
+    bool done = count_ < 2 && loop_.chance(250) && duel();
     for (int tries = 0; tries < 20 && !done; ++tries) {
         std::uint64_t dice = loop_.below(1000);
         const Share* chosen = shares.data();

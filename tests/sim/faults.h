@@ -3,11 +3,16 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "media/label.h"
 #include "world.h"
 
 namespace dst::sim {
+
+/// The label that counts on a medium.
+std::optional<Label> label_on(const SimPlatter::Content& content);
 
 /// What the faults of a seed need of the one who runs it.
 class FaultHost {
@@ -56,6 +61,7 @@ private:
     bool duel();
     void duel_after_half_a_start(World::Head& one, World::Head& other);
     void duel_with_a_slow_start(World::Head& one, World::Head& other);
+    void part(World::Head& one, World::Head& other);
     void die_in_the_start(World::Head& head);
     void kill_head(World::Head& head);
     void at(Duration when, std::function<void()> run);

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <map>
 #include <memory>
 
 #include "faults.h"
@@ -25,6 +27,8 @@ bool Faults::duel() {
     if (host_.world().ending(one) || host_.world().ending(other)) return false;
     kill_head(one);
     kill_head(other);
+    // Each finds everything that it needs.
+    host_.world().heal();
     if (loop_.chance(500)) {
         duel_after_half_a_start(one, other);
     } else {
@@ -54,20 +58,40 @@ void Faults::duel_after_half_a_start(World::Head& one, World::Head& other) {
     at(seconds(8), [this, &one, &other] {
         kill_head(one);
         kill_head(other);
-        for (const auto& node : host_.world().netnodes()) {
-            const std::string& host = (loop_.chance(500) ? one : other).machine.host;
-            host_.world().network().partition(host, node->machine.host);
-            host_.world().network().partition(node->machine.host, host);
-        }
-        later(Duration::zero(), seconds(4), [this, &one] { host_.start_head(one); });
-        later(Duration::zero(), seconds(4), [this, &other] { host_.start_head(other); });
+        part(one, other);
+        later(Duration::zero(), seconds(2), [this, &other] { host_.start_head(other); });
+        later(Duration::zero(), seconds(6), [this, &one] { host_.start_head(one); });
     });
     at(seconds(20), [this] { host_.world().network().heal_all(); });
 }
 
+// Each node is seen by one of the two only: those with the newest mark by `one`, if not all are alike.
+void Faults::part(World::Head& one, World::Head& other) {
+    std::map<World::Netnode*, std::uint64_t> marks;
+    std::uint64_t newest = 0;
+    bool alike = true;
+    for (const auto& node : host_.world().netnodes()) {
+        const auto label = label_on(node->machine.exports.begin()->second->durable());
+        const std::uint64_t mark = label ? label->served.number : 0;
+        alike = alike && (marks.empty() || mark == newest);
+        newest = std::max(newest, mark);
+        marks[node.get()] = mark;
+    }
+    alike = alike || loop_.chance(300);
+    for (const auto& node : host_.world().netnodes()) {
+        const bool by_one = alike ? loop_.chance(500) : marks[node.get()] == newest;
+        const std::string& blind = (by_one ? other : one).machine.host;
+        host_.world().network().partition(blind, node->machine.host);
+        host_.world().network().partition(node->machine.host, blind);
+    }
+}
+
 // Some writes of labels after this moment, the head dies.
 void Faults::die_in_the_start(World::Head& head) {
-    auto left = std::make_shared<std::uint64_t>(loop_.below(4 * host_.world().leaves().size()));
+    // Two copies each of the promise, then of the served mark.
+    const std::uint64_t promises = 2 * host_.world().leaves().size();
+    const std::uint64_t writes = loop_.chance(300) ? loop_.below(promises) : promises + loop_.below(promises);
+    auto left = std::make_shared<std::uint64_t>(writes);
     for (const auto& [name, platter] : host_.world().leaves()) {
         platter->on_carry_out = [this, &head, left, platter = platter](const Request& request) {
             const bool label = request.extent.offset >= leaf_size_bytes(platter->geometry().size_bytes);

@@ -13,6 +13,14 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+void set_label(SimPlatter::Content& content, const Label& label) {
+    for (unsigned copy = 0; copy < 2; ++copy) {
+        content.write(label_copy(content.size_bytes, copy).offset, encode_label(label));
+    }
+}
+
+}  // namespace
+
 std::optional<Label> label_on(const SimPlatter::Content& content) {
     LabelCopies copies;
     copies.readable = {true, true};
@@ -22,14 +30,6 @@ std::optional<Label> label_on(const SimPlatter::Content& content) {
     }
     return choose_label(copies).label;
 }
-
-void set_label(SimPlatter::Content& content, const Label& label) {
-    for (unsigned copy = 0; copy < 2; ++copy) {
-        content.write(label_copy(content.size_bytes, copy).offset, encode_label(label));
-    }
-}
-
-}  // namespace
 
 // Somebody copies media and journals away now and then, to put the copies back later.
 void Faults::keep_copies() {
