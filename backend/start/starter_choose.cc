@@ -8,6 +8,18 @@
 /// M5 steps 2 and 3 for each mirror, inner ones first: an outer mirror's records are read through the inner ones.
 namespace dst {
 
+namespace {
+
+/// A mirror is one medium for what is above it: whose leaves it is made of is its own business.
+bool below_another_mirror(const Vertex& leaf, const Vertex& child) {
+    for (const Vertex* vertex = &leaf; vertex != &child; vertex = vertex->parent) {
+        if (vertex->parent->mirror != nullptr) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
 bool Starter::usable(const Vertex& vertex) const {
     if (vertex.leaf != nullptr) {
         const LeafFinding& finding = findings_[vertex.index];
@@ -50,7 +62,7 @@ MemberView Starter::view_of(const Vertex& child) const {
     view.incarnation = child.device->incarnation();
     for (const Vertex* leaf : leaves_below(child)) {
         const LeafFinding& finding = findings_[leaf->index];
-        if (!finding.label) continue;
+        if (!finding.label || below_another_mirror(*leaf, child)) continue;
         const Geometry& geometry = leaf->device->geometry();
         view.leaves.push_back({finding.label->place, finding.label->medium, finding.label->size_bytes,
                                geometry.logical_block_bytes, geometry.physical_block_bytes});

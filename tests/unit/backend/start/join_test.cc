@@ -162,6 +162,18 @@ TEST_F(Join, M7MediumThatOthersKnowIsRefused) {
     EXPECT_FALSE(world->label_of("/b"));
 }
 
+TEST_F(Join, M7ExchangedMediumBelowAnInnerMirrorIsNotTheOuterOnesMatter) {
+    serve(mirror_node("m0", {disk_node("/a"), mirror_node("m1", {disk_node("/b"), disk_node("/c")})}));
+    lose("/c");
+    world->platter("/c").replace_blank(16u << 20);
+    world->platter("/c").set_missing(false);
+    ASSERT_TRUE(happens("member-returns"));
+    EXPECT_EQ(world->label_of("/c")->place, "/2/2");
+    world->close(*head);
+    head = &world->serve();
+    EXPECT_EQ(second().state, VertexState::in_sync) << second().reason;
+}
+
 TEST_F(Join, M7LostInTheMiddleItIsTakenLater) {
     serve(two_disks());
     lose("/b");
