@@ -71,6 +71,7 @@ private:
         Mirror::FoundMaps maps;  ///< of the members that the choice uses, merged
         std::uint32_t used = 0;
         std::uint32_t leave = 0;  ///< leave before anything is answered
+        std::uint32_t aside = 0;  ///< not used, with mirrors below that are started too, so that it can come back (M7)
         std::string reason;
     };
 
@@ -98,6 +99,7 @@ private:
     void read_intents(Vertex& mirror);
     void intents_read(Vertex& mirror);
     void stand(Vertex& mirror);
+    void set_aside(Vertex& mirror);
     bool usable(const Vertex& vertex) const;
     MemberView view_of(const Vertex& child) const;
     void all_chosen();

@@ -18,6 +18,11 @@ bool below_another_mirror(const Vertex& leaf, const Vertex& child) {
     return false;
 }
 
+bool has_mirror(const Vertex& vertex) {
+    return vertex.mirror != nullptr || std::any_of(vertex.children.begin(), vertex.children.end(),
+                                                   [](const auto& child) { return has_mirror(*child); });
+}
+
 }  // namespace
 
 bool Starter::usable(const Vertex& vertex) const {
@@ -196,6 +201,19 @@ void Starter::intents_read(Vertex& mirror) {
     stand(mirror);
 }
 
+/// Members of this line that lack something and are mirrors themselves, or have some below: those are started with the
+/// others.
+void Starter::set_aside(Vertex& mirror) {
+    MirrorWork& work = work_[&mirror];
+    work.aside = 0;
+    for (std::size_t i = 0; i < work.views.size(); ++i) {
+        const MemberView& view = work.views[i];
+        const Vertex& child = *mirror.children[i];
+        if ((work.used & (1u << i)) != 0 || !view.reachable || !view.record || !has_mirror(child)) continue;
+        if (on_lineage(work.choice.record, view.record->generation_id) && usable(child)) work.aside |= 1u << i;
+    }
+}
+
 void Starter::stand(Vertex& mirror) {
     MirrorWork& work = work_[&mirror];
     for (std::size_t i = 0; i < work.views.size(); ++i) {
@@ -203,6 +221,7 @@ void Starter::stand(Vertex& mirror) {
         return begin_again(work.views[i].name + " was lost during the start");
     }
     number_by_names(mirror, work.choice.record);
+    set_aside(mirror);
     mirror.mirror->stand(work.choice.record, work.used);
     mirror.mirror->take_maps(work.maps);
     for (std::size_t i = 0; i < work.views.size(); ++i) {

@@ -8,13 +8,14 @@
 /// M5 steps 5 to 8: nothing is promised before the journal is right, nothing is served before everything is durable.
 namespace dst {
 
-/// Leaves below the members in use; `leaving`: and below those that leave with this start.
+/// Leaves below the members in use, and below those that come back later by way of a mirror; `leaving`: and below those
+/// that leave with this start.
 void Starter::collect_used(const Vertex& vertex, bool leaving, std::vector<const Vertex*>& leaves) const {
     if (vertex.leaf != nullptr) leaves.push_back(&vertex);
     std::uint32_t used = ~0u;
     if (vertex.mirror != nullptr) {
         const MirrorWork& work = work_.at(&vertex);
-        used = work.used | (leaving ? work.leave : 0);
+        used = work.used | work.aside | (leaving ? work.leave : 0);
     }
     for (const auto& child : vertex.children) {
         if ((used & (1u << child->position)) != 0) collect_used(*child, leaving, leaves);

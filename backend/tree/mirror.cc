@@ -191,8 +191,11 @@ void Mirror::serve(std::uint32_t drop, Callback<void> done) {
     served_ = std::move(done);
     for (const auto& member : members_) {
         // The first one to leave may have taken others along that are not there.
-        if ((drop & in_sync_ & ~failed_ & member->mask()) == 0 || !may_fail(*member)) continue;
-        fail_member(*member, "it may have lost writes that were not flushed while this head was not looking");
+        const bool refused = (joined_ & member->mask()) == 0 && !member->refused.empty();
+        if (((refused ? member->mask() : drop) & in_sync_ & ~failed_ & member->mask()) == 0) continue;
+        if (!may_fail(*member)) continue;
+        fail_member(*member, refused ? member->refused
+                                     : "it may have lost writes that were not flushed while this head was not looking");
     }
     announce_task_.post();
 }

@@ -13,6 +13,9 @@ inline constexpr std::uint64_t discard_bytes_max = 32u << 20;
 /// What is compared and made equal at once (M4).
 inline constexpr std::uint64_t reconcile_piece_bytes = 1u << 20;
 
+/// What a resync compares and copies at once (M8), unless the way to the member is slow.
+inline constexpr std::uint64_t resync_piece_bytes = 1u << 20;
+
 /// An answer that says nothing about the request: the way to the member broke.
 constexpr bool is_lost(Errc code) noexcept {
     return code == Errc::disconnected || code == Errc::incarnation_changed || code == Errc::cancelled;
@@ -95,8 +98,9 @@ struct Mirror::Member {
     std::uint64_t stream_end = 0;  ///< where the last read ended
     std::uint32_t reads_in_flight = 0;
     TimePoint read_error_told{-1};
-    std::string reason;   ///< why it is not in sync, or away
-    std::string refused;  ///< why the start did not use it although it was there
+    std::uint64_t piece_bytes = resync_piece_bytes;  ///< that a resync compares and copies at once
+    std::string reason;                              ///< why it is not in sync, or away
+    std::string refused;                             ///< why the start did not use it although it was there
     Counters counters;
 
     // A small read of its own, to see whether it answers while others hang:
@@ -219,6 +223,7 @@ private:
     void maps_synced();
     void promotion_flushed(Errc code);
     void back_to_copying();
+    void stuck();
 
     Mirror& mirror_;
     Member& member_;

@@ -10,7 +10,8 @@
 namespace dst {
 namespace {
 
-constexpr std::uint64_t piece_bytes = 1u << 20;
+/// A member that does not answer in time is asked for less the next time: the way to it may be slow.
+constexpr std::uint64_t piece_bytes_min = 32u << 10;
 
 /// A target that makes a writer wait longer is cut off.
 constexpr Duration writer_waits_max = std::chrono::seconds(1);
@@ -157,7 +158,7 @@ Mirror::Resync::Resync(Mirror& mirror, Member& member, const Admission& admissio
       member_(member),
       admission_(admission),
       pump_timer_(mirror.loop_, [this] { pump(); }),
-      stuck_timer_(mirror.loop_, [this] { mirror_.drop_target(member_, "it does not answer"); }) {}
+      stuck_timer_(mirror.loop_, [this] { stuck(); }) {}
 
 Mirror::Resync::~Resync() { DST_ASSERT(under_way_ == 0); }
 
@@ -182,6 +183,11 @@ void Mirror::Resync::stop() {
     pump_timer_.stop();
     stuck_timer_.stop();
     mirror_.reap_task_.post();
+}
+
+void Mirror::Resync::stuck() {
+    member_.piece_bytes = std::max(member_.piece_bytes / 4, piece_bytes_min);
+    mirror_.drop_target(member_, "it does not answer");
 }
 
 void Mirror::Resync::begin() {
@@ -281,9 +287,10 @@ std::optional<Extent> Mirror::Resync::next_piece() {
         region_ = *found;
         piece_ = region_ * owed.region_bytes();
         taken_.set(region_);
-        left_[region_] = static_cast<std::uint32_t>((end_of(region_) - piece_ + piece_bytes - 1) / piece_bytes);
+        left_[region_] =
+            static_cast<std::uint32_t>((end_of(region_) - piece_ + member_.piece_bytes - 1) / member_.piece_bytes);
     }
-    const Extent extent{piece_, std::min(piece_bytes, end_of(region_) - piece_)};
+    const Extent extent{piece_, std::min(member_.piece_bytes, end_of(region_) - piece_)};
     piece_ = extent.end() == end_of(region_) ? 0 : extent.end();
     return extent;
 }
@@ -293,7 +300,8 @@ std::optional<Extent> Mirror::Resync::next_piece() {
 void Mirror::Resync::pump() {
     if (step_ != Step::copying) return;
     const spec::Resync& policy = mirror_.environment_.resync;
-    const std::size_t parallel = mirror_.application_ > 0 ? 1 : policy.parallel;
+    const bool slow = member_.piece_bytes < resync_piece_bytes;
+    const std::size_t parallel = mirror_.application_ > 0 || slow ? 1 : policy.parallel;
     while (copies_.size() < parallel && !pump_timer_.running() && unflushed_bytes_ < unflushed_max) {
         const std::optional<Extent> extent = next_piece();
         if (!extent) break;
