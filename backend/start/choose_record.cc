@@ -13,7 +13,28 @@ std::string describe(const Record& record) {
     return "generation " + std::to_string(record.generation) + " (" + short_string(record.generation_id) + ")";
 }
 
-/// A medium below that is not the one the record knows: it may hold anything (M7).
+std::string list(const std::vector<std::string>& texts) {
+    std::string joined;
+    for (const std::string& text : texts) joined += (joined.empty() ? "" : ", ") + text;
+    return joined;
+}
+
+struct Candidate {
+    const Record* record;
+    std::string from;
+    std::string member;  ///< who stands for it
+};
+
+/// Who stands for a record of the journal: the first that it calls in sync.
+std::string member_in_sync(const Record& record) {
+    for (const RecordMember& member : record.members) {
+        if (member.state == MemberState::in_sync) return member.name;
+    }
+    return {};
+}
+
+}  // namespace
+
 bool same_media(const RecordMember& recorded, const MemberView& view) {
     for (const RecordLeaf& leaf : recorded.leaves) {
         for (const RecordLeaf& now : view.leaves) {
@@ -23,7 +44,6 @@ bool same_media(const RecordMember& recorded, const MemberView& view) {
     return true;
 }
 
-/// Why an in-sync member cannot be used; empty when it can.
 std::string check_member(const RecordMember& recorded, const MemberView& view, const Record& best,
                          const Record* journal) {
     if (!view.reachable) return view.why_not.empty() ? "it cannot be reached" : view.why_not;
@@ -37,27 +57,24 @@ std::string check_member(const RecordMember& recorded, const MemberView& view, c
     return {};
 }
 
-std::string list(const std::vector<std::string>& texts) {
-    std::string joined;
-    for (const std::string& text : texts) joined += (joined.empty() ? "" : ", ") + text;
-    return joined;
+const Record* newest_record(const std::vector<const Record*>& candidates) {
+    const Record* best = nullptr;
+    for (const Record* candidate : candidates) {
+        if (best == nullptr) best = candidate;
+        if (compare_descent(*candidate, *best) == Descent::split) continue;
+        best = &newer_of(*best, *candidate);
+    }
+    return best;
 }
-
-struct Candidate {
-    const Record* record;
-    std::string from;
-};
-
-}  // namespace
 
 StartChoice choose_record(const std::optional<Record>& journal, bool decides, const std::vector<MemberView>& views) {
     StartChoice choice;
     std::vector<Candidate> candidates;
-    if (journal && decides) candidates.push_back({&*journal, "the journal"});
+    if (journal && decides) candidates.push_back({&*journal, "the journal", member_in_sync(*journal)});
     std::vector<std::string> unreachable;
     for (const MemberView& view : views) {
         if (view.reachable && view.record) {
-            candidates.push_back({&*view.record, view.name});
+            candidates.push_back({&*view.record, view.name, view.name});
         } else {
             unreachable.push_back(view.name + (view.why_not.empty() ? "" : " (" + view.why_not + ")"));
         }
@@ -66,17 +83,22 @@ StartChoice choose_record(const std::optional<Record>& journal, bool decides, co
         choice.reason = "no member with a record can be reached: " + list(unreachable);
         return choice;
     }
-    Candidate best = candidates.front();
+    // The newest may know both sides of what looks like a split between older ones.
+    std::vector<const Record*> records;
+    for (const Candidate& candidate : candidates) records.push_back(candidate.record);
+    const Record* const newest = newest_record(records);
+    const Candidate& best = *std::find_if(candidates.begin(), candidates.end(),
+                                          [&](const Candidate& candidate) { return candidate.record == newest; });
     for (const Candidate& candidate : candidates) {
         if (compare_descent(*candidate.record, *best.record) == Descent::split) {
             choice.verdict = Verdict::split;
             choice.reason = best.from + " has " + describe(*best.record) + " and " + candidate.from + " has " +
                             describe(*candidate.record) + ", and neither follows from the other: both sides were " +
-                            "written to without each other. Decide whose data are given up, take those media away, " +
-                            "and open the storage without the journal";
+                            "written to without each other";
+            choice.one_side = best.member;
+            choice.other_side = candidate.member;
             return choice;
         }
-        if (&newer_of(*best.record, *candidate.record) == candidate.record) best = candidate;
     }
     choice.record = *best.record;
     choice.refused.resize(views.size());

@@ -19,6 +19,7 @@ struct MemberView {
     std::optional<Record> record;  ///< its own
     Incarnation incarnation;
     std::vector<RecordLeaf> leaves;  ///< as they are now
+    bool lossy = false;              ///< a mirror below it is being started with accepted loss of data
 };
 
 enum class Verdict {
@@ -32,9 +33,23 @@ struct StartChoice {
     Record record;
     std::uint32_t used = 0;  ///< a bit per view: in sync, reachable, and passed M7's checks of medium and revision
     std::string reason;      ///< why it waits, or which two are split: a sentence
+    /// Split: one member on each side, as the file names it; empty: nobody on that side can be reached.
+    std::string one_side;
+    std::string other_side;
     /// For each view that was reached and is in sync by the record, but is not used: why. Else empty.
     std::vector<std::string> refused;
 };
+
+/// Whether the media below a member are the ones that the record knows; others may hold anything (M7).
+bool same_media(const RecordMember& recorded, const MemberView& view);
+
+/// Why a member that is in sync by the record `best` cannot be used; empty when it can. `journal`: null when it does
+/// not decide.
+std::string check_member(const RecordMember& recorded, const MemberView& view, const Record& best,
+                         const Record* journal);
+
+/// The one that all others of its line come before; null when there are none. Of a split, one side's.
+const Record* newest_record(const std::vector<const Record*>& candidates);
 
 /// M5 step 2 for one mirror. `journal` is the journal's record of it, if any; when the journal does not decide it
 /// counts for nothing.

@@ -23,6 +23,7 @@ public:
     void close(std::function<void()> closed);
     StorageStatus status() const;
     bool is_serving() const;
+    Result<std::string> order(const Order& order);
 
     Gate& gate() noexcept { return gate_; }
     const Starter& starter() const noexcept { return starter_; }
@@ -40,6 +41,8 @@ private:
     void failed(const Error& why);
     void fenced(const std::string& member);
     void tell(std::function<void(Observer&)> what);
+
+    Result<std::string> place(const Order& order);
 
     void settle();
     void cut_at_close();

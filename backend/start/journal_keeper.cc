@@ -28,7 +28,7 @@ void JournalKeeper::open(Callback<void> done) {
         if (choice.copy_damaged) tell_damaged();
         if (choice.journal) {
             journal_ = std::move(*choice.journal);
-            found_ = true;
+            found_ = !journal_.storage.is_nil();
             claims_ = !journal_.established.none() && journal_.machine == contents->machine &&
                       journal_.inode == contents->inode;
             if (!claims_ && !journal_.established.none()) {
@@ -84,6 +84,12 @@ void JournalKeeper::set_leaf(const RecordLeaf& leaf) {
         return;
     }
     journal_.leaves.push_back(leaf);
+}
+
+void JournalKeeper::set_order(StartOrder order, const Id& mirror, std::uint32_t member) {
+    journal_.order = order;
+    journal_.order_mirror = mirror;
+    journal_.order_member = member;
 }
 
 void JournalKeeper::write(Callback<void> done) {

@@ -26,7 +26,7 @@ public:
     const std::string& name() const { return store_->name(); }
     bool opened() const noexcept { return opened_; }
 
-    /// A good journal was there.
+    /// A good journal was there, and knows a storage: not one that only carries an order.
     bool found() const noexcept { return found_; }
     /// Something was there, and neither copy is good.
     bool damaged() const noexcept { return damaged_; }
@@ -43,6 +43,9 @@ public:
     void set_record(const Record& record);
     /// Takes the place of what was known of the leaf in that place.
     void set_leaf(const RecordLeaf& leaf);
+
+    /// What the administrator ordered, in memory; `mirror` and `member`: resolve only, else nil and 0.
+    void set_order(StartOrder order, const Id& mirror, std::uint32_t member);
 
     void write(Callback<void> done);
     bool idle() const noexcept { return !writing_; }

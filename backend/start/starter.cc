@@ -46,6 +46,7 @@ void Starter::begin() {
 }
 
 void Starter::leaf_up(std::size_t) {
+    forcing_.clear();
     if (begun_ && state_ == State::waiting) evaluate_task_.post();
 }
 
@@ -149,9 +150,11 @@ void Starter::peeked() {
         return fail(Errc::refused, other_id ? other_storages_journal(*finding.label) : finding.refusal, false);
     }
     std::string where;
-    if (context_.storage.policy.takeover == spec::Takeover::ask && other_head_lives(where)) {
+    const bool ask = context_.storage.policy.takeover == spec::Takeover::ask && !ordered(StartOrder::takeover);
+    if (ask && other_head_lives(where)) {
         return wait("another head is alive on " + where +
-                        "; end it there, or set 'policy: {takeover: auto}' in the storage's file to take it over",
+                        "; end it there, or take the storage over from it: 'dstctl start " + command_target() +
+                        " --takeover' does it once, 'policy: {takeover: auto}' in the storage's file always",
                     look_for_head);
     }
     decides_ = journal_decides();
@@ -222,6 +225,7 @@ void Starter::cut_stuck() {
 
 void Starter::begin_again(const std::string& why) {
     state_ = State::waiting;
+    forcing_.clear();
     opened_at_ = context_.loop.now();
     reason_ = "the start begins again: " + why;
     // What this attempt promised stands for nothing; a connection that named it would be fenced by the next one's.

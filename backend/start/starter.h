@@ -11,6 +11,7 @@
 #include "block/loop.h"
 #include "config/spec.h"
 #include "start/choose_record.h"
+#include "start/forced_choice.h"
 #include "start/journal_keeper.h"
 #include "start/place_check.h"
 #include "start/start_step.h"
@@ -26,6 +27,7 @@ struct StartContext {
     Tree& tree;
     JournalKeeper& journal;
     std::string head;
+    bool outermost = true;  ///< for messages: a tree that is exported is named, not its file
 };
 
 /// M5 and M6: from leaves that come up to a tree that serves. Peeks, chooses, promises, makes the start durable,
@@ -46,9 +48,13 @@ public:
     void begin();
     void leaf_up(std::size_t leaf);
     void leaf_down(std::size_t leaf);
+    /// The journal carries another order; a start that waits carries it out.
+    void order_given();
     /// Nothing is started any more; `done` when nothing of a start is under way.
     void end(std::function<void()> done);
 
+    /// The id of a mirror as this start or the journal knows it; nil: nothing is known of it.
+    Id mirror_id(const Vertex& mirror) const;
     State state() const noexcept { return state_; }
     /// While waiting, failed or split: for which nodes, and why they matter.
     std::string reason() const;
@@ -73,6 +79,9 @@ private:
         std::uint32_t leave = 0;  ///< leave before anything is answered
         std::uint32_t aside = 0;  ///< not used, with mirrors below that are started too, so that it can come back (M7)
         std::string reason;
+        std::optional<StartChoice> way_out;  ///< it waits: what an order to accept data loss would do
+        bool forced = false;                 ///< `choice` is that
+        std::string ordered;                 ///< what the administrator's order did; empty: nothing
     };
 
     // starter.cc: life, peeking, waiting
@@ -95,6 +104,7 @@ private:
     void choose_next();
     void read_records(Vertex& mirror);
     void records_read(Vertex& mirror);
+    void number_by_names(Vertex& mirror);
     std::optional<Record> journal_record(const Vertex& mirror, const std::vector<MemberView>& views) const;
     void read_intents(Vertex& mirror);
     void intents_read(Vertex& mirror);
@@ -104,6 +114,21 @@ private:
     MemberView view_of(const Vertex& child) const;
     void all_chosen();
     std::string why_not_usable(const Vertex& vertex) const;
+
+    // starter_order.cc: what the administrator ordered
+    bool ordered(StartOrder order) const;
+    std::optional<Discard> discard_ordered(MirrorWork& work, std::optional<Record>& journal);
+    void resolve(Vertex& mirror, const Discard& discard);
+    bool force(Vertex& mirror, const std::optional<Record>& journal);
+    bool forced_below(const Vertex& vertex) const;
+    const Vertex* next_to_force(const Vertex& vertex) const;
+    bool force_next();
+    bool forceable(const Vertex& vertex, std::string& how) const;
+    std::string command_target() const;
+    std::string way_out_of_waiting() const;
+    std::string way_out_of_split(const StartChoice& choice) const;
+    void take_order_away();
+    void tell_orders();
 
     // starter_establish.cc: from the journal's claim to serving
     void establish();
@@ -141,6 +166,8 @@ private:
     std::vector<LeafFinding> findings_;
     std::vector<Peek> peeks_;
     std::map<const Vertex*, MirrorWork> work_;
+    std::vector<const Vertex*> forcing_;   ///< mirrors that may start with loss of data in this attempt
+    StartOrder taken_ = StartOrder::none;  ///< the order that went with the journal's last write
     StorageIdentity identity_;
     Epoch epoch_;
     std::function<void()> end_done_;

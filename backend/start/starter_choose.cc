@@ -65,6 +65,8 @@ MemberView Starter::view_of(const Vertex& child) const {
         return view;
     }
     view.incarnation = child.device->incarnation();
+    const auto work = work_.find(&child);
+    view.lossy = (work != work_.end() && work->second.forced) || forced_below(child);
     for (const Vertex* leaf : leaves_below(child)) {
         const LeafFinding& finding = findings_[leaf->index];
         if (!finding.label || below_another_mirror(*leaf, child)) continue;
@@ -126,9 +128,25 @@ std::optional<Record> Starter::journal_record(const Vertex& mirror, const std::v
     return records[at];
 }
 
+/// Children without a label that can be read, and without a journal that knows them, have their numbers by the names in
+/// the record.
+void Starter::number_by_names(Vertex& mirror) {
+    MirrorWork& work = work_.at(&mirror);
+    for (std::size_t i = 0; i < work.views.size(); ++i) {
+        if (work.views[i].number != 0) continue;
+        for (const RecordMember& member : work.choice.record.members) {
+            const auto has_it = [&](const MemberView& view) { return view.number == member.number; };
+            if (member.name != work.views[i].name || std::any_of(work.views.begin(), work.views.end(), has_it))
+                continue;
+            work.views[i].number = member.number;
+            mirror.mirror->set_number(i, member.number);
+        }
+    }
+}
+
 void Starter::records_read(Vertex& mirror) {
     MirrorWork& work = work_[&mirror];
-    const std::optional<Record> journal = journal_record(mirror, work.views);
+    std::optional<Record> journal = journal_record(mirror, work.views);
     std::optional<Id> id;
     if (journal) id = journal->mirror;
     for (MemberView& view : work.views) {
@@ -139,12 +157,23 @@ void Starter::records_read(Vertex& mirror) {
         view.reachable = false;
         view.why_not = "its record is of another mirror";
     }
-    work.choice = choose_record(journal, decides_, work.views);
+    const std::optional<Discard> discard = discard_ordered(work, journal);
+    work.choice = choose_record(journal, decides_ && !(discard && discard->journal), work.views);
     switch (work.choice.verdict) {
-        case Verdict::split: return fail(Errc::refused, mirror.spec->name + ": " + work.choice.reason, true);
-        case Verdict::wait: work.reason = work.choice.reason; return choose_next();
-        case Verdict::use: break;
+        case Verdict::split:
+            return fail(Errc::refused, mirror.spec->name + ": " + work.choice.reason + way_out_of_split(work.choice),
+                        true);
+        case Verdict::wait:
+            work.reason = work.choice.reason;
+            if (force(mirror, journal)) break;
+            return choose_next();
+        case Verdict::use:
+            if (discard) resolve(mirror, *discard);
+            if (!forced_below(mirror) || force(mirror, journal)) break;
+            work.reason = "what lies below it is started with loss of data";
+            return choose_next();
     }
+    number_by_names(mirror);
     const std::string swapped = check_names(mirror, work.choice.record);
     if (!swapped.empty()) return fail(Errc::refused, swapped, false);
     read_intents(mirror);
@@ -183,7 +212,10 @@ void Starter::intents_read(Vertex& mirror) {
     MirrorWork& work = work_[&mirror];
     work.used = work.choice.used;
     if (work.maps.intent.any() && context_.storage.policy.write_cache) {
-        const IncarnationChoice incarnations = choose_incarnations(work.choice, work.views);
+        IncarnationChoice incarnations = choose_incarnations(work.choice, work.views);
+        if (incarnations.wait && force(mirror, journal_record(mirror, work.views))) {
+            incarnations = choose_incarnations(work.choice, work.views);
+        }
         if (incarnations.wait) {
             work.reason = incarnations.reason;
             return choose_next();
@@ -238,7 +270,8 @@ void Starter::stand(Vertex& mirror) {
 void Starter::all_chosen() {
     const Vertex& root = context_.tree.root();
     if (!usable(root)) {
-        const std::string why = why_not_usable(root);
+        if (force_next()) return;
+        const std::string why = why_not_usable(root) + way_out_of_waiting();
         const auto& leaves = context_.tree.leaves();
         const bool all_up =
             std::all_of(leaves.begin(), leaves.end(), [](const Vertex* leaf) { return leaf->device->up(); });

@@ -222,8 +222,13 @@ void Starter::write_journal() {
         }
     }
     journal.journal().records = std::move(records);
-    journal.write([this, attempt = attempt_](const Result<void>& written) {
-        if (!written) context_.journal.give_up_claim();
+    const Journal before = journal.journal();
+    take_order_away();
+    journal.write([this, attempt = attempt_, before](const Result<void>& written) {
+        if (!written) {
+            context_.journal.give_up_claim();
+            context_.journal.set_order(before.order, before.order_mirror, before.order_member);
+        }
         if (!stopped(attempt, written)) serve_roots();
     });
 }
@@ -233,6 +238,7 @@ void Starter::serve_roots() {
     auto step = std::make_shared<StartStep>(context_.loop, [this, attempt = attempt_](const Result<void>& result) {
         if (stopped(attempt, result)) return;
         state_ = State::serving;
+        tell_orders();
         told_wait_.clear();
         reason_.clear();
         context_.events.event(Severity::notice, "storage-serving", "the storage serves",

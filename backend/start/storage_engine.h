@@ -11,6 +11,7 @@
 #include "block/status.h"
 #include "block/store.h"
 #include "config/spec.h"
+#include "start/order.h"
 #include "tree/build.h"
 
 namespace dst {
@@ -70,6 +71,11 @@ public:
     /// True while the start waits; status().reason says for which nodes and why they matter.
     bool waiting() const;
     bool serving() const;
+
+    /// The administrator's order, while the storage does not serve: a start that waits carries it out, else the next
+    /// open does. Answers which, as a sentence. Errors: refused (it serves, or cannot), invalid_argument (no such
+    /// member).
+    Result<std::string> order(const Order& order);
 
     /// A clean end: refuses new requests, completes what is in flight, flushes, closes leaves and journal, calls
     /// `closed` (never from inside). Bounded by the devices' own bounds.

@@ -168,7 +168,7 @@ TEST(Refuse, M5SplitIsRecognisedAndServesNothing) {
     EXPECT_TRUE(world.loop.run_until([&] { return head.failed.has_value(); }, std::chrono::seconds(10)));
     EXPECT_EQ(head.engine->status().state, StorageState::split);
     EXPECT_EQ(head.serving, 0);
-    EXPECT_THAT(head.failed->text, HasSubstr("take those media away, and open the storage without the journal"));
+    EXPECT_THAT(head.failed->text, HasSubstr("Nothing is served and nothing changed"));
 }
 
 TEST(Refuse, SplitIsDecidedByTakingOneSideAway) {

@@ -17,6 +17,25 @@ std::vector<std::unique_ptr<EngineWorld::Head>>& graveyard() {
     return *dead;
 }
 
+/// A medium that may say, as a netnode does, that another head is alive on it.
+class SharedLeaf : public LocalLeaf {
+public:
+    SharedLeaf(Loop& loop, EventSink& events, std::unique_ptr<RawMedium> medium, const bool& live)
+        : LocalLeaf(loop, events, std::move(medium)), live_(live) {}
+
+    void peek(Callback<Peek> done) override {
+        LocalLeaf::peek([live = live_, done = std::move(done)](const Result<Peek>& peek) {
+            if (!peek || !live) return done(peek);
+            Peek seen = *peek;
+            seen.live = Epoch{1, Id{{7}}};
+            done(seen);
+        });
+    }
+
+private:
+    const bool& live_;
+};
+
 }  // namespace
 
 spec::Node disk_node(const std::string& path) {
@@ -74,7 +93,8 @@ sim::SimStoreFile& EngineWorld::journal(const std::string& name) {
 EngineEnvironment EngineWorld::environment(const std::string& journal_name) {
     auto make_leaf = [this](const spec::Node& node) -> std::unique_ptr<Leaf> {
         const std::string& path = std::get<spec::Disk>(node.what).path;
-        return std::make_unique<LocalLeaf>(loop, events, std::make_unique<sim::SimDisk>(loop, platter(path), path));
+        return std::make_unique<SharedLeaf>(loop, events, std::make_unique<sim::SimDisk>(loop, platter(path), path),
+                                            live_elsewhere);
     };
     return {loop,         events,   make_leaf, std::make_unique<sim::SimStore>(loop, journal(journal_name)),
             journal_name, outermost};

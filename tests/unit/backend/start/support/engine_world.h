@@ -69,7 +69,8 @@ public:
     sim::SimLoop loop;
     sim::RecordingEvents events;
     spec::Storage storage;
-    bool outermost = true;  ///< of the engines opened from now on
+    bool outermost = true;        ///< of the engines opened from now on
+    bool live_elsewhere = false;  ///< every peek says that another head is alive on the medium
 
 private:
     EngineEnvironment environment(const std::string& journal_name);

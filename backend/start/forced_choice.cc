@@ -1,0 +1,208 @@
+#include "start/forced_choice.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "block/assert.h"
+
+namespace dst {
+namespace {
+
+constexpr std::uint32_t bit(std::size_t index) { return std::uint32_t{1} << index; }
+
+/// The newest of the candidates; null: there is none, or two are split.
+const Record* newest(const std::optional<Record>& journal, bool decides, const std::vector<MemberView>& views) {
+    std::vector<const Record*> candidates;
+    if (journal && decides) candidates.push_back(&*journal);
+    for (const MemberView& view : views) {
+        if (view.reachable && view.record) candidates.push_back(&*view.record);
+    }
+    const Record* const best = newest_record(candidates);
+    for (const Record* candidate : candidates) {
+        if (compare_descent(*candidate, *best) == Descent::split) return nullptr;
+    }
+    return best;
+}
+
+/// What a forced start thinks of a member that it could use.
+enum class Rank { in_sync, stale, mixture };
+
+std::optional<Rank> rank_of(const Record& best, const Record* journal, const MemberView& view) {
+    const RecordMember* const recorded = view.number == 0 ? nullptr : find_member(best, view.number);
+    if (!view.reachable || !view.record || recorded == nullptr || !same_media(*recorded, view)) return std::nullopt;
+    switch (recorded->state) {
+        case MemberState::in_sync:
+            return check_member(*recorded, view, best, journal).empty() ? Rank::in_sync : Rank::stale;
+        case MemberState::dirty:
+        case MemberState::detached: return Rank::stale;
+        case MemberState::resyncing: return Rank::mixture;
+    }
+    return std::nullopt;
+}
+
+/// The bit of the newest of those that have `rank`; 0: none has.
+std::uint32_t newest_of(const std::vector<std::optional<Rank>>& ranks, Rank rank,
+                        const std::vector<MemberView>& views) {
+    std::optional<std::size_t> best;
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        if (ranks[i] != rank) continue;
+        if (!best || newest_record({&*views[*best].record, &*views[i].record}) == &*views[i].record) best = i;
+    }
+    return best ? bit(*best) : 0;
+}
+
+/// Those in sync that hold the same; when all of them may have lost something below, only one.
+std::uint32_t those_in_sync(const std::vector<std::optional<Rank>>& ranks, const std::vector<MemberView>& views) {
+    std::uint32_t whole = 0;
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        if (ranks[i] == Rank::in_sync && !views[i].lossy) whole |= bit(i);
+    }
+    return whole != 0 ? whole : newest_of(ranks, Rank::in_sync, views);
+}
+
+void join(std::string& names, const std::string& name) { names += (names.empty() ? "" : ", ") + name; }
+
+std::string describe(const StartChoice& choice, const Record& best, Rank rank, const std::vector<MemberView>& views) {
+    std::string used;
+    std::uint64_t generation = 0;
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        if ((choice.used & bit(i)) == 0) continue;
+        join(used, views[i].name);
+        generation = views[i].record->generation;
+    }
+    std::string others;
+    for (const RecordMember& member : best.members) {
+        if (member.state != MemberState::in_sync) continue;
+        const auto is_used = [&](std::uint32_t number) {
+            for (std::size_t i = 0; i < views.size(); ++i) {
+                if (views[i].number == number && (choice.used & bit(i)) != 0) return true;
+            }
+            return false;
+        };
+        if (!is_used(member.number)) join(others, member.name);
+    }
+    const std::string lost = others.empty() ? "" : "; what only " + others + " holds is lost";
+    switch (rank) {
+        case Rank::in_sync: return "from " + used + ", in sync by the newest record that can be reached" + lost;
+        case Rank::stale:
+            return "from " + used + ", which is not in sync: it has generation " + std::to_string(generation) +
+                   ", the newest that is known is " + std::to_string(best.generation) + lost;
+        case Rank::mixture:
+            return "from " + used + ", which was being resynchronised: its data are a mixture of old and new" + lost;
+    }
+    return {};
+}
+
+/// A new generation that descends from the record's own; its id is the caller's to draw.
+void renew(Record& record, std::uint64_t generation_max) {
+    record.lineage.insert(record.lineage.begin(), record.generation_id);
+    record.generation = std::max(record.generation, generation_max) + 1;
+    record.generation_id = {};
+}
+
+/// Owed everything: no generation is the last that the record knows of it (M7). One that was being resynchronised stays
+/// marked as a mixture.
+void leave_out(RecordMember& member) {
+    if (member.state == MemberState::in_sync) member.state = MemberState::dirty;
+    member.last_generation = {};
+}
+
+void leave_out(Record& record, const std::vector<std::uint32_t>& numbers) {
+    for (RecordMember& member : record.members) {
+        if (std::find(numbers.begin(), numbers.end(), member.number) != numbers.end()) leave_out(member);
+    }
+}
+
+}  // namespace
+
+std::optional<StartChoice> force_choice(const std::optional<Record>& journal, bool decides,
+                                        const std::vector<MemberView>& views) {
+    const Record* const best = newest(journal, decides, views);
+    if (best == nullptr) return std::nullopt;
+    std::vector<std::optional<Rank>> ranks;
+    for (const MemberView& view : views) {
+        ranks.push_back(rank_of(*best, journal && decides ? &*journal : nullptr, view));
+    }
+    StartChoice choice;
+    Rank rank = Rank::in_sync;
+    choice.used = those_in_sync(ranks, views);
+    for (const Rank next : {Rank::stale, Rank::mixture}) {
+        if (choice.used != 0) break;
+        rank = next;
+        choice.used = newest_of(ranks, rank, views);
+    }
+    if (choice.used == 0) return std::nullopt;
+    choice.verdict = Verdict::use;
+    choice.refused.resize(views.size());
+    choice.reason = describe(choice, *best, rank, views);
+    choice.record = *best;
+    renew(choice.record, 0);
+    choice.record.forced = true;
+    for (RecordMember& member : choice.record.members) leave_out(member);
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        if ((choice.used & bit(i)) != 0) find_member(choice.record, views[i].number)->state = MemberState::in_sync;
+    }
+    return choice;
+}
+
+std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides, std::vector<MemberView>& views,
+                                    std::uint32_t number) {
+    std::optional<Record> given_up;
+    const RecordMember* const known = journal && decides ? find_member(*journal, number) : nullptr;
+    if (known != nullptr && known->state == MemberState::in_sync) given_up = *journal;
+    for (const MemberView& view : views) {
+        if (number != 0 && view.number == number && view.reachable && view.record) given_up = *view.record;
+    }
+    if (!given_up) return std::nullopt;
+    // The newest of what is split from it stays, and what is split from that goes with it.
+    std::vector<const Record*> others;
+    const auto consider = [&](const Record& record) {
+        if (compare_descent(record, *given_up) == Descent::split) others.push_back(&record);
+    };
+    if (journal && decides) consider(*journal);
+    for (const MemberView& view : views) {
+        if (view.reachable && view.record) consider(*view.record);
+    }
+    if (others.empty()) return std::nullopt;
+    const Record kept = *newest_record(others);
+    Discard discard;
+    discard.numbers.push_back(number);
+    const auto goes = [&](const Record& record) {
+        if (compare_descent(record, kept) != Descent::split) return false;
+        discard.abandoned.push_back(record.generation_id);
+        discard.abandoned.insert(discard.abandoned.end(), record.lineage.begin(), record.lineage.end());
+        discard.generation_max = std::max(discard.generation_max, record.generation);
+        return true;
+    };
+    if (journal && decides && goes(*journal)) {
+        journal.reset();
+        discard.journal = true;
+    }
+    for (MemberView& view : views) {
+        if (!view.reachable || !view.record || !goes(*view.record)) continue;
+        discard.names.push_back(view.name);
+        discard.numbers.push_back(view.number);
+        view.record.reset();
+        view.reachable = false;
+        view.why_not = "its data are given up by 'dstctl resolve'";
+    }
+    if (journal) leave_out(*journal, discard.numbers);
+    for (MemberView& view : views) {
+        if (view.record) leave_out(*view.record, discard.numbers);
+    }
+    return discard;
+}
+
+void resolve_choice(StartChoice& choice, const Discard& discard) {
+    DST_ASSERT(choice.verdict == Verdict::use);
+    Record& record = choice.record;
+    std::vector<Id> abandoned;
+    for (const Id& id : discard.abandoned) {
+        const bool listed = std::find(abandoned.begin(), abandoned.end(), id) != abandoned.end();
+        if (!on_lineage(record, id) && !listed) abandoned.push_back(id);
+    }
+    renew(record, discard.generation_max);
+    record.lineage.insert(record.lineage.begin() + 1, abandoned.begin(), abandoned.end());
+}
+
+}  // namespace dst

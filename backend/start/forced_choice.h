@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "start/choose_record.h"
+
+/// What an administrator may decide when M5 does not (docs/mirror.md, "Orders"). Pure functions: the caller draws the
+/// new generation's id, and the mirror's new medium id, that the changed records lack.
+namespace dst {
+
+/// `start --accept-data-loss` for one mirror that waits: the newest record that can be reached, with the members in
+/// sync that can be used; with none, with the newest of the others; one that was being resynchronised only when nothing
+/// else is there. Those are all that is in sync, in a new generation that descends from that record; the others are
+/// owed everything. `reason` says from what it starts and what is lost. Nothing: no member can be used, or two are
+/// split.
+std::optional<StartChoice> force_choice(const std::optional<Record>& journal, bool decides,
+                                        const std::vector<MemberView>& views);
+
+/// What `resolve --discard` takes out of a split.
+struct Discard {
+    std::vector<std::string> names;      ///< of members that were reached: that one, and others of the same side
+    std::vector<std::uint32_t> numbers;  ///< of those, and the member's own
+    std::vector<Id> abandoned;           ///< the generation ids of that side
+    std::uint64_t generation_max = 0;    ///< of that side
+    bool journal = false;                ///< the journal's record was of that side
+};
+
+/// The record of member `number`, and those that go with it, count for nothing: they are taken from `views` and
+/// `journal`. Nothing: that member is not part of a split (then nothing is changed).
+std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides, std::vector<MemberView>& views,
+                                    std::uint32_t number);
+
+/// After choose_record() on what discard_side() left: a new generation, which the discarded side's belong to as
+/// abandoned ones, so that its members are owed everything when they are seen again.
+void resolve_choice(StartChoice& choice, const Discard& discard);
+
+}  // namespace dst

@@ -1,0 +1,166 @@
+#include <algorithm>
+#include <utility>
+
+#include "start/starter.h"
+
+/// The administrator's orders (docs/mirror.md): what a start may do that M5 alone does not allow. An order lies in the
+/// journal until the start that carried it out is established, so that a crash in between carries it out again, and a
+/// later start does not.
+namespace dst {
+
+void Starter::order_given() { evaluate_task_.post(); }
+
+Id Starter::mirror_id(const Vertex& mirror) const {
+    const auto work = work_.find(&mirror);
+    if (work != work_.end()) {
+        for (const MemberView& view : work->second.views) {
+            if (view.record) return view.record->mirror;
+        }
+    }
+    const std::optional<Record> known = journal_record(mirror, {});
+    return known ? known->mirror : Id{};
+}
+
+bool Starter::ordered(StartOrder order) const { return context_.journal.journal().order == order; }
+
+/// Of a split mirror, before its record is chosen.
+std::optional<Discard> Starter::discard_ordered(MirrorWork& work, std::optional<Record>& journal) {
+    const Journal& ordered_in = context_.journal.journal();
+    if (!ordered(StartOrder::resolve)) return std::nullopt;
+    const bool here = std::any_of(work.views.begin(), work.views.end(), [&](const MemberView& view) {
+        return view.record && view.record->mirror == ordered_in.order_mirror;
+    });
+    if (!here) return std::nullopt;
+    return discard_side(journal, decides_, work.views, ordered_in.order_member);
+}
+
+void Starter::resolve(Vertex& mirror, const Discard& discard) {
+    MirrorWork& work = work_.at(&mirror);
+    resolve_choice(work.choice, discard);
+    work.choice.record.generation_id = context_.loop.random_id();
+    work.choice.record.medium = context_.loop.random_id();
+    // What the journal claims is of the side that was given up (M5 step 5).
+    if (discard.journal) decides_ = false;
+    std::string names;
+    for (const std::string& name : discard.names) names += (names.empty() ? "" : ", ") + name;
+    work.ordered = "mirror " + mirror.spec->name + " was split, and what " +
+                   (names.empty() ? "the other side" : names) +
+                   " held is given up, as ordered; it is owed everything that the others hold";
+}
+
+/// A mirror that waits: with the order, and when it is its turn, it starts from what is there.
+bool Starter::force(Vertex& mirror, const std::optional<Record>& journal) {
+    MirrorWork& work = work_.at(&mirror);
+    work.way_out = force_choice(journal, decides_, work.views);
+    const bool its_turn = std::find(forcing_.begin(), forcing_.end(), &mirror) != forcing_.end();
+    if (!work.way_out || !its_turn || !ordered(StartOrder::accept_data_loss)) return false;
+    work.choice = *work.way_out;
+    work.choice.record.generation_id = context_.loop.random_id();
+    work.choice.record.medium = context_.loop.random_id();
+    work.forced = true;
+    work.ordered = "mirror " + mirror.spec->name + " starts " + work.choice.reason +
+                   ", as ordered; its other members are owed everything";
+    return true;
+}
+
+/// Whether a mirror that is used below was forced: what it holds is older than its standing in the mirror above says.
+bool Starter::forced_below(const Vertex& vertex) const {
+    return std::any_of(vertex.children.begin(), vertex.children.end(), [this](const auto& child) {
+        const auto work = work_.find(child.get());
+        return (work != work_.end() && work->second.forced) || forced_below(*child);
+    });
+}
+
+/// The outermost mirror that cannot start and has not had its turn: inner ones lose data only when it cannot be helped.
+const Vertex* Starter::next_to_force(const Vertex& vertex) const {
+    if (vertex.leaf != nullptr || usable(vertex)) return nullptr;
+    const bool had_its_turn = std::find(forcing_.begin(), forcing_.end(), &vertex) != forcing_.end();
+    if (vertex.mirror != nullptr && !had_its_turn) return &vertex;
+    for (const auto& child : vertex.children) {
+        if (const Vertex* found = next_to_force(*child)) return found;
+    }
+    return nullptr;
+}
+
+/// The tree is not usable: true when the order lets another mirror start from what is there, and the start goes on.
+bool Starter::force_next() {
+    if (!ordered(StartOrder::accept_data_loss)) return false;
+    const Vertex* const next = next_to_force(context_.tree.root());
+    if (next == nullptr) return false;
+    forcing_.push_back(next);
+    state_ = State::waiting;
+    reason_ = "mirror " + next->spec->name + " is about to start from what can be reached, as ordered";
+    schedule(Duration::zero());
+    return true;
+}
+
+/// Whether the order would let `vertex` start; `how` says from what.
+bool Starter::forceable(const Vertex& vertex, std::string& how) const {
+    if (usable(vertex)) return true;
+    const auto forceable_child = [&](const auto& child) { return forceable(*child, how); };
+    if (vertex.linear != nullptr) return std::all_of(vertex.children.begin(), vertex.children.end(), forceable_child);
+    if (vertex.mirror == nullptr) return false;
+    const auto work = work_.find(&vertex);
+    if (work == work_.end()) return false;
+    if (work->second.way_out) {
+        how += (how.empty() ? "" : "; and ") + work->second.way_out->reason;
+        return true;
+    }
+    return std::any_of(vertex.children.begin(), vertex.children.end(), forceable_child);
+}
+
+/// How `dstctl` is told which storage is meant.
+std::string Starter::command_target() const {
+    return context_.outermost && !context_.storage.file.empty() ? context_.storage.file : context_.storage.name;
+}
+
+std::string Starter::way_out_of_waiting() const {
+    std::string how;
+    if (!forceable(context_.tree.root(), how) || how.empty()) return {};
+    return ". If that is lost for good: 'dstctl start " + command_target() +
+           " --accept-data-loss' starts the storage without it, " + how;
+}
+
+std::string Starter::way_out_of_split(const StartChoice& choice) const {
+    std::string commands;
+    for (const std::string& member : {choice.one_side, choice.other_side}) {
+        if (member.empty()) continue;
+        commands += (commands.empty() ? "'dstctl resolve " : ", or 'dstctl resolve ") + command_target() +
+                    " --discard " + member + "'";
+    }
+    return ". Nothing is served and nothing changed. Decide whose data are given up: " + commands +
+           "; then open the storage again";
+}
+
+/// The start is established: the order goes with the same write of the journal.
+void Starter::take_order_away() {
+    taken_ = context_.journal.journal().order;
+    context_.journal.set_order(StartOrder::none, {}, 0);
+}
+
+void Starter::tell_orders() {
+    forcing_.clear();
+    bool told = false;
+    for (const auto& [vertex, work] : work_) {
+        if (work.ordered.empty() || !vertex->mirror->serving()) continue;
+        told = true;
+        context_.events.event(Severity::critical, "start-forced", work.ordered, {{"storage", context_.storage.name}});
+    }
+    const auto done = [&](const std::string& text) {
+        context_.events.event(Severity::notice, "start-order-done", text, {{"storage", context_.storage.name}});
+    };
+    switch (std::exchange(taken_, StartOrder::none)) {
+        case StartOrder::none: break;
+        case StartOrder::takeover: done("the order to take the storage over is done; later starts ask again"); break;
+        case StartOrder::accept_data_loss:
+            done(told ? "the order to accept the loss of data is carried out; later starts do not follow it"
+                      : "the order to accept the loss of data was not needed, and is taken back: nothing is lost");
+            break;
+        case StartOrder::resolve:
+            done(told ? "the split is resolved as ordered"
+                      : "the order to resolve a split is taken back: no split with that member was found");
+            break;
+    }
+}
+
+}  // namespace dst
