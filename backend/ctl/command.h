@@ -21,6 +21,8 @@ void add_check(CLI::App& app, Terminal& terminal, Action& action);
 void add_tree(CLI::App& app, Terminal& terminal, Action& action);
 void add_init(CLI::App& app, Terminal& terminal, Action& action);
 void add_status(CLI::App& app, Terminal& terminal, Action& action);
+void add_start(CLI::App& app, Terminal& terminal, Action& action);
+void add_resolve(CLI::App& app, Terminal& terminal, Action& action);
 void add_inspect(CLI::App& app, Terminal& terminal, Action& action);
 
 /// The whole program: reads the arguments, runs the command, answers the exit status. Never throws.

@@ -43,19 +43,6 @@ MediumInspection inspect_netnode_at(const spec::Netnode& netnode, const std::str
     return inspect_netnode(loop, std::move(leaf));
 }
 
-Inspection inspect_storage(const spec::Storage& storage, EventSink& events) {
-    Inspection found;
-    for (const spec::Node* leaf : leaves_of(storage.tree)) {
-        if (const auto* disk = std::get_if<spec::Disk>(&leaf->what)) {
-            found.media.push_back(inspect_local_medium(disk->path));
-        } else {
-            found.media.push_back(inspect_netnode_at(std::get<spec::Netnode>(leaf->what), leaf->name, events));
-        }
-    }
-    found.journals.push_back(inspect_journal(storage.journal));
-    return found;
-}
-
 /// Well: `found` is filled. Else what was asked for makes no sense, which was printed.
 ExitStatus inspect(const Arguments& arguments, const Terminal& terminal, Inspection& found) {
     TerminalEvents events(terminal, arguments.verbose);
@@ -95,6 +82,19 @@ ExitStatus exit_status_of(const Inspection& found) {
 }
 
 }  // namespace
+
+Inspection inspect_storage(const spec::Storage& storage, EventSink& events) {
+    Inspection found;
+    for (const spec::Node* leaf : leaves_of(storage.tree)) {
+        if (const auto* disk = std::get_if<spec::Disk>(&leaf->what)) {
+            found.media.push_back(inspect_local_medium(disk->path));
+        } else {
+            found.media.push_back(inspect_netnode_at(std::get<spec::Netnode>(leaf->what), leaf->name, events));
+        }
+    }
+    found.journals.push_back(inspect_journal(storage.journal));
+    return found;
+}
 
 void add_inspect(CLI::App& app, Terminal& terminal, Action& action) {
     auto arguments = std::make_shared<Arguments>();

@@ -7,8 +7,10 @@
 
 #include "block/buffer.h"
 #include "block/error.h"
+#include "block/events.h"
 #include "block/extent.h"
 #include "block/leaf.h"
+#include "config/spec.h"
 #include "media/journal.h"
 #include "media/label.h"
 #include "media/record.h"
@@ -70,6 +72,9 @@ public:
 /// The mirrors' records and maps at the end of a leaf of `leaf_bytes` that carries `label`. A linear's parts but the
 /// last hold none.
 std::vector<MirrorInspection> inspect_mirrors(LeafReader& reader, std::uint64_t leaf_bytes, const Label& label);
+
+/// All leaves of a storage's tree, local and remote, and its journal.
+Inspection inspect_storage(const spec::Storage& storage, EventSink& events);
 
 /// The file's or block device's label and mirrors.
 MediumInspection inspect_local_medium(const std::string& path);

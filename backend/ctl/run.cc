@@ -52,6 +52,8 @@ int run_command(int argc, const char* const* argv, Terminal& terminal) {
     add_tree(app, terminal, action);
     add_init(app, terminal, action);
     add_status(app, terminal, action);
+    add_start(app, terminal, action);
+    add_resolve(app, terminal, action);
     add_inspect(app, terminal, action);
     if (is_unknown_command(app, argc, argv, terminal)) return as_int(ExitStatus::usage);
     try {

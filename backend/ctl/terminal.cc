@@ -33,7 +33,8 @@ std::string Terminal::paint(Colour wanted, std::string_view text) const {
 
 Terminal standard_terminal() {
     bool terminal = ::isatty(STDOUT_FILENO) == 1;
-    return {std::cout, std::cerr, terminal && !is_set("NO_COLOR"), terminal};
+    return {std::cout, std::cerr, terminal && !is_set("NO_COLOR"), terminal,
+            ::isatty(STDIN_FILENO) == 1 ? &std::cin : nullptr};
 }
 
 std::size_t display_width(std::string_view text) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <istream>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -10,16 +11,18 @@ enum class Colour { none, green, yellow, red, faint };
 
 /// Where a command writes.
 struct Terminal {
-    std::ostream& out;      ///< what was asked for
-    std::ostream& err;      ///< errors and warnings
-    bool colour = false;    ///< `out` is a terminal that shows colours
-    bool terminal = false;  ///< `out` is a terminal
+    std::ostream& out;           ///< what was asked for
+    std::ostream& err;           ///< errors and warnings
+    bool colour = false;         ///< `out` is a terminal that shows colours
+    bool terminal = false;       ///< `out` is a terminal
+    std::istream* in = nullptr;  ///< where answers are read; null: nobody is there to answer
 
     /// `text` in a colour, or as it is when there are none.
     std::string paint(Colour colour, std::string_view text) const;
 };
 
-/// Standard output and standard error. Colours only on a terminal, and never when NO_COLOR is set (no-color.org).
+/// Standard output and standard error, and standard input if it is a terminal. Colours only on a terminal, and never
+/// when NO_COLOR is set (no-color.org).
 Terminal standard_terminal();
 
 /// How many characters `text` takes on a terminal, for UTF-8 without wide characters.

@@ -2,9 +2,11 @@
 
 #include <boost/json/object.hpp>
 #include <functional>
+#include <string>
 
 #include "block/status.h"
 #include "head/log_events.h"
+#include "start/order.h"
 
 namespace dst {
 
@@ -12,9 +14,11 @@ namespace dst {
 struct ControlView {
     std::function<StorageStatus()> status;
     const LogEvents& events;
+    /// The administrator's order to a storage that does not serve (StorageEngine::order).
+    std::function<Result<std::string>(const Order&)> order;
 };
 
-/// Answers one request of the control socket (docs/operations.md): "status" and "events".
+/// Answers one request of the control socket (docs/operations.md): "status", "events", "start" and "resolve".
 boost::json::object answer_control(const ControlView& view, const boost::json::object& request);
 
 }  // namespace dst

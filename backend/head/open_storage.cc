@@ -45,7 +45,9 @@ public:
           events_(Log::shared(options_.program), name_),
           server_(loop.context(), control::socket_path(options_.run_dir, name_),
                   [this](const boost::json::object& request) {
-                      return answer_control({[this] { return status(); }, events_}, request);
+                      return answer_control({[this] { return status(); }, events_,
+                                             [this](const Order& order) { return engine_->order(order); }},
+                                            request);
                   }),
           retry_(loop, [this] { take_name(); }),
           watch_(loop, [this] { watch_run_dir(); }) {

@@ -105,8 +105,11 @@ StartChoice choose_record(const std::optional<Record>& journal, bool decides, co
     std::vector<std::string> missing;
     for (const RecordMember& recorded : choice.record.members) {
         if (recorded.state != MemberState::in_sync) continue;
-        const auto view = std::find_if(views.begin(), views.end(),
-                                       [&](const MemberView& each) { return each.number == recorded.number; });
+        const auto view = std::find_if(views.begin(), views.end(), [&](const MemberView& each) {
+            // Of one that is away, the name may be all that is known.
+            return each.number == recorded.number ||
+                   (each.number == 0 && !each.reachable && each.name == recorded.name);
+        });
         const std::string why = view == views.end() ? "it cannot be reached, or is not in the file"
                                                     : check_member(recorded, *view, choice.record,
                                                                    journal && decides ? &*journal : nullptr);

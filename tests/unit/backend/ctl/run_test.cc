@@ -76,12 +76,40 @@ private:
 TEST_F(Dstctl, HelpAndVersionAreNoErrors) {
     EXPECT_EQ(dstctl({"--help"}).status, 0);
     EXPECT_THAT(dstctl({"--version"}).out, StartsWith("dstctl "));
-    for (const char* command : {"check", "tree", "init", "status", "inspect"}) {
+    for (const char* command : {"check", "tree", "init", "status", "start", "resolve", "inspect"}) {
         Outcome outcome = dstctl({command, "--help"});
         EXPECT_EQ(outcome.status, 0);
         EXPECT_THAT(outcome.out, HasSubstr(std::string("dstctl ") + command));
         EXPECT_THAT(outcome.err, IsEmpty());
     }
+}
+
+TEST_F(Dstctl, StartLeavesTheOrderInTheJournalOnlyWhenItIsMeant) {
+    const std::string file = mirror_file();
+    ASSERT_EQ(dstctl({"init", file}).status, 0);
+    EXPECT_EQ(dstctl({"start", file}).status, 64);
+    EXPECT_EQ(dstctl({"start", file, "--takeover", "--accept-data-loss"}).status, 64);
+    Outcome asked = dstctl({"start", file, "--accept-data-loss"});
+    EXPECT_EQ(asked.status, 64);
+    EXPECT_THAT(asked.err, HasSubstr("nothing was ordered"));
+    EXPECT_THAT(dstctl({"inspect", "--json", path("state/vol.journal")}).out, HasSubstr(R"("order":"none")"));
+    Outcome meant = dstctl({"start", file, "--accept-data-loss", "--yes"});
+    EXPECT_EQ(meant.status, 0) << meant.err;
+    EXPECT_THAT(meant.out, AllOf(HasSubstr("b.img in sync"), HasSubstr("acknowledged writes too")));
+    EXPECT_THAT(dstctl({"inspect", "--json", path("state/vol.journal")}).out,
+                HasSubstr(R"("order":"accept_data_loss")"));
+    EXPECT_EQ(dstctl({"start", "vol", "--takeover", "--yes"}).status, 0);
+    EXPECT_THAT(dstctl({"inspect", "--json", path("state/vol.journal")}).out, HasSubstr(R"("order":"takeover")"));
+}
+
+TEST_F(Dstctl, OrdersNeedAStorageThatIsKnown) {
+    EXPECT_EQ(dstctl({"start", "nobody", "--takeover", "--yes"}).status, 3);
+    const std::string file = mirror_file();
+    ASSERT_EQ(dstctl({"init", file}).status, 0);
+    Outcome unknown = dstctl({"resolve", file, "--discard", "/c", "--yes"});
+    EXPECT_EQ(unknown.status, 70);
+    EXPECT_THAT(unknown.err, HasSubstr("knows no member '/c'"));
+    EXPECT_EQ(dstctl({"resolve", file, "--discard", path("b.img"), "--yes"}).status, 0);
 }
 
 TEST_F(Dstctl, WrongUsageIs64) {
@@ -98,7 +126,7 @@ TEST_F(Dstctl, UnknownCommandIsNamedAndTheCommandsListed) {
     const Outcome outcome = dstctl({"bogus"});
     EXPECT_EQ(outcome.status, 64);
     EXPECT_THAT(outcome.err, StartsWith("dstctl: unknown command 'bogus'; the commands are check, tree, init, status, "
-                                        "inspect"));
+                                        "start, resolve, inspect"));
 }
 
 TEST_F(Dstctl, OutputThatCannotBeWrittenIsNoSuccess) {

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/json/serialize.hpp>
+#include <optional>
+
 #include "control/protocol.h"
 #include "head/log_sinks.h"
 
@@ -23,10 +26,17 @@ protected:
                                    status.storage = "vol0";
                                    return status;
                                },
-                               events_},
+                               events_,
+                               [this](const Order& order) -> Result<std::string> {
+                                   order_ = order;
+                                   if (order.member == "/nobody")
+                                       return Error{Errc::invalid_argument, "no such member"};
+                                   return std::string("now");
+                               }},
                               request);
     }
 
+    std::optional<Order> order_;
     LogEvents events_{std::make_shared<Log>(std::make_unique<Nowhere>()), "vol0"};
 };
 
@@ -34,6 +44,26 @@ TEST_F(ControlCommandsTest, StatusCarriesTheStorage) {
     const json::object status = answer(control::make_request("status"));
     EXPECT_TRUE(status.at("ok").as_bool());
     EXPECT_EQ(status.at("status").at("storage"), "vol0");
+}
+
+TEST_F(ControlCommandsTest, OrdersReachTheStorage) {
+    EXPECT_EQ(answer({{"command", "start"}, {"order", "takeover"}}).at("text"), "now");
+    EXPECT_EQ(order_->what, StartOrder::takeover);
+    EXPECT_TRUE(answer({{"command", "start"}, {"order", "accept-data-loss"}}).at("ok").as_bool());
+    EXPECT_EQ(order_->what, StartOrder::accept_data_loss);
+    EXPECT_TRUE(answer({{"command", "resolve"}, {"discard", "/a"}}).at("ok").as_bool());
+    EXPECT_EQ(order_->what, StartOrder::resolve);
+    EXPECT_EQ(order_->member, "/a");
+}
+
+TEST_F(ControlCommandsTest, AnOrderThatSaysNothingIsRefused) {
+    for (const json::object& request :
+         {json::object{{"command", "start"}}, json::object{{"command", "start"}, {"order", "now"}},
+          json::object{{"command", "resolve"}}, json::object{{"command", "resolve"}, {"discard", 7}}}) {
+        EXPECT_FALSE(answer(request).at("ok").as_bool()) << request;
+        EXPECT_FALSE(order_);
+    }
+    EXPECT_EQ(answer({{"command", "resolve"}, {"discard", "/nobody"}}).at("error").at("text"), "no such member");
 }
 
 TEST_F(ControlCommandsTest, EventsCanBeAskedForFromTheLastOneSeen) {

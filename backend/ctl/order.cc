@@ -1,0 +1,220 @@
+#include "ctl/order.h"
+
+#include <sys/stat.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "asio/asio_loop.h"
+#include "asio/file_store.h"
+#include "control/client.h"
+#include "control/protocol.h"
+#include "control/run_dir.h"
+#include "ctl/inspection.h"
+#include "ctl/run_directory.h"
+#include "ctl/status_text.h"
+#include "ctl/storage_file.h"
+#include "ctl/terminal_events.h"
+
+namespace dst::ctl {
+namespace {
+
+constexpr std::chrono::milliseconds answer_limit{3000};
+/// How long it is watched what a head makes of an order.
+constexpr std::chrono::seconds watch_limit{15};
+
+/// The storage that is meant.
+struct Target {
+    std::string name;
+    std::string journal;
+    std::optional<spec::Storage> spec;  ///< when a file was named
+};
+
+std::optional<Target> find_target(const std::string& storage, const Terminal& terminal) {
+    const bool file = storage.find('/') != std::string::npos || storage.ends_with(".yaml") || storage.ends_with(".yml");
+    if (!file) return Target{storage, control::default_state_dir() + "/" + storage + ".journal", {}};
+    auto spec = load_storage_file(storage, terminal);
+    if (!spec) return {};
+    return Target{spec->name, spec->journal, std::move(spec)};
+}
+
+std::string_view state_text(MemberState state) {
+    switch (state) {
+        case MemberState::in_sync: return "in sync";
+        case MemberState::dirty: return "dirty";
+        case MemberState::resyncing: return "resyncing";
+        case MemberState::detached: return "detached";
+    }
+    return "unknown";
+}
+
+/// One line for each medium: what its record says of whom, or why it cannot be looked at.
+void show_media(const Inspection& found, const Terminal& terminal) {
+    for (const MediumInspection& medium : found.media) {
+        terminal.out << "  " << medium.name << ": ";
+        if (medium.error || !medium.label) {
+            terminal.out << (medium.error ? to_string(*medium.error) : "it carries no label that can be read") << "\n";
+            continue;
+        }
+        if (medium.live) terminal.out << "another head has it open; ";
+        if (medium.mirrors.empty()) terminal.out << "it carries the storage's label\n";
+        for (std::size_t i = 0; i < medium.mirrors.size(); ++i) {
+            const Record& record = medium.mirrors[i].record;
+            terminal.out << (i == 0 ? "" : "; above it ") << "generation " << record.generation << " ("
+                         << short_string(record.generation_id) << "):";
+            std::string separator = " ";
+            for (const RecordMember& member : record.members) {
+                terminal.out << separator << member.name << " " << state_text(member.state);
+                separator = ", ";
+            }
+        }
+        if (!medium.mirrors.empty()) terminal.out << "\n";
+    }
+}
+
+/// What the order does, for the question.
+std::string consequence(const Order& order, const std::string& name) {
+    switch (order.what) {
+        case StartOrder::takeover:
+            return "Another head that has storage " + name +
+                   " open is cut off from it for good: what it has not written yet is lost.";
+        case StartOrder::accept_data_loss:
+            return "Storage " + name +
+                   " starts from what can be reached. What only the missing members hold is lost, acknowledged writes "
+                   "too; when they come back, they are overwritten.";
+        case StartOrder::resolve:
+            return "What member " + order.member + " of storage " + name +
+                   " holds that the others do not is lost: it is overwritten with what they hold.";
+        case StartOrder::none: break;
+    }
+    return {};
+}
+
+bool confirmed(const OrderArguments& arguments, const std::string& name, const Terminal& terminal, ExitStatus& status) {
+    terminal.out << consequence(arguments.order, name) << "\n";
+    if (arguments.yes) return true;
+    if (terminal.in == nullptr) {
+        terminal.err << "dstctl: nothing was ordered: there is no terminal to ask on; --yes says that it is meant\n";
+        status = ExitStatus::usage;
+        return false;
+    }
+    terminal.out << "Type 'yes' to go on: " << std::flush;
+    std::string answer;
+    std::getline(*terminal.in, answer);
+    if (answer == "yes") return true;
+    terminal.err << "dstctl: nothing was ordered\n";
+    status = ExitStatus::other;
+    return false;
+}
+
+ExitStatus failed(const Target& target, const Error& why, const Terminal& terminal) {
+    terminal.err << "dstctl: storage " << target.name << ": nothing was ordered: " << to_string(why) << "\n";
+    return ExitStatus::other;
+}
+
+boost::json::object request_of(const Order& order) {
+    const bool resolve = order.what == StartOrder::resolve;
+    boost::json::object request = control::make_request(resolve ? "resolve" : "start");
+    if (resolve) {
+        request["discard"] = order.member;
+    } else {
+        request["order"] = order.what == StartOrder::takeover ? "takeover" : "accept-data-loss";
+    }
+    return request;
+}
+
+/// To the head; then it is watched what becomes of it.
+ExitStatus order_of_head(const Target& target, const Order& order, const Terminal& terminal) {
+    const std::string socket = control::socket_path(control::default_run_dir(), target.name);
+    const auto answer = control::ask(socket, request_of(order), answer_limit);
+    if (!answer) return failed(target, answer.error(), terminal);
+    if (const auto* text = answer->if_contains("text"); text != nullptr && text->is_string()) {
+        terminal.out << "Storage " << target.name << ": " << std::string(text->as_string()) << ".\n" << std::flush;
+    }
+    const auto deadline = std::chrono::steady_clock::now() + watch_limit;
+    auto status = control::ask_status(socket, answer_limit);
+    while (status && status->state == StorageState::waiting && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        status = control::ask_status(socket, answer_limit);
+    }
+    if (!status) return failed(target, status.error(), terminal);
+    terminal.out << status_text(*status, terminal);
+    return exit_status_of(status->state);
+}
+
+ExitStatus order_in_journal(const Target& target, const Order& order, const Terminal& terminal) {
+    TerminalEvents events(terminal, false);
+    AsioLoop loop;
+    std::optional<Result<void>> left;
+    leave_order(loop, events, std::make_unique<FileStore>(loop, target.journal), target.name, order,
+                [&](const Result<void>& result) {
+                    left = result;
+                    loop.stop();
+                });
+    while (!left) loop.run();
+    if (!*left) return failed(target, left->error(), terminal);
+    terminal.out << "Storage " << target.name << ": no head has it open; the order lies in its journal "
+                 << target.journal << ".\nThe next open (tgtadm, or a restart of the head) carries it out, once.\n";
+    return ExitStatus::well;
+}
+
+/// Where the member's mirror has it, by the records on the media.
+void find_member_on_media(const Inspection& found, Order& order) {
+    for (const MediumInspection& medium : found.media) {
+        for (const MirrorInspection& mirror : medium.mirrors) {
+            for (const RecordMember& member : mirror.record.members) {
+                if (member.name != order.member) continue;
+                order.mirror = mirror.record.mirror;
+                order.number = member.number;
+            }
+        }
+    }
+}
+
+bool is_there(const std::string& path) {
+    struct stat status {};
+    return ::stat(path.c_str(), &status) == 0;
+}
+
+ExitStatus order_without_head(const OrderArguments& arguments, const Target& target, const Answer& last,
+                              const Terminal& terminal) {
+    if (!target.spec && !is_there(target.journal)) {
+        terminal.err << "dstctl: storage " << target.name << ": no head has it open, and there is no journal "
+                     << target.journal << "; name the storage's file\n";
+        return ExitStatus::no_head;
+    }
+    if (last.status) terminal.out << "The last open failed: " << last.status->reason << "\n";
+    Order order = arguments.order;
+    if (target.spec) {
+        TerminalEvents events(terminal, false);
+        const Inspection found = inspect_storage(*target.spec, events);
+        terminal.out << "What the media of storage " << target.name << " carry:\n";
+        show_media(found, terminal);
+        if (order.what == StartOrder::resolve) find_member_on_media(found, order);
+    }
+    ExitStatus status = ExitStatus::well;
+    if (!confirmed(arguments, target.name, terminal, status)) return status;
+    return order_in_journal(target, order, terminal);
+}
+
+}  // namespace
+
+ExitStatus give_order(const OrderArguments& arguments, const Terminal& terminal) {
+    const auto target = find_target(arguments.storage, terminal);
+    if (!target) return ExitStatus::attention;
+    const std::string run_dir = control::default_run_dir();
+    const auto head = control::ask_status(control::socket_path(run_dir, target->name), answer_limit);
+    if (!head && head.error().code == Errc::not_found) {
+        return order_without_head(arguments, *target, ask_storage(run_dir, target->name, answer_limit), terminal);
+    }
+    if (!head) return failed(*target, head.error(), terminal);
+    terminal.out << status_text(*head, terminal);
+    ExitStatus status = ExitStatus::well;
+    if (!confirmed(arguments, target->name, terminal, status)) return status;
+    return order_of_head(*target, arguments.order, terminal);
+}
+
+}  // namespace dst::ctl
