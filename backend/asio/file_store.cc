@@ -231,7 +231,8 @@ Id machine_id() {
 }
 
 Result<StoreContents> read_store_file(const std::string& path) {
-    const OwnedFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    // Not to wait for the other end of a pipe; what is no regular file is refused below.
+    const OwnedFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (!fd) return file_error(path, "open it", errno);
     auto found = read_contents(fd.get(), path);
     if (!found) return found.error();

@@ -81,6 +81,17 @@ ExitStatus exit_status_of(const Inspection& found) {
     return status;
 }
 
+/// What could not be looked at, as errors are told.
+void tell_errors(const Inspection& found, const Terminal& terminal) {
+    for (const MediumInspection& medium : found.media) {
+        if (medium.error) terminal.err << "dstctl: " << medium.name << ": " << to_string(*medium.error) << "\n";
+    }
+    for (const JournalInspection& journal : found.journals) {
+        if (journal.error)
+            terminal.err << "dstctl: journal " << journal.path << ": " << to_string(*journal.error) << "\n";
+    }
+}
+
 }  // namespace
 
 Inspection inspect_storage(const spec::Storage& storage, EventSink& events) {
@@ -114,6 +125,7 @@ void add_inspect(CLI::App& app, Terminal& terminal, Action& action) {
             if (const ExitStatus status = inspect(*arguments, terminal, found); status != ExitStatus::well) {
                 return status;
             }
+            tell_errors(found, terminal);
             if (arguments->json) {
                 terminal.out << boost::json::serialize(inspection_to_json(found)) << "\n";
             } else {

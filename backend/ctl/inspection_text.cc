@@ -59,7 +59,7 @@ std::string map_text(const MapInspection& map) {
 }
 
 std::string medium_text(const MediumInspection& medium, const Terminal& terminal) {
-    if (medium.error) return medium.name + "  " + terminal.paint(Colour::red, to_string(*medium.error)) + "\n";
+    if (medium.error) return {};  // told as an error
     std::string text = medium.name + "  " + format_size(medium.size_bytes) + "\n" + label_text(medium, terminal);
     if (medium.live) text += row("open", "by a head of epoch " + epoch_text(*medium.live));
     for (const MirrorInspection& mirror : medium.mirrors) {
@@ -74,8 +74,8 @@ std::string medium_text(const MediumInspection& medium, const Terminal& terminal
 }
 
 std::string journal_text(const JournalInspection& found, const Terminal& terminal) {
+    if (found.error) return {};  // told as an error
     std::string text = "journal " + found.path + "\n";
-    if (found.error) return text + row("", terminal.paint(Colour::red, to_string(*found.error)));
     const Journal& journal = *found.journal;
     text += row("storage", journal.storage_name + " " + to_string(journal.storage) + "  " +
                                format_size(journal.size_bytes) + "  blocks of " +

@@ -21,6 +21,7 @@ constexpr std::chrono::milliseconds watch_interval{1000};
 
 struct StatusOptions {
     std::string storage;  ///< empty: all
+    bool named = false;   ///< it was given
     bool json = false;
     bool watch = false;
 };
@@ -87,6 +88,10 @@ ExitStatus show_once(const StatusOptions& options, const Terminal& terminal) {
 }
 
 ExitStatus show(const StatusOptions& options, const Terminal& terminal) {
+    if (options.named && options.storage.empty()) {
+        terminal.err << "dstctl: the name of the storage is empty; leave it out to see all storages\n";
+        return ExitStatus::usage;
+    }
     if (options.storage.find('/') != std::string::npos) {
         terminal.err << "dstctl: " << options.storage
                      << " is a path; status takes the name of a storage, as its file says it after 'storage:'\n";
@@ -109,14 +114,16 @@ ExitStatus show(const StatusOptions& options, const Terminal& terminal) {
 void add_status(CLI::App& app, Terminal& terminal, Action& action) {
     auto options = std::make_shared<StatusOptions>();
     CLI::App* command = app.add_subcommand("status", "Show how storages and their nodes are");
-    command->add_option("STORAGE", options->storage, "One storage; all when left out");
+    CLI::Option* storage = command->add_option("STORAGE", options->storage, "One storage; all when left out");
     command->add_flag("--json", options->json,
                       "One JSON object, or an array without STORAGE (docs/schema/status.json)");
     command->add_flag("--watch", options->watch, "Show it again every second, until interrupted");
     command->footer(
         "Asks the head over its socket in DST_RUN_DIR. A storage whose open failed is shown with the reason.");
-    command->callback(
-        [&terminal, &action, options] { action = [&terminal, options] { return show(*options, terminal); }; });
+    command->callback([&terminal, &action, options, storage] {
+        options->named = storage->count() > 0;
+        action = [&terminal, options] { return show(*options, terminal); };
+    });
 }
 
 }  // namespace dst::ctl

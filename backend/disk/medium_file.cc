@@ -38,11 +38,19 @@ Result<void> check_kind(const std::string& path) {
                      "; a disk is a regular file or a block device"};
 }
 
+/// Who else has it open. This process itself has when the storage file names one disk twice, through a link or
+/// otherwise.
+std::string used_by(const std::string& holder, const std::string& unknown) {
+    if (holder.empty()) return unknown;
+    if (!holder.ends_with("[" + std::to_string(::getpid()) + "]")) return holder;
+    return holder + " itself: the same disk is named twice, perhaps through a link, in one file or in two";
+}
+
 Error in_use(const std::string& path, int error) {
     const OwnedFd looked_at(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     const std::string holder = looked_at ? describe_holder(looked_at.get()) : std::string();
     if (error == EROFS) return {Errc::refused, path + " is read-only"};
-    return {Errc::busy, path + " is in use" + (holder.empty() ? std::string(" by somebody else") : ": " + holder)};
+    return {Errc::busy, path + " is in use: " + used_by(holder, "by somebody else")};
 }
 
 Result<OwnedFd> open_descriptor(const std::string& path, bool block_device, bool& direct) {
@@ -67,9 +75,8 @@ Result<void> lock_medium(const std::string& path, int fd) {
     if (fcntl(fd, F_OFD_SETLK, &lock) == 0) return {};
     if (errno != EAGAIN && errno != EACCES) return medium_failure(path, "lock it", errno);
     const std::string holder = describe_holder(fd);
-    return Error{Errc::busy, path + " is locked" +
-                                 (holder.empty() ? std::string(" by another process") : " by " + holder) +
-                                 "; a medium has one user at a time"};
+    return Error{Errc::busy,
+                 path + " is locked by " + used_by(holder, "another process") + "; a medium has one user at a time"};
 }
 
 /// Whether reads of `bytes` at offset 0 into aligned memory work with O_DIRECT.

@@ -224,6 +224,24 @@ void assign_places(const Tree& tree, const std::vector<Record>& records, std::ve
     }
 }
 
+void tell_changed_sizes(const Tree& tree, const std::vector<RecordLeaf>& known, std::vector<LeafFinding>& findings) {
+    for (const Vertex* leaf : tree.leaves()) {
+        LeafFinding& finding = findings[leaf->index];
+        if (!finding.reachable || finding.state != LabelState::absent) continue;
+        const std::string place = Tree::place_of(*leaf);
+        const std::uint64_t now = leaf->device->geometry().size_bytes;
+        for (const RecordLeaf& before : known) {
+            if (place.empty() || before.place != place || before.size_bytes == now) continue;
+            finding.refusal =
+                leaf->spec->name + " is not labelled, and its size has changed from " +
+                std::to_string(before.size_bytes) + " to " + std::to_string(now) +
+                " bytes (without the label area): either it was cut or grown, and its label does not lie at "
+                "the end any more; then give it its old size back, and do not run dstctl init, which "
+                "would overwrite it. Or it is another disk";
+        }
+    }
+}
+
 std::string check_names(const Vertex& mirror, const Record& record) {
     for (std::size_t i = 0; i < mirror.children.size(); ++i) {
         const Vertex& child = *mirror.children[i];

@@ -35,6 +35,10 @@ StorageIdentity check_labels(const Tree& tree, const std::string& name, const Id
 /// swapped.
 void assign_places(const Tree& tree, const std::vector<Record>& records, std::vector<LeafFinding>& findings);
 
+/// Of leaves without a label whose places are known (after assign_places): says when `known`, the leaves as the journal
+/// remembers them, had another size there. The label lies at the end, so a medium that was cut or grown looks blank.
+void tell_changed_sizes(const Tree& tree, const std::vector<RecordLeaf>& known, std::vector<LeafFinding>& findings);
+
 /// Refuses leaves that were put back from an older copy (M7). Leaves with the same mirrors above them are only ever
 /// used together, and all of them are promised an epoch before one is marked as served under it: one whose promise lies
 /// below what another has served, or, where no mirror is above, below `established` (none: not known), is older.

@@ -140,6 +140,7 @@ void Starter::peeked() {
     identity_ = check_labels(context_.tree, context_.storage.name, journal.found() ? journal.journal().storage : Id{},
                              findings_);
     assign_places(context_.tree, journal.journal().records, findings_);
+    tell_changed_sizes(context_.tree, journal.journal().leaves, findings_);
     const bool journal_alone =
         journal.found() && std::none_of(findings_.begin(), findings_.end(), [&](const LeafFinding& finding) {
             return finding.label && finding.label->storage == identity_.id;

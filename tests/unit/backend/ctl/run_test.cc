@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <boost/json/parse.hpp>
@@ -215,13 +216,25 @@ TEST_F(Dstctl, InspectOfABlankMediumEndsWith1AndOfNoneWith70) {
     Outcome blank = dstctl({"inspect", disk("a.img")});
     EXPECT_EQ(blank.status, 1);
     EXPECT_THAT(blank.out, HasSubstr("label    none"));
-    EXPECT_EQ(dstctl({"inspect", path("none.img")}).status, 70);
+    const Outcome none = dstctl({"inspect", path("none.img")});
+    EXPECT_EQ(none.status, 70);
+    EXPECT_THAT(none.err, HasSubstr("none.img"));
+    EXPECT_THAT(none.out, IsEmpty());
 }
+
+TEST_F(Dstctl, InspectOfAPipeEndsAtOnce) {
+    ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+    const Outcome outcome = dstctl({"inspect", path("pipe")});
+    EXPECT_EQ(outcome.status, 70);
+    EXPECT_THAT(outcome.err, HasSubstr("is neither a file nor a block device"));
+}
+
+TEST_F(Dstctl, StatusOfNoNameIsWrongUsage) { EXPECT_EQ(dstctl({"status", ""}).status, 64); }
 
 TEST_F(Dstctl, InspectOfANetnodeThatIsNotThereSaysSo) {
     Outcome outcome = dstctl({"inspect", "127.0.0.1:1/disk0"});
     EXPECT_EQ(outcome.status, 70);
-    EXPECT_THAT(outcome.out, StartsWith("127.0.0.1:1/disk0  "));
+    EXPECT_THAT(outcome.err, StartsWith("dstctl: 127.0.0.1:1/disk0: "));
 }
 
 TEST_F(Dstctl, InspectOfANetnodeWithAWrongPortSaysSo) {

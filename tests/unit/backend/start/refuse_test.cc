@@ -43,6 +43,18 @@ TEST(Refuse, UnlabelledMediumSaysToRunInit) {
     EXPECT_THAT(refusal(world), HasSubstr("/a is not labelled; run dstctl init"));
 }
 
+TEST(Refuse, AMediumThatWasGrownIsNotSentToInit) {
+    for (const std::uint64_t now : {std::uint64_t{24} << 20, std::uint64_t{12} << 20}) {
+        EngineWorld world(disk_node("/a"));
+        ASSERT_TRUE(world.init().done);
+        world.close(world.serve());
+        world.platter("/a").replace_blank(now);
+        const std::string text = refusal(world);
+        EXPECT_THAT(text, HasSubstr("/a is not labelled, and its size has changed from"));
+        EXPECT_THAT(text, HasSubstr("do not run dstctl init"));
+    }
+}
+
 TEST(Refuse, ForeignMediumNamesItsStorage) {
     EngineWorld world(disk_node("/a"));
     ASSERT_TRUE(world.init().done);
