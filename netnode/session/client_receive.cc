@@ -97,7 +97,10 @@ void ClientConnection::accept_control(Exchange& exchange) {
     switch (kind) {
         case wire::Kind::hello: return hello_answered(result);
         case wire::Kind::open: return open_answered(result);
-        case wire::Kind::ping: ping_since_.reset(); return;
+        case wire::Kind::ping:
+            ping_since_.reset();
+            if (answer.status == Errc::fenced) fail({Errc::fenced, options_.name + ": another head has taken over"});
+            return;
         case wire::Kind::peek:
         case wire::Kind::probe:
         case wire::Kind::promise:

@@ -35,7 +35,8 @@ class RemoteLeafImpl;
 /// it is closed. All its connections are one group: it is up when the first one stands, and when an open one breaks all
 /// are cut, every unanswered request completes with `disconnected` (M12: no socket touches its memory any more), and
 /// it is down until the netnode has confirmed that nothing of the old group is queued or running (M7, M14).
-/// Answers `fenced` complete their requests with fenced and leave it up; an OPEN that is fenced leaves it down.
+/// Answers `fenced` complete their requests with fenced and leave it up; a PING that is fenced takes it down, an OPEN
+/// that is fenced leaves it down.
 class RemoteLeaf final : public Leaf {
 public:
     RemoteLeaf(Loop& loop, EventSink& events, RemoteLeafOptions options, LinkFactory make_link);

@@ -123,6 +123,8 @@ void ServerSessionImpl::start_ping(Work& work) {
     request.checksum_piece_bytes = 0;
     request.done = &ServerSessionImpl::request_done;
     request.owner = &work;
+    // A head without I/O would not hear of it otherwise. One that only looks on is refused nothing yet.
+    if (fenced_ && !epoch.none() && !broken(Rule::m6_fence)) return answer(work, Errc::fenced);
     if (medium_->geometry().size_bytes < work.buffer_bytes) return answer(work, Errc::ok);
     ++running_;
     medium_->submit(request);

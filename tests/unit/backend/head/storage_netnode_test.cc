@@ -92,6 +92,22 @@ TEST_F(StorageOverNetnodesTest, ASecondHeadIsToldHowToTakeOver) {
     StorageWorld::close(std::move(storage));
 }
 
+TEST_F(StorageOverNetnodesTest, M6AHeadWithoutIoHearsThatItWasOvertaken) {
+    auto storage = world_.open(spec_);
+    ASSERT_NE(storage, nullptr);
+    const StorageWorld elsewhere;
+    spec::Storage taken = spec_;
+    taken.journal = elsewhere.folder() / "own.journal";
+    taken.policy.takeover = spec::Takeover::automatic;
+    auto other = elsewhere.open(taken);
+    ASSERT_NE(other, nullptr);
+    const auto deadline = Clock::now() + 5s;
+    while (state() != StorageState::fenced && Clock::now() < deadline) std::this_thread::sleep_for(20ms);
+    EXPECT_EQ(state(), StorageState::fenced);
+    StorageWorld::close(std::move(other));
+    StorageWorld::close(std::move(storage));
+}
+
 TEST_F(StorageOverNetnodesTest, ClosesAtOnceWhileANodeIsAway) {
     auto storage = world_.open(spec_);
     ASSERT_NE(storage, nullptr);

@@ -162,6 +162,24 @@ TEST(BothSides, M6AHigherEpochFencesTheOneBefore) {
     world.close(*new_head);
 }
 
+TEST(BothSides, M6AnIdleHeadHearsThatItIsFenced) {
+    World world(2);
+    const auto old_head = world.make_leaf();
+    const auto new_head = world.make_leaf();
+    const auto onlooker = world.make_leaf();
+    for (const auto* leaf : {&old_head, &new_head, &onlooker}) world.open(**leaf);
+    ASSERT_TRUE(world.label(*old_head));
+    ASSERT_TRUE(world.promise(*old_head, {3, id_of(7)}));
+    ASSERT_TRUE(world.peek(*new_head));
+    ASSERT_TRUE(world.promise(*new_head, {4, id_of(8)}));
+    world.loop.run_for(seconds(3));
+    EXPECT_FALSE(old_head->up());
+    EXPECT_EQ(old_head->last_error().code, Errc::fenced);
+    EXPECT_TRUE(new_head->up());
+    EXPECT_TRUE(onlooker->up()) << "who only looks is not fenced off";
+    for (const auto* leaf : {&old_head, &new_head, &onlooker}) world.close(**leaf);
+}
+
 TEST(BothSides, M14AReconnectKeepsItsEpochAndMayWriteAgain) {
     World world(3);
     const auto leaf = world.make_leaf(2);
