@@ -99,6 +99,10 @@ public:
             observer_->on_failed({Errc::fenced, "another head has taken storage " + name_ + " over"});
     }
 
+    void on_data_lost() override {
+        if (observer_ != nullptr) observer_->on_data_lost();
+    }
+
 private:
     void take_name() {
         if (auto made = make_run_dir(options_.run_dir); !made) return refuse(made.error());

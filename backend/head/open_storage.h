@@ -29,6 +29,8 @@ public:
         /// It will not serve unless the user does something: a refused label, a medium that is too small, a journal or
         /// a name that another head holds. After on_serving: fenced. close() is still due.
         virtual void on_failed(const Error& why) = 0;
+        /// Writes that were acknowledged and never flushed may be lost (docs/mirror.md M10); it serves on.
+        virtual void on_data_lost() {}
     };
 
     OpenStorage(AsioLoop& loop, spec::Storage spec, HeadOptions options, Observer& observer);

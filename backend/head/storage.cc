@@ -53,6 +53,8 @@ public:
     void close(Limit limit);
 
     AsioLoop& loop() noexcept { return loop_; }
+    /// On the storage's thread.
+    void set_on_data_lost(std::function<void()> lost) { data_lost_ = std::move(lost); }
     BlockDevice& root() noexcept { return open_->root(); }
 
 private:
@@ -61,6 +63,9 @@ private:
     void on_sized() override { sized_ = true; }
     void on_serving() override { report(opened()); }
     void on_failed(const Error& why) override { report(why); }
+    void on_data_lost() override {
+        if (data_lost_) data_lost_();
+    }
     void at_limit();
     Opened opened() const { return {open_->geometry(), open_->id()}; }
     void report(Result<Opened> outcome);
@@ -78,6 +83,7 @@ private:
     AsioLoop loop_;
     std::unique_ptr<OpenStorage> open_;
     Timer limit_;
+    std::function<void()> data_lost_;
     bool sized_ = false;
     bool closing_ = false;
 
@@ -189,6 +195,10 @@ Storage::~Storage() {
 AsioLoop& Storage::loop() noexcept { return core_->loop(); }
 
 BlockDevice& Storage::root() noexcept { return core_->root(); }
+
+void Storage::set_on_data_lost(std::function<void()> lost) {
+    core_->loop().post_from_any_thread([core = core_.get(), lost = std::move(lost)] { core->set_on_data_lost(lost); });
+}
 
 void Storage::run_on_loop(std::function<void()> run) { core_->loop().post_from_any_thread(std::move(run)); }
 

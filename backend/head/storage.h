@@ -45,6 +45,10 @@ public:
     AsioLoop& loop() noexcept;
     BlockDevice& root() noexcept;
 
+    /// `lost` is called on the storage's thread whenever acknowledged writes that were never flushed may have been lost
+    /// (docs/mirror.md M10). Any thread.
+    void set_on_data_lost(std::function<void()> lost);
+
     /// Runs `run` on the storage's thread, soon. Any thread.
     void run_on_loop(std::function<void()> run);
 

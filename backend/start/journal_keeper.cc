@@ -129,6 +129,10 @@ void JournalKeeper::keep(const Record& record, Callback<void> done) {
     if (record_changes_) record_changes_();
 }
 
+void JournalKeeper::on_last_changed(const std::string&) {
+    if (last_changed_) last_changed_();
+}
+
 void JournalKeeper::on_fenced(const std::string& member) {
     if (fenced_) fenced_(member);
 }

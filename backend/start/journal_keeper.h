@@ -52,6 +52,8 @@ public:
 
     void keep(const Record& record, Callback<void> done) override;
     void on_fenced(const std::string& member) override;
+    void on_last_changed(const std::string& mirror) override;
+    void set_on_last_changed(std::function<void()> changed) { last_changed_ = std::move(changed); }
     void set_on_fenced(std::function<void(const std::string&)> fenced) { fenced_ = std::move(fenced); }
     /// Called from inside keep(): a mirror changes its record.
     void set_on_record(std::function<void()> changes) { record_changes_ = std::move(changes); }
@@ -75,6 +77,7 @@ private:
     std::vector<Callback<void>> next_;
     std::function<void(const std::string&)> fenced_;
     std::function<void()> record_changes_;
+    std::function<void()> last_changed_;
 };
 
 }  // namespace dst

@@ -40,6 +40,7 @@ StorageEngine::Impl::Impl(spec::Storage storage, EngineEnvironment environment, 
       close_timer_(loop_, [this] { cut_at_close(); }) {
     journal_.set_on_fenced([this](const std::string& member) { fenced(member); });
     journal_.set_on_record([this] { joiner_.record_changes(); });
+    journal_.set_on_last_changed([this] { tell([](Observer& above) { above.on_data_lost(); }); });
     // A leaf's notices come through on_leaf_up() and on_leaf_down().
     if (tree_.root().leaf == nullptr) tree_.root().device->set_observer(&gate_.tree_observer());
     gate_.set_on_fenced([this] { fenced(tree_.root().spec->name); });

@@ -47,6 +47,8 @@ public:
         virtual void on_failed(const Error& why) { static_cast<void>(why); }
         /// Another head has taken the storage over (M6). This one never serves again.
         virtual void on_fenced() {}
+        /// Writes that were acknowledged and never flushed may be lost (M10); it serves on. Who is above must be told.
+        virtual void on_data_lost() {}
     };
 
     StorageEngine(spec::Storage storage, EngineEnvironment environment, Observer* observer);

@@ -42,6 +42,7 @@ struct dst_lun {
     dst_callbacks callbacks;
     std::unique_ptr<Storage> storage;
     std::shared_ptr<Endpoint> endpoint = std::make_shared<Endpoint>();
+    void* unit = nullptr;
     bool closed = false;
 };
 
@@ -80,6 +81,10 @@ void attach(dst_lun& lun, const spec::Storage& spec, std::uint32_t block_bytes) 
     // The loop and the root outlive everything that was posted before the close; the Storage object does not.
     AsioLoop& loop = lun.storage->loop();
     BlockDevice& root = lun.storage->root();
+    lun.storage->set_on_data_lost([port = lun.queue.port()] {
+        port->data_lost.store(true);
+        port->tgtd_bell.ring();
+    });
     lun.storage->run_on_loop([&loop, &root, config, endpoint = lun.endpoint, port = lun.queue.port()] {
         endpoint->attachment = std::make_shared<Attachment>(loop, root, config, port);
         endpoint->attachment->start();
@@ -189,6 +194,12 @@ int dst_lun_submit(dst_lun* lun, const dst_command* command) {
         return -1;
     }
 }
+
+void dst_lun_set_unit(dst_lun* lun, void* unit) { lun->unit = unit; }
+
+void* dst_lun_unit(const dst_lun* lun) { return lun->unit; }
+
+int dst_lun_take_data_lost(dst_lun* lun) { return lun->queue.port()->data_lost.exchange(false) ? 1 : 0; }
 
 int dst_lun_drain(dst_lun* lun) {
     lun->queue.drain([lun](const ScsiCommand& command) {

@@ -63,6 +63,14 @@ int dst_lun_fd(const struct dst_lun* lun);
 /* Takes a command; done() follows from dst_lun_drain(). 0, or -1 when there is no memory or it is being closed. */
 int dst_lun_submit(struct dst_lun* lun, const struct dst_command* command);
 
+/* The logical unit that stands on it, for the module's own use; NULL: none, or not any more. */
+void dst_lun_set_unit(struct dst_lun* lun, void* unit);
+void* dst_lun_unit(const struct dst_lun* lun);
+
+/* 1, once: acknowledged writes may have been lost, and every initiator must hear of it. Ask before and after
+ * dst_lun_drain(). */
+int dst_lun_take_data_lost(struct dst_lun* lun);
+
 /* Calls done() for what has ended. 1: it was closed and the last command is back: dst_lun_free() is due. */
 int dst_lun_drain(struct dst_lun* lun);
 

@@ -22,6 +22,9 @@ _Static_assert(__builtin_offsetof(struct scsi_cmd, scb) == 144, "struct scsi_cmd
 /* tgt cuts its log lines at 256 bytes. */
 #define LOG_PIECE 180
 
+/* The id of no initiator's connection: all of them are meant. */
+#define NO_NEXUS UINT64_MAX
+
 static void write_log(const char* line) {
     do {
         eprintf("%.*s\n", LOG_PIECE, line);
@@ -95,12 +98,26 @@ static void forget(struct dst_lun* lun) {
     dst_lun_free(lun);
 }
 
+/* M10: unit attention, power on occurred (SPC-4, 5.14), once to every initiator: what was not flushed may be lost. */
+static void tell_data_lost(struct dst_lun* lun) {
+    struct scsi_lu* lu = dst_lun_unit(lun);
+
+    if (lu && dst_lun_take_data_lost(lun)) ua_sense_add_other_it_nexus(NO_NEXUS, lu, ASC_POWERON_RESET);
+}
+
 static void on_answers(int fd, int events, void* data) {
     struct dst_lun* lun = data;
 
     (void)fd;
     (void)events;
-    if (dst_lun_drain(lun)) forget(lun);
+    /* Before the answers: what an initiator sends after it has seen one meets the unit attention. */
+    tell_data_lost(lun);
+    if (dst_lun_drain(lun)) {
+        forget(lun);
+        return;
+    }
+    /* One that came while answers were taken did not ring. */
+    tell_data_lost(lun);
 }
 
 static int dst_bs_open(struct scsi_lu* lu, char* path, int* fd, uint64_t* size) {
@@ -121,6 +138,7 @@ static int dst_bs_open(struct scsi_lu* lu, char* path, int* fd, uint64_t* size) 
         return -ENOMEM;
     }
     unit->lun = lun;
+    dst_lun_set_unit(lun, lu);
     dst_describe_unit(lu, &properties);
     /* Never 0, which would be somebody else's; nothing of tgt reads or closes it. */
     *fd = dst_lun_fd(lun);
@@ -133,6 +151,7 @@ static void dst_bs_close(struct scsi_lu* lu) {
     struct dst_lun* lun = unit->lun;
 
     unit->lun = NULL;
+    if (lun) dst_lun_set_unit(lun, NULL);
     /* With commands still out (an exchanged medium), on_answers() ends it when the last one is back. */
     if (lun && dst_lun_close(lun)) forget(lun);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 
@@ -22,6 +23,8 @@ struct Port {
     Doorbell storage_bell;
     SpscRing<ScsiCommand*, capacity> to_tgtd;
     Doorbell tgtd_bell;
+    /// Set by the storage's thread, which rings then: the initiators must hear that data may be lost (M10).
+    std::atomic<bool> data_lost{false};
 };
 
 }  // namespace dst::tgt

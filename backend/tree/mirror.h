@@ -30,6 +30,9 @@ public:
     virtual void keep(const Record& record, Callback<void> done) = 0;
     /// A member answered `fenced` (M6): another head has taken over. Never called from inside a call to the mirror.
     virtual void on_fenced(const std::string& member) = 0;
+    /// All members in sync that are left came back changed, and `mirror` carries on with them (M10): writes that were
+    /// never flushed may be lost. Never called from inside a call to the mirror.
+    virtual void on_last_changed(const std::string& mirror) { static_cast<void>(mirror); }
 };
 
 struct MirrorEnvironment {

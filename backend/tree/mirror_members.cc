@@ -111,6 +111,7 @@ void Mirror::judge_changed() {
     // Each may have lost something else of what was not flushed.
     mark_intents_unreconciled();
     redraw_medium_ = true;
+    environment_.keeper->on_last_changed(name_);
     request_change();
 }
 

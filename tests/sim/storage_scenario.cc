@@ -301,8 +301,15 @@ void StorageScenario::finish() {
     check_equal(*status.tree);
 }
 
+// A mirror below another one that had too few nodes at the start is out until the next one (docs/mirror.md).
 bool StorageScenario::all_in_sync(const VertexStatus& vertex) const {
+    const auto is_out = [](const VertexStatus& child) {
+        return child.kind == VertexKind::mirror &&
+               std::none_of(child.children.begin(), child.children.end(),
+                            [](const VertexStatus& member) { return member.state == VertexState::in_sync; });
+    };
     return std::all_of(vertex.children.begin(), vertex.children.end(), [&](const VertexStatus& child) {
+        if (vertex.kind == VertexKind::mirror && is_out(child)) return true;
         const bool ours = vertex.kind != VertexKind::mirror || child.state == VertexState::in_sync;
         return ours && all_in_sync(child);
     });
@@ -314,6 +321,7 @@ void StorageScenario::check_equal(const VertexStatus& vertex) {
     if (vertex.kind != VertexKind::mirror) return;
     const Bytes first = content_of(vertex.children.front(), vertex.size_bytes);
     for (const VertexStatus& member : vertex.children) {
+        if (member.state != VertexState::in_sync || vertex.children.front().state != VertexState::in_sync) continue;
         const Bytes other = content_of(member, vertex.size_bytes);
         const auto differs = std::mismatch(first.begin(), first.end(), other.begin()).first;
         if (differs == first.end()) continue;

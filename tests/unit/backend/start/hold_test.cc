@@ -46,6 +46,21 @@ TEST(Hold, JournalSizesTheStorageWhileNoNodeIsThere) {
     EXPECT_TRUE(head.engine->root().up());
 }
 
+TEST(Hold, M10WhoIsAboveHearsThatTheLastMemberMayHaveLostWrites) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    EngineWorld::Head& head = world.serve();
+    world.platter("/b").set_missing(true);
+    EXPECT_EQ(world.write(head, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+    EXPECT_EQ(head.data_lost, 0);
+    world.platter("/a").take_out();
+    world.loop.run_for(seconds(1));
+    ASSERT_TRUE(world.platter("/a").put_back());
+    EXPECT_TRUE(world.loop.run_until([&] { return head.data_lost > 0; }, seconds(30)));
+    world.loop.run_for(seconds(5));
+    EXPECT_EQ(head.data_lost, 1);
+}
+
 TEST(Hold, WithoutAJournalItIsNotSizedBeforeAllAreSeen) {
     EngineWorld world(two_disks());
     ASSERT_TRUE(world.init().done);

@@ -409,6 +409,7 @@ TEST(MirrorWrite, M10LastMemberThatIsBackChangedCarriesOnWithANewMedium) {
     EXPECT_TRUE(world.mirror->up());
     EXPECT_NE(world.mirror->incarnation(), before);
     EXPECT_EQ(world.events.count("last-member-changed"), 1u);
+    EXPECT_EQ(world.last_changed, 1);
     EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 8)), Errc::ok);
 }
 

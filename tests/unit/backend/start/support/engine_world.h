@@ -31,11 +31,13 @@ public:
         void on_serving() override { ++serving; }
         void on_failed(const Error& why) override { failed = why; }
         void on_fenced() override { ++fenced; }
+        void on_data_lost() override { ++data_lost; }
 
         std::unique_ptr<StorageEngine> engine;
         int sized = 0;
         int serving = 0;
         int fenced = 0;
+        int data_lost = 0;
         std::optional<Error> failed;
     };
 

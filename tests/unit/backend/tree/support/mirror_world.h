@@ -72,6 +72,7 @@ public:
         if (pending_keep) std::exchange(pending_keep, nullptr)({});
     }
     void on_fenced(const std::string& member) override { fenced_by = member; }
+    void on_last_changed(const std::string&) override { ++last_changed; }
     void on_up(BlockDevice&) override { ++ups; }
     void on_down(BlockDevice&, const Error&) override { ++downs; }
 
@@ -84,6 +85,7 @@ public:
     bool fail_journal = false;
     Callback<void> pending_keep;
     std::string fenced_by;
+    int last_changed = 0;
     int ups = 0;
     int downs = 0;
 
