@@ -110,23 +110,6 @@ void number_children(const Vertex& mirror, const Record* record, const std::vect
     for (std::size_t i = 0; i < numbers.size(); ++i) mirror.mirror->set_number(i, numbers[i]);
 }
 
-}  // namespace
-
-void number_by_names(const Vertex& mirror, const Record& record) {
-    for (std::size_t i = 0; i < mirror.children.size(); ++i) {
-        if (mirror.mirror->number(i) != 0) continue;
-        for (const RecordMember& member : record.members) {
-            bool taken = false;
-            for (std::size_t other = 0; other < mirror.children.size(); ++other) {
-                taken = taken || mirror.mirror->number(other) == member.number;
-            }
-            if (!taken && member.name == mirror.children[i]->spec->name) mirror.mirror->set_number(i, member.number);
-        }
-    }
-}
-
-namespace {
-
 std::string wrong_place_text(const Tree& tree, const Vertex& leaf, const Label& label,
                              const std::vector<LeafFinding>& findings) {
     const std::string& name = leaf.spec->name;

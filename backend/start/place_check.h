@@ -44,10 +44,6 @@ void tell_changed_sizes(const Tree& tree, const std::vector<RecordLeaf>& known, 
 /// below what another has served, or, where no mirror is above, below `established` (none: not known), is older.
 void refuse_older_copies(const Tree& tree, const Epoch& established, std::vector<LeafFinding>& findings);
 
-/// Children of which no label could be read, and that no journal knows, get their numbers by their names in the record
-/// that was chosen.
-void number_by_names(const Vertex& mirror, const Record& record);
-
 /// A mirror's children against the names in its record: the refusal when two are swapped; empty when in order.
 std::string check_names(const Vertex& mirror, const Record& record);
 

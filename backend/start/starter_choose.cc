@@ -252,7 +252,6 @@ void Starter::stand(Vertex& mirror) {
         if ((work.used & (1u << i)) == 0 || usable(*mirror.children[i])) continue;
         return begin_again(work.views[i].name + " was lost during the start");
     }
-    number_by_names(mirror, work.choice.record);
     set_aside(mirror);
     mirror.mirror->stand(work.choice.record, work.used);
     mirror.mirror->take_maps(work.maps);
