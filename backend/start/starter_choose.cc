@@ -98,8 +98,10 @@ void Starter::read_records(Vertex& mirror) {
     for (std::size_t i = 0; i < work.views.size(); ++i) {
         if (!work.views[i].reachable) continue;
         MemberView& view = work.views[i];
-        auto read = [this, &view, attempt = attempt_, end = step->add()](const Result<FoundRecord>& found) {
+        FoundRecord& kept = work.found[i];
+        auto read = [this, &view, &kept, attempt = attempt_, end = step->add()](const Result<FoundRecord>& found) {
             if (attempt == attempt_ && found) {
+                kept = *found;
                 view.record = found->record;
                 if (found->damaged) view.why_not = "its record is damaged";
             } else if (attempt == attempt_) {

@@ -105,9 +105,9 @@ void Starter::read_again() {
         for (std::size_t i = 0; i < work.views.size(); ++i) {
             if (!work.usable || (work.used & (1u << i)) == 0) continue;
             const MemberView& view = work.views[i];
-            auto compare = [&view, end = step->add()](const Result<FoundRecord>& found) {
+            auto compare = [&view, &seen = work.found[i], end = step->add()](const Result<FoundRecord>& found) {
                 if (!found) return end(found.error());
-                if (found->record == view.record) return end({});
+                if (found->record == seen.record) return end({});
                 end(Error{Errc::changed, "another head has changed the record of " + view.name + " meanwhile"});
             };
             mirror->mirror->metadata(i).read_record(std::move(compare));

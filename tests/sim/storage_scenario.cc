@@ -304,9 +304,7 @@ void StorageScenario::finish() {
 // A mirror below another one that had too few nodes at the start is out until the next one (docs/mirror.md).
 bool StorageScenario::all_in_sync(const VertexStatus& vertex) const {
     const auto is_out = [](const VertexStatus& child) {
-        return child.kind == VertexKind::mirror &&
-               std::none_of(child.children.begin(), child.children.end(),
-                            [](const VertexStatus& member) { return member.state == VertexState::in_sync; });
+        return child.kind == VertexKind::mirror && child.state == VertexState::dirty;
     };
     return std::all_of(vertex.children.begin(), vertex.children.end(), [&](const VertexStatus& child) {
         if (vertex.kind == VertexKind::mirror && is_out(child)) return true;
