@@ -246,6 +246,30 @@ private:
     Timer stuck_timer_;  ///< the target answers nothing of the resync's own
 };
 
+/// One piece, under a lock that keeps writers away.
+struct Mirror::Resync::Copy {
+    explicit Copy(Resync& resync) : owner(resync) {}
+
+    void run();
+    void compared();
+    void read();
+    void write();
+    void end(Errc source, Errc target);
+    void send(Request& request, void (*done)(Request&));
+
+    Resync& owner;
+    std::uint64_t region = 0;
+    Extent extent;
+    RangeLock::Holder holder;
+    TimePoint begun;
+    unsigned pending = 0;
+    std::array<Request, 2> requests;  ///< of the source and of the target
+    std::array<std::array<std::byte, 16>, 2> sums{};
+    std::array<Piece, 2> sum_pieces;
+    Bytes bytes;
+    Piece piece;
+};
+
 /// A record without the failed members on its way to the journal and the others (M2), or with one more (M8).
 struct Mirror::Change {
     Record next;

@@ -1,0 +1,77 @@
+#include "tree/mirror_parts.h"
+
+/// One piece of a resync (M8): compared by checksums, and copied when the two differ.
+namespace dst {
+
+void Mirror::Resync::Copy::send(Request& request, void (*done)(Request&)) {
+    request.owner = this;
+    request.done = done;
+    if (!owner.stuck_timer_.running()) owner.stuck_timer_.start(owner.mirror_.environment_.member_timeout);
+    owner.member_.device.submit(request);
+}
+
+void Mirror::Resync::Copy::run() {
+    Mirror& mirror = owner.mirror_;
+    if (owner.stopped() || mirror.state_ != State::serving || mirror.is_unreconciled(extent)) {
+        mirror.loop_.defer([this] { end(Errc::busy, Errc::ok); });
+        return;
+    }
+    pending = 2;
+    for (std::size_t i = 0; i < 2; ++i) {
+        Request& request = requests[i];
+        sum_pieces[i] = {sums[i].data(), sums[i].size()};
+        request.operation = Operation::checksum;
+        request.extent = extent;
+        request.checksum_piece_bytes = static_cast<std::uint32_t>(extent.length);
+        request.pieces = Pieces(&sum_pieces[i], 1);
+    }
+    const auto answered = [](Request& request) {
+        Copy& copy = *static_cast<Copy*>(request.owner);
+        if (&request == &copy.requests[1]) copy.owner.stuck_timer_.stop();
+        if (--copy.pending == 0) copy.owner.mirror_.loop_.defer([&copy] { copy.compared(); });
+    };
+    requests[0].owner = this;
+    requests[0].done = answered;
+    mirror.submit_own(requests[0], ~Mask{0});
+    send(requests[1], answered);
+}
+
+void Mirror::Resync::Copy::compared() {
+    if (owner.stopped() || requests[0].result != Errc::ok || is_lost(requests[1].result)) {
+        return end(requests[0].result, requests[1].result);
+    }
+    // A target that does not read may still be written.
+    if (requests[1].result == Errc::ok && sums[0] == sums[1]) return end(Errc::ok, Errc::ok);
+    read();
+}
+
+void Mirror::Resync::Copy::read() {
+    Request& request = requests[0];
+    bytes.resize(extent.length);
+    piece = {bytes.data(), bytes.size()};
+    request.operation = Operation::read;
+    request.checksum_piece_bytes = 0;
+    request.pieces = Pieces(&piece, 1);
+    request.done = [](Request& done) {
+        Copy& copy = *static_cast<Copy*>(done.owner);
+        copy.owner.mirror_.loop_.defer([&copy] { copy.write(); });
+    };
+    owner.mirror_.submit_own(request, ~Mask{0});
+}
+
+void Mirror::Resync::Copy::write() {
+    if (owner.stopped() || requests[0].result != Errc::ok) return end(requests[0].result, Errc::ok);
+    Request& request = requests[1];
+    request.operation = Operation::write;
+    request.checksum_piece_bytes = 0;
+    request.pieces = Pieces(&piece, 1);
+    send(request, [](Request& done) {
+        Copy& copy = *static_cast<Copy*>(done.owner);
+        copy.owner.stuck_timer_.stop();
+        copy.end(Errc::ok, done.result);
+    });
+}
+
+void Mirror::Resync::Copy::end(Errc source, Errc target) { owner.copied(*this, source, target); }
+
+}  // namespace dst
