@@ -146,6 +146,8 @@ void Mirror::fan_out(Io& io) {
     io.pending = 0;
     io.chunk_done = 0;
     io.failed = 0;
+    // What it is about is made sure of again before such a member counts (M8).
+    io.exempt = io.slot != nullptr || is_flush(io) ? ~(in_sync_ | promoting_) : 0;
     Mask up_now = 0;
     for (const auto& member : members_) {
         if (state_ != State::serving || (in_sync_ & ~failed_ & joined_ & member->mask()) == 0) continue;
@@ -317,7 +319,7 @@ void Mirror::acknowledge_or_wait(Io& io) {
         if (io.losses[member->index] != member->losses) io.done &= ~member->mask();
     }
     // Old and new while one is added, also when that is given up (M1).
-    const Mask lacking = (in_sync_ | promoting_ | doubtful_) & ~io.done;
+    const Mask lacking = (in_sync_ | promoting_ | doubtful_) & ~io.done & ~io.exempt;
     if (lacking == 0 || broken(Rule::m1_all_acknowledge)) return finish(io, Errc::ok);
     if (io.outer->operation == Operation::flush && broken(Rule::m2_flush_drops)) return finish(io, Errc::ok);
     if (state_ != State::serving) return finish(io, Errc::disconnected);

@@ -124,6 +124,8 @@ bool Mirror::may_return(Member& member) {
 }
 
 void Mirror::away_too_long(Member& member) {
+    // It is there, and waits for the record that says what it may have lost; requests do not wait for that longer.
+    if (member.device.up()) return give_up_resending(member);
     bool another_is_silent = false;
     for (const auto& other : members_) {
         if ((reachable() & other->mask()) == 0) continue;

@@ -49,6 +49,7 @@ struct Mirror::Io {
     Extent chunk;              ///< what is being carried out: all of the extent, or a piece of a large discard
     unsigned pending = 0;      ///< parts not answered for good
     unsigned abandoned = 0;
+    Mask exempt = 0;      ///< flush, map slot: members that did not count as in sync when it was sent
     Mask tried = 0;       ///< read: members that were asked
     Mask chunk_done = 0;  ///< members that carried the chunk out
     Mask done = 0;        ///< members that carried all chunks out
