@@ -153,20 +153,20 @@ void Joiner::attempt_ended() {
             child.cleared = true;
             break;
         case JoinAttempt::End::later: break;
-        case JoinAttempt::End::refused: refuse(child, "member-refused", attempt_why_); break;
-        case JoinAttempt::End::split: refuse(child, "member-split", attempt_why_); break;
+        case JoinAttempt::End::refused: refuse(child, false, attempt_why_); break;
+        case JoinAttempt::End::split: refuse(child, true, attempt_why_); break;
         case JoinAttempt::End::fenced: context_.journal.on_fenced(child.vertex->spec->name); return;
     }
     look_task_.post();
 }
 
-void Joiner::refuse(Child& child, const char* event, const std::string& why) {
+void Joiner::refuse(Child& child, bool split, const std::string& why) {
     child.pause = std::min(2 * child.pause, pause_max);
     child.cleared = false;
     mirror_of(child).set_refused(child.vertex->position, why);
     if (why == child.told) return;
     child.told = why;
-    context_.events.event(Severity::error, event, why,
+    context_.events.event(Severity::error, split ? "member-split" : "member-refused", why,
                           {{"mirror", mirror_of(child).name()}, {"member", child.vertex->spec->name}});
 }
 

@@ -43,7 +43,7 @@ private:
     void release_pin(const Vertex& leaf);
     void attempt(Child& child);
     void attempt_ended();
-    void refuse(Child& child, const char* event, const std::string& why);
+    void refuse(Child& child, bool split, const std::string& why);
     void cut_stuck();
     static Mirror& mirror_of(const Child& child) { return *child.vertex->parent->mirror; }
 

@@ -111,6 +111,15 @@ void Starter::read_again() {
                 end(Error{Errc::changed, "another head has changed the record of " + view.name + " meanwhile"});
             };
             mirror->mirror->metadata(i).read_record(std::move(compare));
+            // A bit that was set since would be lost with the maps that are written now (M3).
+            auto covered = [&work, &view, end = step->add()](const Result<RegionMap>& intent) {
+                if (!intent) return end(intent.error());
+                RegionMap both = work.maps.intent;
+                both.unite(*intent);
+                if (both.same_bits(work.maps.intent)) return end({});
+                end(Error{Errc::changed, "another head has written to " + view.name + " meanwhile"});
+            };
+            mirror->mirror->metadata(i).read_intent_map(work.choice.record, std::move(covered));
         }
     }
     step->all_added();
