@@ -85,7 +85,6 @@ public:
     /// since it was taken in. False: nothing was taken out.
     bool put_back();
     bool taken_out() const noexcept { return taken_out_.has_value(); }
-    bool labelled() const;
     /// Grows or shrinks in place; the opener hears it as down.
     void resize(std::uint64_t size_bytes);
 
@@ -158,7 +157,9 @@ private:
     std::uint64_t sequence_ = 0;
     std::unordered_map<std::uint64_t, Sector> sectors_;  ///< what reads see; absent: zero
     std::optional<Content> taken_out_;
-    bool blank_in_place_ = false;
+    Bytes label_in_place_;  ///< of the other medium when it was put in
+    static constexpr std::uint64_t label_bytes = 8192;
+    Bytes label_area() const;
     std::map<std::uint64_t, std::vector<Version>> volatile_;  ///< per sector: durable first, then what followed
     std::vector<Failure> failures_;
     Counters counters_;

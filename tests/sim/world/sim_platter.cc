@@ -114,15 +114,15 @@ SimPlatter::Content SimPlatter::durable() const {
 void SimPlatter::take_out(Content in_place) {
     DST_ASSERT(!taken_out_);
     Content kept = durable();
-    blank_in_place_ = in_place.sectors.empty();
     put_in(std::move(in_place));
+    label_in_place_ = label_area();
     taken_out_ = std::move(kept);
     if (on_cache_lost) on_cache_lost();
 }
 
 bool SimPlatter::put_back() {
     if (!taken_out_) return false;
-    if (std::exchange(blank_in_place_, false) && labelled()) {
+    if (label_area() != label_in_place_) {
         taken_out_.reset();
         return true;
     }
@@ -131,13 +131,7 @@ bool SimPlatter::put_back() {
     return true;
 }
 
-/// Something lies in its last 8 KiB.
-bool SimPlatter::labelled() const {
-    const std::uint64_t first = (geometry_.size_bytes - 8192) / sector_bytes;
-    const auto at_the_end = [first](const auto& sector) { return sector.first >= first; };
-    return std::any_of(sectors_.begin(), sectors_.end(), at_the_end) ||
-           std::any_of(volatile_.begin(), volatile_.end(), at_the_end);
-}
+Bytes SimPlatter::label_area() const { return read({geometry_.size_bytes - label_bytes, label_bytes}); }
 
 Bytes SimPlatter::Content::read(const Extent& extent) const {
     Bytes bytes(extent.length);
