@@ -187,7 +187,7 @@ void Mirror::serve(std::uint32_t drop, Callback<void> done) {
         for (std::uint64_t slot = 0; slot < table.map.slots(); ++slot) table.map.mark_slot_clean(slot);
     }
     maps_.all_durable();
-    if (maps_.intent().any()) idle_timer_.start(std::chrono::seconds(5));
+    maps_task_.post();
     served_ = std::move(done);
     for (const auto& member : members_) {
         // The first one to leave may have taken others along that are not there.

@@ -216,7 +216,8 @@ private:
     void clear_intents();
     void clear_ended(const Result<void>& result);
     bool has_target(Mask targets, std::uint32_t number) const;
-    RegionMap reconciled_intents() const;
+    bool is_region_unreconciled(std::uint64_t region) const;
+    RegionMap reconciled(const RegionMap& regions) const;
 
     // mirror_reconcile.cc: M4
     bool is_unreconciled(const Extent& extent) const noexcept;

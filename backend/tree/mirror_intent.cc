@@ -141,15 +141,19 @@ void Mirror::maps_written() {
     check_closed();
 }
 
-/// Intent bits of regions that are equal on all members in sync.
-RegionMap Mirror::reconciled_intents() const {
-    RegionMap regions(maps_.intent().regions(), maps_.intent().region_bytes());
-    for (auto run = maps_.intent().next_run(0); run; run = maps_.intent().next_run(run->end())) {
+bool Mirror::is_region_unreconciled(std::uint64_t region) const {
+    return unreconciled_.test_any(unreconciled_.regions_of(maps_.intent().extent_of({region, 1})));
+}
+
+/// Those of `regions` that are equal on all members in sync.
+RegionMap Mirror::reconciled(const RegionMap& regions) const {
+    RegionMap equal = regions;
+    for (auto run = regions.next_run(0); run; run = regions.next_run(run->end())) {
         for (std::uint64_t region = run->first; region < run->end(); ++region) {
-            if (!unreconciled_.test_any(unreconciled_.regions_of(regions.extent_of({region, 1})))) regions.set(region);
+            if (is_region_unreconciled(region)) equal.clear(region);
         }
     }
-    return regions;
+    return equal;
 }
 
 void Mirror::look_for_idle() {
@@ -157,12 +161,7 @@ void Mirror::look_for_idle() {
     if (maps_.intent().any()) idle_timer_.start(idle_time);
     // While bits are being cleared, what changes since that began must stay known.
     if (clear_ || !up()) return;
-    RegionMap regions = maps_.idle();
-    for (auto run = regions.next_run(0); run; run = regions.next_run(run->end())) {
-        for (std::uint64_t region = run->first; region < run->end(); ++region) {
-            if (unreconciled_.test_any(unreconciled_.regions_of(regions.extent_of({region, 1})))) regions.clear(region);
-        }
-    }
+    const RegionMap regions = reconciled(maps_.idle());
     if (regions.any()) begin_clear(regions, nullptr);
 }
 
@@ -203,7 +202,7 @@ void Mirror::clear_owed() {
         RegionMap& owed = *maps_.owed(member.number);
         for (auto run = regions.next_run(0); run; run = regions.next_run(run->end())) owed.set(*run);
     }
-    if (!maps_.any_dirty()) return clear_intents();
+    // Also when nothing is dirty here: owed bits may be on their way, and that may fail.
     sync_maps([this](const Result<void>& synced) {
         if (!clear_) return;
         if (!synced || state_ != State::serving) {
@@ -222,8 +221,8 @@ void Mirror::clear_intents() {
     const RegionMap& regions = clear_->regions;
     for (auto run = regions.next_run(0); run; run = regions.next_run(run->end())) {
         for (std::uint64_t region = run->first; region < run->end(); ++region) {
-            const bool differs = unreconciled_.test_any(unreconciled_.regions_of(regions.extent_of({region, 1})));
-            if (maps_.still_idle(region) && !differs && clear_->losses == losses_) maps_.clear_intent(region);
+            if (clear_->losses != losses_ || !maps_.still_idle(region) || is_region_unreconciled(region)) continue;
+            maps_.clear_intent(region);
         }
     }
     sync_maps([this](const Result<void>& synced) {
@@ -250,7 +249,7 @@ void Mirror::settle(Callback<void> done) {
     // Nothing runs any more: all that was changed is idle.
     static_cast<void>(maps_.idle());
     static_cast<void>(maps_.idle());
-    begin_clear(reconciled_intents(), std::move(done));
+    begin_clear(reconciled(maps_.intent()), std::move(done));
 }
 
 }  // namespace dst

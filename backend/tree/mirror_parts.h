@@ -217,6 +217,7 @@ private:
     void pump();
     std::optional<Extent> next_piece();
     void copied(Copy& copy, Errc source, Errc target);
+    void flush_target(void (Resync::*then)(Errc));
     void flush();
     void flushed(Errc code);
     void promote();

@@ -336,20 +336,24 @@ void Mirror::Resync::copied(Copy& copy, Errc source, Errc target) {
     pump();
 }
 
+void Mirror::Resync::flush_target(void (Resync::*then)(Errc)) {
+    one_more();
+    stuck_timer_.start(std::max(mirror_.environment_.member_timeout, flush_limit_min));
+    OwnedOrder order;
+    order.operation = Operation::flush;
+    submit_owned(member_.device, std::move(order), [this, then](Errc code, const Bytes&) {
+        stuck_timer_.stop();
+        if (one_less()) (this->*then)(code);
+    });
+}
+
 /// Owed bits go when the target has flushed what was copied.
 void Mirror::Resync::flush() {
     flushing_ = copied_;
     flush_runs_ = true;
     unflushed_bytes_ = 0;
     if (broken(Rule::m8_flush_first)) return flushed(Errc::ok);
-    one_more();
-    stuck_timer_.start(std::max(mirror_.environment_.member_timeout, flush_limit_min));
-    OwnedOrder order;
-    order.operation = Operation::flush;
-    submit_owned(member_.device, std::move(order), [this](Errc code, const Bytes&) {
-        stuck_timer_.stop();
-        if (one_less()) flushed(code);
-    });
+    flush_target(&Resync::flushed);
 }
 
 void Mirror::Resync::flushed(Errc code) {
@@ -394,14 +398,7 @@ void Mirror::Resync::maps_copied() {
 void Mirror::Resync::maps_synced() {
     if (owed_map().any()) return back_to_copying();
     if (broken(Rule::m8_flush_promoted)) return promotion_flushed(Errc::ok);
-    one_more();
-    stuck_timer_.start(std::max(mirror_.environment_.member_timeout, flush_limit_min));
-    OwnedOrder order;
-    order.operation = Operation::flush;
-    submit_owned(member_.device, std::move(order), [this](Errc code, const Bytes&) {
-        stuck_timer_.stop();
-        if (one_less()) promotion_flushed(code);
-    });
+    flush_target(&Resync::promotion_flushed);
 }
 
 void Mirror::Resync::promotion_flushed(Errc code) {
