@@ -54,8 +54,10 @@ public:
     /// Neither abandoned nor superseded.
     bool current() const noexcept { return !abandoned_ && !superseded_; }
     bool idle() const noexcept { return flights_.empty(); }
-    /// Looks whether anything touched memory that it had given back, and for requests that take too long.
-    void check();
+    /// Looks whether anything touched memory that was given back. Before such memory goes, it is looked at in any case.
+    void check_memory();
+    /// Looks for requests that take too long.
+    void check_answers();
 
 private:
     struct Flight;

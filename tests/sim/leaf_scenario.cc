@@ -22,7 +22,7 @@ bool LeafScenario::run_until(const std::function<bool()>& condition, Duration li
     while (!trace_.failed() && loop_.now() < end) {
         if (loop_.run_until(condition, milliseconds(200))) return !trace_.failed();
         world_->reap();
-        if (client_ != nullptr) client_->check();
+        if (client_ != nullptr) client_->check_answers();
     }
     return false;
 }
@@ -70,7 +70,7 @@ ScenarioResult LeafScenario::run() {
     if (!loop_.run_until([&closed] { return closed; }, minutes(10)))
         trace_.finding("progress", "the leaf does not close");
     if (!world_->shut_down()) trace_.finding("progress", "a netnode does not end within ten minutes");
-    if (client_ != nullptr) client_->check();
+    if (client_ != nullptr) client_->check_memory();
     ScenarioResult result;
     result.shape = shape_.text;
     result.requests = counts_.submitted;

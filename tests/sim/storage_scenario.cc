@@ -55,7 +55,7 @@ ScenarioResult StorageScenario::run() {
         for (Service& service : services_) static_cast<void>(service.client.release());
     }
     for (const Service& service : services_) {
-        if (service.client != nullptr) service.client->check();
+        if (service.client != nullptr) service.client->check_memory();
     }
     services_.clear();
     world_.reset();
@@ -194,7 +194,7 @@ void StorageScenario::look() {
     world_->reap();
     watch_status();
     if (oracle_ != nullptr) judge_lost_caches();
-    for (const Service& service : services_) service.client->check();
+    for (const Service& service : services_) service.client->check_answers();
 }
 
 void StorageScenario::watch_status() {
@@ -329,8 +329,8 @@ void StorageScenario::check_equal(const VertexStatus& vertex) {
     for (const VertexStatus& member : vertex.children) {
         if (member.state != VertexState::in_sync || vertex.children.front().state != VertexState::in_sync) continue;
         const Bytes other = content_of(member, vertex.size_bytes);
+        if (first == other) continue;
         const auto differs = std::mismatch(first.begin(), first.end(), other.begin()).first;
-        if (differs == first.end()) continue;
         trace_.finding("M4", vertex.children.front().name + " and " + member.name + " differ at " +
                                  std::to_string(differs - first.begin()));
         return;

@@ -43,8 +43,8 @@ Bytes SimPlatter::read(const Extent& extent) const {
     DST_ASSERT(extent.offset % sector_bytes == 0 && extent.length % sector_bytes == 0);
     Bytes bytes(extent.length);
     for (std::uint64_t at = 0; at < extent.length; at += sector_bytes) {
-        const Sector from = sector((extent.offset + at) / sector_bytes);
-        std::memcpy(bytes.data() + at, from.data(), sector_bytes);
+        const auto found = sectors_.find((extent.offset + at) / sector_bytes);
+        if (found != sectors_.end()) std::memcpy(bytes.data() + at, found->second.data(), sector_bytes);
     }
     return bytes;
 }
