@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "block/assert.h"
+#include "block/breaks.h"
 #include "tree/mirror_parts.h"
 
 namespace dst {
@@ -238,7 +239,9 @@ Mirror::Mask Mirror::reachable() const {
     return mask & in_sync_ & joined_ & ~failed_;
 }
 
-bool Mirror::may_fail(const Member& member) const { return (in_sync_ & ~failed_ & joined_ & ~member.mask()) != 0; }
+bool Mirror::may_fail(const Member& member) const {
+    return (in_sync_ & ~failed_ & joined_ & ~member.mask()) != 0 || broken(Rule::m10_last_stays);
+}
 
 bool Mirror::up() const {
     switch (state_) {

@@ -147,7 +147,9 @@ private:
     struct Change;
     struct SlotWrite;
     struct Clear;
+    class Rewrite;
     class Reconcile;
+    class Repair;
     class Resync;
 
     /// A bit per child.
@@ -224,11 +226,16 @@ private:
     void mark_unreconciled(const Io& io);
     void mark_unreconciled(const Extent& extent);
     void mark_intents_unreconciled();
+    Extent piece_extent(std::uint64_t piece) const;
     void lock_io(Io& io);
     void reconcile_before(Io& io);
     void reconcile_next();
     void reconcile_ended(Reconcile& reconcile, Errc code);
     void submit_own(Request& request, Mask members, SlotWrite* slot = nullptr);
+
+    // mirror_repair.cc: M9
+    void want_repair(const Extent& extent, Mask broken_members);
+    void repair_ended(Repair& repair, Errc code);
 
     // mirror_resync.cc: M8
     Resync* resync_of(const Member& member) const;
@@ -306,6 +313,9 @@ private:
     std::uint64_t reconcile_at_ = 0;  ///< the piece where the background goes on
     bool settling_ = false;
     Timer reconcile_timer_;
+
+    std::vector<std::unique_ptr<Repair>> repairs_;  ///< the first one is under way (M9)
+    std::uint64_t repaired_bytes_ = 0;              ///< told when all are done
 
     Timer watch_timer_;
     Task announce_task_;

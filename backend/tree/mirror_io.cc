@@ -275,6 +275,13 @@ void Mirror::report_fenced(const Member& member) {
 }
 
 void Mirror::gather_read(Io& io, Member& member, Errc code) {
+    if (code == Errc::ok) {
+        Mask unreadable = 0;
+        for (std::size_t i = 0; i < io.errors.size(); ++i) {
+            if ((io.failed & bit(i)) != 0 && !is_lost(io.errors[i])) unreadable |= bit(i);
+        }
+        if (unreadable != 0) want_repair(io.outer->extent, unreadable);
+    }
     if (code == Errc::ok || code == Errc::fenced) return finish(io, code);
     io.failed |= member.mask();
     io.errors[member.index] = code;
@@ -282,8 +289,8 @@ void Mirror::gather_read(Io& io, Member& member, Errc code) {
         (member.read_error_told.ns < 0 || loop_.now() - member.read_error_told > std::chrono::seconds(1))) {
         member.read_error_told = loop_.now();
         environment_.events.event(Severity::warning, "member-read-error",
-                                  "a member could not read; another one answers while there is one. The member stays "
-                                  "in use: look at its disk",
+                                  "a member could not read; another one answers while there is one, and what it has "
+                                  "is written back. The member stays in use: look at its disk",
                                   {{"mirror", name_},
                                    {"member", member.name},
                                    {"error", std::string(to_string(code))},
@@ -322,6 +329,9 @@ void Mirror::acknowledge_or_wait(Io& io) {
     const Mask lacking = (in_sync_ | promoting_ | doubtful_) & ~io.done & ~io.exempt;
     if (lacking == 0 || broken(Rule::m1_all_acknowledge)) return finish(io, Errc::ok);
     if (io.outer->operation == Operation::flush && broken(Rule::m2_flush_drops)) return finish(io, Errc::ok);
+    if (io.outer->pieces.empty() && changes_data(io.outer->operation) && broken(Rule::m13_discards)) {
+        return finish(io, Errc::ok);
+    }
     if (state_ != State::serving) return finish(io, Errc::disconnected);
     // Those that have it may have been lost since to another request; the last one stays, whatever it lacks.
     if ((in_sync_ & ~failed_ & io.done) == 0) {

@@ -13,6 +13,10 @@ inline constexpr std::uint64_t discard_bytes_max = 32u << 20;
 /// What is compared and made equal at once (M4).
 inline constexpr std::uint64_t reconcile_piece_bytes = 1u << 20;
 
+/// What is written back at once after a read error (M9), and how much may wait for it: the next read finds the rest.
+inline constexpr std::uint64_t repair_bytes_max = 1u << 20;
+inline constexpr std::size_t repairs_max = 64;
+
 /// What a resync compares and copies at once (M8), unless the way to the member is slow.
 inline constexpr std::uint64_t resync_piece_bytes = 1u << 20;
 
@@ -140,31 +144,60 @@ struct Mirror::Clear {
     Callback<void> done;  ///< may be null
 };
 
-/// One piece on its way to be equal on all members in sync (M4), under an exclusive lock of the whole piece: their
-/// checksums are compared; when one is missing or they differ, what one member has is written to all, by the rules of
-/// any write.
-class Mirror::Reconcile {
+/// What one member has of an extent is written to all members in sync, by the rules of any write, under an exclusive
+/// lock of that extent.
+class Mirror::Rewrite {
+public:
+    Rewrite(Mirror& mirror, const Extent& extent);
+    virtual ~Rewrite() = default;
+    Rewrite(const Rewrite&) = delete;
+    Rewrite& operator=(const Rewrite&) = delete;
+
+    /// Waits for a lock of its own, then run().
+    void lock();
+    void unlock();
+    virtual void run() = 0;
+
+protected:
+    /// Reads from one of `members` and writes to all, then end().
+    void rewrite(Mask members);
+    virtual void end(Errc code) = 0;
+    /// Requests may end inside their submission; the next step is taken outside of it.
+    template <typename Step>
+    void then(Step step) {
+        mirror_.loop_.defer(step);
+    }
+
+    Mirror& mirror_;
+    Extent extent_;
+
+private:
+    void write();
+
+    RangeLock::Holder holder_;
+    bool locked_ = false;
+    Request request_;
+    Bytes bytes_;
+    Piece piece_;
+};
+
+/// One piece on its way to be equal on all members in sync (M4): their checksums are compared; when one is missing or
+/// they differ, the piece is written again.
+class Mirror::Reconcile final : public Mirror::Rewrite {
 public:
     /// `io`: the read that waits for it and holds the lock; null: the background's, with a lock of its own.
     Reconcile(Mirror& mirror, std::uint64_t piece, Io* io);
 
-    void lock();
-    void run();
+    void run() override;
 
     Io* const io;
     const std::uint64_t piece;
     const TimePoint begun;
-    RangeLock::Holder holder;
-    bool locked = false;
 
 private:
     void compare();
     void compared();
-    void read();
-    void write();
-    void written();
-    void end(Errc code);
-    void then(void (Reconcile::*next)());
+    void end(Errc code) override;
 
     struct Sum {
         Reconcile* owner = nullptr;
@@ -173,14 +206,22 @@ private:
         Piece piece;
     };
 
-    Mirror& mirror_;
-    Extent extent_;
     std::array<Sum, mirror_members_max> sums_;
     Mask asked_ = 0;
     unsigned pending_ = 0;
-    Request request_;
-    Bytes bytes_;
-    Piece piece_;
+};
+
+/// What a member could not read, and another one could, on its way back to it (M9).
+class Mirror::Repair final : public Mirror::Rewrite {
+public:
+    Repair(Mirror& mirror, const Extent& extent, Mask broken);
+    void run() override;
+    const Extent& extent() const noexcept { return extent_; }
+
+private:
+    void end(Errc code) override;
+
+    const Mask broken_;  ///< members that could not read it
 };
 
 /// A member that is brought up to date (M8): its maps are read, it is marked in the record, what it is owed is compared

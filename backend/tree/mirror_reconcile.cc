@@ -42,6 +42,12 @@ void Mirror::mark_unreconciled(const Extent& extent) {
     announce_task_.post();
 }
 
+Extent Mirror::piece_extent(std::uint64_t piece) const {
+    Extent extent = unreconciled_.extent_of({piece, 1});
+    extent.length = std::min(extent.length, record_.size_bytes - extent.offset);
+    return extent;
+}
+
 /// A read of what is not reconciled holds the whole pieces alone, since it changes them.
 void Mirror::lock_io(Io& io) {
     const Request& request = *io.outer;
@@ -87,7 +93,7 @@ void Mirror::reconcile_ended(Reconcile& reconcile, Errc code) {
         environment_.events.event(Severity::notice, "mirror-reconciled",
                                   "the copies are equal again where requests had not ended", {{"mirror", name_}});
     }
-    if (reconcile.locked) lock_.unlock(reconcile.holder);
+    reconcile.unlock();
     --in_flight_;
     Io* const io = reconcile.io;
     if (io == nullptr) {
@@ -127,26 +133,52 @@ void Mirror::submit_own(Request& request, Mask members, SlotWrite* slot) {
     request.operation == Operation::flush ? fan_out(io) : start_read(io);
 }
 
-Mirror::Reconcile::Reconcile(Mirror& mirror, std::uint64_t in_piece, Io* in_io)
-    : io(in_io), piece(in_piece), begun(mirror.loop_.now()), mirror_(mirror) {
-    extent_ = mirror.unreconciled_.extent_of({piece, 1});
-    extent_.length = std::min(extent_.length, mirror.record_.size_bytes - extent_.offset);
+Mirror::Rewrite::Rewrite(Mirror& mirror, const Extent& extent) : mirror_(mirror), extent_(extent) {
     ++mirror.in_flight_;
 }
 
-void Mirror::Reconcile::lock() {
-    holder.extent = extent_;
-    holder.mode = RangeLock::Mode::exclusive;
-    holder.owner = this;
-    holder.granted = [](RangeLock::Holder& granted) { static_cast<Reconcile*>(granted.owner)->run(); };
-    locked = true;
-    if (mirror_.lock_.lock(holder)) then(&Reconcile::run);
+void Mirror::Rewrite::lock() {
+    holder_.extent = extent_;
+    holder_.mode = RangeLock::Mode::exclusive;
+    holder_.owner = this;
+    holder_.granted = [](RangeLock::Holder& granted) { static_cast<Rewrite*>(granted.owner)->run(); };
+    locked_ = true;
+    if (mirror_.lock_.lock(holder_)) then([this] { run(); });
 }
 
-/// Requests may end inside their submission; the next step is taken outside of it.
-void Mirror::Reconcile::then(void (Reconcile::*next)()) {
-    mirror_.loop_.defer([this, next] { (this->*next)(); });
+void Mirror::Rewrite::unlock() {
+    if (locked_) mirror_.lock_.unlock(holder_);
+    locked_ = false;
 }
+
+void Mirror::Rewrite::rewrite(Mask members) {
+    if (mirror_.state_ != State::serving || (mirror_.reachable() & members) == 0) return end(Errc::disconnected);
+    bytes_.resize(extent_.length);
+    piece_ = {bytes_.data(), bytes_.size()};
+    request_.operation = Operation::read;
+    request_.extent = extent_;
+    request_.pieces = Pieces(&piece_, 1);
+    request_.owner = this;
+    request_.done = [](Request& done) {
+        Rewrite& owner = *static_cast<Rewrite*>(done.owner);
+        owner.then([&owner] { owner.write(); });
+    };
+    mirror_.submit_own(request_, members);
+}
+
+void Mirror::Rewrite::write() {
+    if (request_.result != Errc::ok) return end(request_.result);
+    if (mirror_.state_ != State::serving) return end(Errc::disconnected);
+    request_.operation = Operation::write;
+    request_.done = [](Request& done) {
+        Rewrite& owner = *static_cast<Rewrite*>(done.owner);
+        owner.then([&owner] { owner.end(owner.request_.result); });
+    };
+    mirror_.submit_own(request_, ~Mask{0});
+}
+
+Mirror::Reconcile::Reconcile(Mirror& mirror, std::uint64_t in_piece, Io* in_io)
+    : Rewrite(mirror, mirror.piece_extent(in_piece)), io(in_io), piece(in_piece), begun(mirror.loop_.now()) {}
 
 void Mirror::Reconcile::run() {
     if (mirror_.state_ != State::serving) return end(Errc::disconnected);
@@ -154,7 +186,7 @@ void Mirror::Reconcile::run() {
     const Mask members = mirror_.in_sync_;
     // One copy is equal to itself.
     if ((members & (members - 1)) == 0) return end(Errc::ok);
-    if (mirror_.reachable() != members) return read();
+    if (mirror_.reachable() != members) return rewrite(~Mask{0});
     compare();
 }
 
@@ -173,7 +205,7 @@ void Mirror::Reconcile::compare() {
         sum.request.owner = &sum;
         sum.request.done = [](Request& done) {
             Reconcile& owner = *static_cast<Sum*>(done.owner)->owner;
-            if (--owner.pending_ == 0) owner.then(&Reconcile::compared);
+            if (--owner.pending_ == 0) owner.then([&owner] { owner.compared(); });
         };
         mirror_.submit_own(sum.request, member->mask());
     }
@@ -187,31 +219,8 @@ void Mirror::Reconcile::compared() {
         if (first == nullptr) first = &sums_[i];
         equal = equal && sums_[i].request.result == Errc::ok && sums_[i].bytes == first->bytes;
     }
-    if (equal) return end(Errc::ok);
-    read();
+    equal ? end(Errc::ok) : rewrite(~Mask{0});
 }
-
-void Mirror::Reconcile::read() {
-    if (mirror_.state_ != State::serving || mirror_.reachable() == 0) return end(Errc::disconnected);
-    bytes_.resize(extent_.length);
-    piece_ = {bytes_.data(), bytes_.size()};
-    request_.operation = Operation::read;
-    request_.extent = extent_;
-    request_.pieces = Pieces(&piece_, 1);
-    request_.owner = this;
-    request_.done = [](Request& done) { static_cast<Reconcile*>(done.owner)->then(&Reconcile::write); };
-    mirror_.submit_own(request_, ~Mask{0});
-}
-
-void Mirror::Reconcile::write() {
-    if (request_.result != Errc::ok) return end(request_.result);
-    if (mirror_.state_ != State::serving) return end(Errc::disconnected);
-    request_.operation = Operation::write;
-    request_.done = [](Request& done) { static_cast<Reconcile*>(done.owner)->then(&Reconcile::written); };
-    mirror_.submit_own(request_, ~Mask{0});
-}
-
-void Mirror::Reconcile::written() { end(request_.result); }
 
 void Mirror::Reconcile::end(Errc code) { mirror_.reconcile_ended(*this, code); }
 

@@ -40,7 +40,8 @@ void Faults::strike() {
         Share{60, [](Faults& f) { return f.kill_netnode(true); }},
         Share{120, [](Faults& f) { return f.cut_link(); }},
         Share{100, [](Faults& f) { return f.partition(f.loop_.chance(600)); }},
-        Share{110, [](Faults& f) { return f.fail_disk(); }},
+        Share{90, [](Faults& f) { return f.fail_disk(); }},
+        Share{20, [](Faults& f) { return f.spoil_sectors(); }},
         Share{30, [](Faults& f) { return f.fail_all_disks(); }},
         Share{90, [](Faults& f) { return f.hang_disk(); }},
         Share{40, [](Faults& f) { return f.slow_disk(); }},
@@ -125,6 +126,16 @@ bool Faults::fail_disk() {
     platter->fail(operation, range, code, times);
     SimPlatter* broken = platter;
     later(seconds(1), seconds(10), [broken] { broken->clear_failures(); });
+    return true;
+}
+
+bool Faults::spoil_sectors() {
+    const auto [name, platter] = any_leaf();
+    note("sectors that cannot be read: " + name);
+    const std::uint64_t sectors = std::min<std::uint64_t>(1024, leaf_size_bytes(platter->geometry().size_bytes) / 512);
+    for (int i = 0; i < 4; ++i) platter->spoil({loop_.below(sectors) * 512, 512});
+    SimPlatter* spoilt = platter;
+    later(seconds(5), seconds(60), [spoilt] { spoilt->unspoil(); });
     return true;
 }
 

@@ -51,6 +51,7 @@ private:
     bool partition(bool both_ways);
     bool fail_disk();
     bool fail_all_disks();
+    bool spoil_sectors();
     bool hang_disk();
     bool slow_disk();
     bool end_head(bool power, bool clean);

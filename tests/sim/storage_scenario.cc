@@ -274,39 +274,6 @@ void StorageScenario::heal_and_wait() {
     }
 }
 
-void StorageScenario::finish() {
-    for (Service& service : services_) service.client->stop();
-    const auto idle = [this] {
-        return std::all_of(services_.begin(), services_.end(), [](const Service& one) { return one.client->idle(); });
-    };
-    if (!run_until(idle, minutes(5))) {
-        if (!trace_.failed()) trace_.finding("progress", "requests in flight do not end");
-        return;
-    }
-    HeadProcess* head = serving_head();
-    if (head == nullptr) return;
-    const auto in_sync = [&] {
-        const StorageStatus status = head->engine().status();
-        return status.tree && all_in_sync(*status.tree);
-    };
-    const auto overtaken = [head] { return head->fenced(); };
-    const bool all = run_until([&] { return in_sync() || overtaken(); }, minutes(3));
-    // By a head that began to start on a member that was out, and is gone: the next start takes everything (M6).
-    if (all && overtaken()) return trace_.coverage().count("overtaken by half a start");
-    if (!all) {
-        if (!trace_.failed()) trace_.finding("M8", "not all members are in sync three minutes after the last fault");
-        return;
-    }
-    // What may differ is reconciled in the background.
-    static_cast<void>(run_until([] { return false; }, seconds(30)));
-    if (trace_.failed()) return;
-    judge_lost_caches();
-    const StorageStatus status = head->engine().status();
-    if (!status.tree) return;
-    check_copies(*status.tree, 0, status.size_bytes);
-    check_equal(*status.tree);
-}
-
 // A mirror below another one that had too few nodes at the start is out until the next one (docs/mirror.md).
 bool StorageScenario::all_in_sync(const VertexStatus& vertex) const {
     const auto is_out = [](const VertexStatus& child) {
@@ -317,66 +284,6 @@ bool StorageScenario::all_in_sync(const VertexStatus& vertex) const {
         const bool ours = vertex.kind != VertexKind::mirror || child.state == VertexState::in_sync;
         return ours && all_in_sync(child);
     });
-}
-
-// All members of a mirror are the same to the last byte.
-void StorageScenario::check_equal(const VertexStatus& vertex) {
-    for (const VertexStatus& child : vertex.children) {
-        if (vertex.kind != VertexKind::mirror || child.state == VertexState::in_sync) check_equal(child);
-    }
-    if (vertex.kind != VertexKind::mirror) return;
-    const Bytes first = content_of(vertex.children.front(), vertex.size_bytes);
-    for (const VertexStatus& member : vertex.children) {
-        if (member.state != VertexState::in_sync || vertex.children.front().state != VertexState::in_sync) continue;
-        const Bytes other = content_of(member, vertex.size_bytes);
-        if (first == other) continue;
-        const auto differs = std::mismatch(first.begin(), first.end(), other.begin()).first;
-        trace_.finding("M4", vertex.children.front().name + " and " + member.name + " differ at " +
-                                 std::to_string(differs - first.begin()));
-        return;
-    }
-}
-
-// The first `length` bytes, from the media themselves; of a mirror those of its first member.
-Bytes StorageScenario::content_of(const VertexStatus& vertex, std::uint64_t length) {
-    switch (vertex.kind) {
-        case VertexKind::disk:
-        case VertexKind::netnode: return world_->platter_of(vertex.name).read({0, length / 512 * 512});
-        case VertexKind::mirror: return content_of(vertex.children.front(), length);
-        case VertexKind::linear: break;
-    }
-    Bytes all;
-    for (const VertexStatus& child : vertex.children) {
-        const Bytes part = content_of(child, std::min(length - all.size(), child.size_bytes / 512 * 512));
-        all.insert(all.end(), part.begin(), part.end());
-    }
-    return all;
-}
-
-// What every in-sync copy holds, on the media themselves (M1).
-void StorageScenario::check_copies(const VertexStatus& vertex, std::uint64_t offset, std::uint64_t length) {
-    switch (vertex.kind) {
-        case VertexKind::disk:
-        case VertexKind::netnode: {
-            const std::uint64_t whole = length / Oracle::sector_bytes * Oracle::sector_bytes;
-            const std::string wrong = oracle_->check_copy(offset, world_->platter_of(vertex.name).read({0, whole}));
-            if (!wrong.empty()) trace_.finding("M1", "in-sync copy on " + vertex.name + ": " + wrong);
-            return;
-        }
-        case VertexKind::linear:
-            for (const VertexStatus& child : vertex.children) {
-                const std::uint64_t part = std::min(length, child.size_bytes / 512 * 512);
-                check_copies(child, offset, part);
-                offset += part;
-                length -= part;
-            }
-            return;
-        case VertexKind::mirror:
-            for (const VertexStatus& member : vertex.children) {
-                if (member.state == VertexState::in_sync) check_copies(member, offset, length);
-            }
-            return;
-    }
 }
 
 bool StorageScenario::survives(const VertexStatus& vertex, const std::set<std::string>& lost) const {

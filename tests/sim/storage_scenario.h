@@ -40,6 +40,9 @@ private:
     void break_things();
     void heal_and_wait();
     void finish();
+    bool all_answered();
+    void check_write_back(HeadProcess& head);
+    static bool is_mirrored(const VertexStatus& vertex);
     void end_clients();
 
     void head_changed(HeadProcess& process);

@@ -15,7 +15,7 @@ namespace dst::sim {
 /// How often what happened over all seeds of a run: events of the program, faults, answers, changes of state.
 class Coverage {
 public:
-    void count(const std::string& what) { ++counts_[what]; }
+    void count(const std::string& what, std::uint64_t times = 1) { counts_[what] += times; }
     std::uint64_t of(const std::string& what) const;
     void print(std::FILE* out) const;
     /// A line that print() wrote.

@@ -114,6 +114,7 @@ void World::heal() {
     for (const auto& platter : platters_) {
         platter->put_back();
         platter->clear_failures();
+        platter->unspoil();
         platter->set_hung(false);
         platter->set_latency(std::chrono::microseconds(20), std::chrono::microseconds(400));
     }

@@ -93,6 +93,12 @@ public:
     /// flush: what was not flushed is kept or survives in any subset, the incarnation changes, the opener goes down.
     void fail(std::optional<Operation> operation, const Extent& range, Errc code, unsigned times = ~0u);
     void clear_failures() { failures_.clear(); }
+    /// The sectors cannot be read until they are written.
+    void spoil(const Extent& range);
+    /// They can be read again, and hold what they held.
+    void unspoil() { spoilt_.clear(); }
+    /// Of the spoilt ones, those that somebody tried to read.
+    std::vector<std::uint64_t> missed() const;
     /// Hung: nothing is answered until it ends.
     void set_hung(bool hung);
     bool hung() const noexcept { return hung_; }
@@ -162,6 +168,7 @@ private:
     Bytes label_area() const;
     std::map<std::uint64_t, std::vector<Version>> volatile_;  ///< per sector: durable first, then what followed
     std::vector<Failure> failures_;
+    std::map<std::uint64_t, bool> spoilt_;  ///< by sector: whether somebody tried to read it
     Counters counters_;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };

@@ -101,6 +101,7 @@ void SimPlatter::put_in(Content content) {
     orphans_.clear();
     lock_lingers_ = false;
     found_.clear();
+    spoilt_.clear();
     change_incarnation();
     if (opener_ != nullptr) opener_->go_down({Errc::incarnation_changed, opener_->name() + ": the medium was changed"});
 }
@@ -182,7 +183,28 @@ void SimPlatter::set_missing(bool missing) {
     if (missing_ && opener_ != nullptr) opener_->go_down({Errc::not_found, opener_->name() + " is gone"});
 }
 
+void SimPlatter::spoil(const Extent& range) {
+    for (std::uint64_t at = range.offset; at < range.end(); at += sector_bytes) spoilt_[at / sector_bytes] = false;
+}
+
+std::vector<std::uint64_t> SimPlatter::missed() const {
+    std::vector<std::uint64_t> sectors;
+    for (const auto& [index, tried] : spoilt_) {
+        if (tried) sectors.push_back(index);
+    }
+    return sectors;
+}
+
 Errc SimPlatter::take_failure(const Request& request) {
+    if (request.operation == Operation::read || request.operation == Operation::checksum) {
+        auto spoilt = spoilt_.lower_bound(request.extent.offset / sector_bytes);
+        if (spoilt != spoilt_.end() && spoilt->first * sector_bytes < request.extent.end()) {
+            for (; spoilt != spoilt_.end() && spoilt->first * sector_bytes < request.extent.end(); ++spoilt) {
+                spoilt->second = spoilt->second || request.operation == Operation::read;
+            }
+            return Errc::medium_error;
+        }
+    }
     for (auto failure = failures_.begin(); failure != failures_.end(); ++failure) {
         if (failure->operation && *failure->operation != request.operation) continue;
         if (request.operation != Operation::flush && !failure->range.overlaps(request.extent)) continue;
@@ -211,6 +233,7 @@ void SimPlatter::write_sectors(const Extent& extent, std::span<const std::byte> 
         Sector to{};
         if (!bytes.empty()) std::memcpy(to.data(), bytes.data() + at, sector_bytes);
         const std::uint64_t index = (extent.offset + at) / sector_bytes;
+        spoilt_.erase(index);
         if (index * sector_bytes < geometry_.size_bytes) store(index, to, fua);
     }
 }

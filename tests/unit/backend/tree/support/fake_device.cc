@@ -70,6 +70,12 @@ Errc FakeDevice::carry_out(Request& request) {
     }
     const Errc code = check_request(request, geometry_);
     if (code != Errc::ok) return code;
+    const auto hit = [&](const Extent& spoilt) { return spoilt.overlaps(request.extent); };
+    if (changes_data(request.operation)) {
+        std::erase_if(spoilt_, hit);
+    } else if (request.operation != Operation::flush && std::any_of(spoilt_.begin(), spoilt_.end(), hit)) {
+        return Errc::medium_error;
+    }
     const auto begin = bytes_.begin() + static_cast<std::ptrdiff_t>(request.extent.offset);
     std::byte* const at = bytes_.data() + request.extent.offset;
     switch (request.operation) {

@@ -44,6 +44,9 @@ public:
     /// The next `times` requests of this operation answer `code` and do nothing.
     void fail(Operation operation, Errc code, unsigned times = 1);
 
+    /// Cannot be read until something is written there.
+    void spoil(const Extent& extent) { spoilt_.push_back(extent); }
+
     void clear_failures() { failures_.clear(); }
 
     Bytes bytes(std::uint64_t offset, std::size_t length) const;
@@ -70,6 +73,7 @@ private:
     bool holding_ = false;
     std::deque<Request*> held_;
     std::vector<Failure> failures_;
+    std::vector<Extent> spoilt_;
 };
 
 }  // namespace dst
