@@ -227,6 +227,8 @@ void Mirror::member_written(Member& member, std::uint64_t attempt, const Result<
         member.known_generation = change_->next.generation_id;
         return step_ended();
     }
+    // The newer record goes to it when it returns.
+    if (change_->superseded && is_lost(written.error().code)) return step_ended();
     // Away for a moment: it is written when the member returns, or the member leaves when that takes too long.
     if (is_lost(written.error().code) && !member.device.up() && may_return(member)) return;
     if (written.error().code != Errc::fenced && may_fail(member)) {

@@ -63,7 +63,8 @@ void StorageScenario::check_write_back(HeadProcess& head) {
     const std::uint64_t bytes =
         std::min(client_options_.hot_bytes, leaf_size_bytes(platter.geometry().size_bytes)) / 512 * 512;
     trace_.line("fault", "nothing there can be read: " + leaf);
-    platter.spoil({0, bytes});
+    // Not the first block, which a ping reads.
+    if (bytes > 4096) platter.spoil({4096, bytes - 4096});
     service->client->start(head.engine().root());
     static_cast<void>(run_until([] { return false; }, seconds(1)));
     if (trace_.failed() || !all_answered()) return;
@@ -78,7 +79,10 @@ void StorageScenario::check_write_back(HeadProcess& head) {
 
 // Its front, to which most requests go, has more than one copy.
 bool StorageScenario::is_mirrored(const VertexStatus& vertex) {
-    if (vertex.kind == VertexKind::mirror) return true;
+    if (vertex.kind == VertexKind::mirror) {
+        const auto in_sync = [](const VertexStatus& child) { return child.state == VertexState::in_sync; };
+        return std::count_if(vertex.children.begin(), vertex.children.end(), in_sync) > 1;
+    }
     return !vertex.children.empty() && is_mirrored(vertex.children.front());
 }
 

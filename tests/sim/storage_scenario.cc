@@ -10,6 +10,8 @@ using std::chrono::seconds;
 
 namespace {
 
+constexpr unsigned faults_before_rest = 60;
+
 std::string state_name(StorageState state) {
     switch (state) {
         case StorageState::healthy: return "healthy";
@@ -217,11 +219,20 @@ void StorageScenario::watch_status() {
 
 void StorageScenario::break_things() {
     const unsigned wanted = faults_min + static_cast<unsigned>(loop_.below(6));
+    unsigned rest = faults_before_rest;
     while (!trace_.failed() && (faults_->count() < wanted || counts_.submitted < requests_min)) {
         const Duration pause = loop_.chance(300) ? milliseconds(50) : Duration(seconds(6));
         const TimePoint until = loop_.now() + loop_.between(Duration::zero(), pause);
         static_cast<void>(run_until([this, until] { return loop_.now() >= until; }, minutes(1)));
         if (trace_.failed()) return;
+        if (faults_->count() >= rest) {
+            // So many at once that hardly anything is done: it must get on when they end for a while.
+            rest += faults_before_rest;
+            world_->heal();
+            const std::uint64_t before = counts_.submitted;
+            const auto gets_on = [this, before] { return counts_.submitted > before + 20; };
+            static_cast<void>(run_until(gets_on, seconds(60)));
+        }
         faults_->strike();
         if (loop_.now().ns > Duration(minutes(30)).count()) {
             trace_.finding("progress", "too few requests in half an hour");

@@ -182,6 +182,31 @@ TEST(MirrorResync, M8TheLastOldMemberMayGoAtOnce) {
     EXPECT_EQ(request.bytes[512], std::byte{9});
 }
 
+TEST(MirrorResync, M8TheOnlyOldMemberMayBeAwayWhileARecordIsSuperseded) {
+    MirrorWorld world(3);
+    drop(world);
+    world.device(2).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 2 * region, filled(4096, 3)), Errc::ok);
+    // What they are owed is durable already.
+    for (std::size_t target : {1, 2}) {
+        world.device(target).fail(Operation::write, Errc::medium_error);
+        world.admit(target);
+        world.loop.run_for(milliseconds(10));
+        ASSERT_TRUE(world.mirror->wants_back(target));
+    }
+    world.device(0).hold();
+    world.admit(1);
+    world.loop.run_for(milliseconds(1));
+    ASSERT_EQ(world.device(0).held(), 1u) << "the record that marks it";
+    world.admit(2);
+    world.loop.run_for(milliseconds(1));
+    world.device(0).go_down();
+    world.device(0).release();
+    world.loop.run_for(milliseconds(100));
+    world.device(0).go_up();
+    EXPECT_TRUE(world.loop.run_until([&] { return world.in_sync(1) && world.in_sync(2); }, seconds(20)));
+}
+
 TEST(MirrorResync, M8ACleanEndInTheMiddleKeepsWhatIsOwed) {
     MirrorWorld world;
     drop(world);
