@@ -174,6 +174,7 @@ private:
     void returned_changed(Member& member);
     void judge_changed();
     bool may_return(Member& member);
+    bool anybody_left();
     void away_too_long(Member& member);
     void resend_all(Member& member);
     void give_up_resending(Member& member);

@@ -155,7 +155,7 @@ void Mirror::write_to_member(Member& member) {
     if (!change_ || !change_->in_journal || change_->superseded || member.metadata_in_flight) return;
     if ((change_->pending & ~failed_ & member.mask()) == 0) return;
     if (!member.device.up() || (member.changed && !redraw_medium_)) {
-        if (!may_return(member) && !may_fail(member)) {
+        if (!may_return(member) && (!may_fail(member) || !anybody_left())) {
             change_failed({Errc::disconnected, member.name + " cannot be reached"});
         }
         return;

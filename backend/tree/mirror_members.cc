@@ -123,6 +123,14 @@ bool Mirror::may_return(Member& member) {
     return member.away.running();
 }
 
+/// Some member in use is there, or may be back at once.
+bool Mirror::anybody_left() {
+    return std::any_of(members_.begin(), members_.end(), [this](const auto& member) {
+        const bool used = (in_sync_ & ~failed_ & joined_ & member->mask()) != 0;
+        return used && (member->device.up() || may_return(*member));
+    });
+}
+
 void Mirror::away_too_long(Member& member) {
     // It is there, and waits for the record that says what it may have lost; requests do not wait for that longer.
     if (member.device.up()) return give_up_resending(member);

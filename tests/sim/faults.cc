@@ -49,7 +49,8 @@ void Faults::strike() {
         Share{30, [](Faults& f) { return f.end_head(true, false); }},
         Share{40, [](Faults& f) { return f.end_head(false, true); }},
         Share{40, [](Faults& f) { return f.start_rival(); }},
-        Share{30, [](Faults& f) { return f.duel(); }},
+        Share{20, [](Faults& f) { return f.duel(); }},
+        Share{10, [](Faults& f) { return f.die_in_a_promotion(); }},
         Share{10, [](Faults& f) { return f.fail_journal(); }},
         Share{10, [](Faults& f) { return f.blank_medium(); }},
         Share{10, [](Faults& f) { return f.other_size(); }},
@@ -62,7 +63,7 @@ void Faults::strike() {
     if (loop_.now() < quiet_until_) return;
     keep_copies();
     // While all members are in sync, two heads can do the most damage.
-    bool done = count_ < 2 && loop_.chance(250) && duel();
+    bool done = count_ < 2 && loop_.chance(250) && (loop_.chance(400) ? die_in_a_promotion() : duel());
     for (int tries = 0; tries < 20 && !done; ++tries) {
         std::uint64_t dice = loop_.below(1000);
         const Share* chosen = shares.data();

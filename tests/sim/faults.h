@@ -67,6 +67,14 @@ private:
     void kill_head(World::Head& head);
     void at(Duration when, std::function<void()> run);
 
+    // faults_promotion.cc
+    struct Promotion;
+    bool die_in_a_promotion();
+    void watch(const std::shared_ptr<Promotion>& promotion);
+    void end_watch();
+    void die_now(const std::shared_ptr<Promotion>& promotion);
+    void start_apart(const Promotion& promotion);
+
     // faults_media.cc
     void keep_copies();
     void all_off();

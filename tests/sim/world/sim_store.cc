@@ -93,6 +93,7 @@ void SimStore::finish_write() {
     if (file_.fail_write != Errc::ok) return write->done(Error{file_.fail_write, name() + ": cannot be written"});
     file_.slots[write->slot] = write->bytes;
     ++file_.writes_;
+    if (file_.on_written) file_.on_written(write->bytes);
     write->done({});
 }
 

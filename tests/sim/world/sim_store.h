@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,6 +36,9 @@ public:
     Duration latency_min = std::chrono::microseconds(100);
     Duration latency_max = std::chrono::milliseconds(4);
     void set_latency(Duration min = std::chrono::microseconds(100), Duration max = std::chrono::milliseconds(4));
+
+    /// Called after each write.
+    std::function<void(const Bytes&)> on_written;
 
     const std::string& name() const noexcept { return name_; }
     bool locked() const noexcept { return opener_ != nullptr; }

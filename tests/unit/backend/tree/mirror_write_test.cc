@@ -362,6 +362,20 @@ TEST(MirrorWrite, M14MemberIsNotLeftBehindWhileTheOtherIsSilent) {
     EXPECT_FALSE(world.mirror->degraded());
 }
 
+TEST(MirrorWrite, M10RequestsDoNotWaitForARecordWhenAllMembersAreGone) {
+    MirrorWorld world(3);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(512, 1)), Errc::ok);
+    for (const auto& device : world.devices) device->hold();
+    TestRequest request(Operation::write, {0, 512}, filled(512, 2));
+    request.submit(*world.mirror);
+    world.loop.run_for(milliseconds(1));
+    world.device(0).answer();
+    world.device(1).answer();
+    for (const auto& device : world.devices) device->go_down();
+    EXPECT_TRUE(world.loop.run_until([&] { return request.done; }, seconds(10)));
+    EXPECT_EQ(request.result(), Errc::disconnected);
+}
+
 TEST(MirrorWrite, M10WriteOnlyInALostCacheIsNotAcknowledgedByTheLastMember) {
     MirrorWorld world;
     world.hold_journal = true;
