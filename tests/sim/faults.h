@@ -72,6 +72,7 @@ private:
     bool die_in_a_promotion();
     void watch(const std::shared_ptr<Promotion>& promotion);
     void end_watch();
+    World::Netnode* netnode_of(const SimPlatter* platter);
     void die_now(const std::shared_ptr<Promotion>& promotion);
     void start_apart(const Promotion& promotion);
 
