@@ -6,12 +6,21 @@ namespace dst {
 namespace {
 
 constexpr std::array<std::string_view, rule_count> tokens{
-    "m1-all-acknowledge", "m2-record-before-ack", "m2-flush-drops",    "m3-intent",       "m4-owed-first",
-    "m4-reconcile",       "m5-journal-decides",   "m5-all-in-sync",    "m5-claim-erased", "m5-record-at-start",
-    "m5-served-mark",     "m6-compare-and-set",   "m6-fence",          "m7-pin",          "m8-mark-first",
-    "m8-flush-first",     "m8-counts-before",     "m8-flush-promoted", "m8-note-coming",  "m8-old-members-first",
-    "m8-journal-last",    "m9-read-in-sync",      "m9-write-back",     "m10-last-stays",  "m11-order",
-    "m12-buffers",        "m13-discards",         "m14-incarnation",
+    "m1-all-acknowledge", "m2-record-before-ack",
+    "m2-journal-first",   "m2-flush-drops",
+    "m3-intent",          "m4-owed-first",
+    "m4-reconcile",       "m4-flush-first",
+    "m5-journal-decides", "m5-all-in-sync",
+    "m5-claim-erased",    "m5-record-at-start",
+    "m5-served-mark",     "m6-compare-and-set",
+    "m6-fence",           "m7-pin",
+    "m7-older-copy",      "m8-copy",
+    "m8-mark-first",      "m8-flush-first",
+    "m8-note-coming",     "m8-old-members-first",
+    "m8-journal-last",    "m9-read-in-sync",
+    "m9-write-back",      "m10-last-stays",
+    "m11-order",          "m12-buffers",
+    "m13-discards",       "m14-incarnation",
 };
 
 #ifdef DST_BREAKS

@@ -11,10 +11,12 @@ namespace dst {
 enum class Rule : std::uint8_t {
     m1_all_acknowledge,    ///< left out: a write is acknowledged when one member has it
     m2_record_before_ack,  ///< left out: what a lost member missed is acknowledged before the record is durable
+    m2_journal_first,      ///< left out: the journal does not have a record when the members have it
     m2_flush_drops,        ///< left out: a member whose flush failed stays in sync
     m3_intent,             ///< left out: a change is sent before its intent bit is durable
     m4_owed_first,         ///< left out: an intent bit is cleared before members that lack the region are owed it
     m4_reconcile,          ///< left out: copies that may differ after an unclean end are left as they are
+    m4_flush_first,        ///< left out: an intent bit is cleared without a flush
     m5_journal_decides,    ///< left out: a journal decides although another head has served since
     m5_all_in_sync,        ///< left out: a start that the journal does not decide takes any in-sync member
     m5_claim_erased,       ///< left out: the journal keeps its claim when it did not decide
@@ -23,10 +25,10 @@ enum class Rule : std::uint8_t {
     m6_compare_and_set,    ///< left out: a promise does not look whether the label is still what was peeked
     m6_fence,              ///< left out: lower epochs are not refused
     m7_pin,                ///< left out: whatever medium is in the place comes up after a loss
+    m7_older_copy,         ///< left out: a member that was put back from an older copy is taken for what it was
+    m8_copy,               ///< left out: a target is promoted without what it missed
     m8_mark_first,         ///< left out: a target is not marked as resyncing before it is written to
     m8_flush_first,        ///< left out: what was copied is not owed any more before the target has flushed it
-    m8_counts_before,      ///< left out: a target counts as in sync only with its record, not before
-    m8_flush_promoted,     ///< left out: a target is not flushed before it is called in sync
     m8_note_coming,        ///< left out: the coming generation is not noted in the journal
     m8_old_members_first,  ///< left out: the new member's record is written with the old ones'
     m8_journal_last,       ///< left out: the journal has an addition before the members
@@ -39,7 +41,7 @@ enum class Rule : std::uint8_t {
     m14_incarnation,       ///< left out: a member that comes back is used whatever its incarnation
 };
 
-inline constexpr std::uint8_t rule_count = 28;
+inline constexpr std::uint8_t rule_count = 30;
 
 /// The dashed name that `sim --break` takes: "m2-record-before-ack".
 std::string_view to_token(Rule rule) noexcept;

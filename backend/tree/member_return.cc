@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "block/breaks.h"
+
 namespace dst {
 namespace {
 
@@ -54,6 +56,7 @@ ReturnJudgement judge_return(const Record& mine, const RecordMember& member, con
                                          "blank one"};
     }
     if (!on_lineage(mine, found->generation_id)) return judge_split(mine, member, *found);
+    if (broken(Rule::m7_older_copy)) return {ReturnKind::known, {}};
     if (found->revision < member.revision) return {ReturnKind::everything, {}};
     if (member.last_generation.is_nil() || !on_lineage(mine, member.last_generation)) {
         return {ReturnKind::everything, {}};
@@ -105,7 +108,7 @@ LeafJudgement judge_leaf(const Record& mine, const RecordMember& member, const R
     const bool same = known != nullptr && known->medium == label.medium;
     // A promise is durable before anything is done under it: a copy that does not know it is from before.
     const bool older = label.promised.number < std::max(leaf.left_with.number, label.served.number);
-    return {same && !older ? LeafReturn::same : LeafReturn::other, {}};
+    return {same && (!older || broken(Rule::m7_older_copy)) ? LeafReturn::same : LeafReturn::other, {}};
 }
 
 std::string why_not_blank(const ReturningLeaf& leaf, const Probe& probe) {

@@ -113,6 +113,9 @@ void Mirror::begin_change() {
     for (const auto& member : members_) {
         if ((in_sync_ & ~failed_ & member->mask()) != 0) change_->pending |= member->mask();
     }
+    if (broken(Rule::m2_journal_first) && change_->joiner == 0) {
+        return loop_.defer([this, attempt = change_->attempt] { journal_kept(attempt, {}); });
+    }
     environment_.keeper->keep(
         kept, [this, attempt = change_->attempt](const Result<void>& result) { journal_kept(attempt, result); });
 }

@@ -202,6 +202,7 @@ void Mirror::Resync::marked() {
     mirror_.targets_ |= member_.mask();
     ++mirror_.admissions_;
     owed_map().unite(mirror_.maps_.intent());
+    if (broken(Rule::m8_copy)) owed_map().clear_all();
     step_ = Step::copying;
     begun_ = mirror_.loop_.now();
     total_bytes_ = owed_map().count() * owed_map().region_bytes();
@@ -385,7 +386,7 @@ void Mirror::Resync::promote() {
 
 void Mirror::Resync::maps_copied() {
     if (owed_map().any()) return back_to_copying();
-    if (!broken(Rule::m8_counts_before)) mirror_.promoting_ |= member_.mask();
+    mirror_.promoting_ |= member_.mask();
     for (MirrorMaps::Table& table : mirror_.maps_.tables()) table.map.mark_all_slots_dirty();
     one_more();
     mirror_.sync_maps([this](const Result<void>& synced) {
@@ -397,7 +398,6 @@ void Mirror::Resync::maps_copied() {
 
 void Mirror::Resync::maps_synced() {
     if (owed_map().any()) return back_to_copying();
-    if (broken(Rule::m8_flush_promoted)) return promotion_flushed(Errc::ok);
     flush_target(&Resync::promotion_flushed);
 }
 

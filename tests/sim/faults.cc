@@ -43,7 +43,7 @@ void Faults::strike() {
         Share{90, [](Faults& f) { return f.fail_disk(); }},
         Share{20, [](Faults& f) { return f.spoil_sectors(); }},
         Share{30, [](Faults& f) { return f.fail_all_disks(); }},
-        Share{90, [](Faults& f) { return f.hang_disk(); }},
+        Share{80, [](Faults& f) { return f.hang_disk(); }},
         Share{40, [](Faults& f) { return f.slow_disk(); }},
         Share{80, [](Faults& f) { return f.end_head(false, false); }},
         Share{30, [](Faults& f) { return f.end_head(true, false); }},
@@ -51,6 +51,7 @@ void Faults::strike() {
         Share{40, [](Faults& f) { return f.start_rival(); }},
         Share{20, [](Faults& f) { return f.duel(); }},
         Share{10, [](Faults& f) { return f.die_in_a_promotion(); }},
+        Share{10, [](Faults& f) { return f.lose_power_in_a_resync(); }},
         Share{10, [](Faults& f) { return f.fail_journal(); }},
         Share{10, [](Faults& f) { return f.blank_medium(); }},
         Share{10, [](Faults& f) { return f.other_size(); }},
@@ -63,7 +64,10 @@ void Faults::strike() {
     if (loop_.now() < quiet_until_) return;
     keep_copies();
     // While all members are in sync, two heads can do the most damage.
-    bool done = count_ < 2 && loop_.chance(250) && (loop_.chance(400) ? die_in_a_promotion() : duel());
+    bool done = count_ < 2 && loop_.chance(250) &&
+                (loop_.chance(500)   ? duel()
+                 : loop_.chance(700) ? die_in_a_promotion()
+                                     : lose_power_in_a_resync());
     for (int tries = 0; tries < 20 && !done; ++tries) {
         std::uint64_t dice = loop_.below(1000);
         const Share* chosen = shares.data();

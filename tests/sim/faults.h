@@ -70,6 +70,7 @@ private:
     // faults_promotion.cc
     struct Promotion;
     bool die_in_a_promotion();
+    bool lose_power_in_a_resync();
     void watch(const std::shared_ptr<Promotion>& promotion);
     void end_watch();
     World::Netnode* netnode_of(const SimPlatter* platter);

@@ -1,0 +1,184 @@
+#include <algorithm>
+#include <memory>
+#include <set>
+
+#include "faults.h"
+#include "media/journal.h"
+
+/// A head dies while it calls a member in sync that was not (M8); what starts then sees a part of the members only.
+namespace dst::sim {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+std::size_t members_in_sync(const Record& record) {
+    return static_cast<std::size_t>(std::count_if(record.members.begin(), record.members.end(), [](const auto& member) {
+        return member.state == MemberState::in_sync;
+    }));
+}
+
+std::optional<Record> record_in(const Request& request) {
+    if (request.operation != Operation::write || request.pieces.empty()) return std::nullopt;
+    Bytes bytes(request.extent.length);
+    copy_from_pieces(request.pieces, bytes);
+    const Result<DecodedRecord> decoded = decode_record(bytes);
+    return decoded ? std::optional(decoded->record) : std::nullopt;
+}
+
+}  // namespace
+
+/// What has been written since the watch began.
+struct Faults::Promotion {
+    explicit Promotion(World::Head& which) : head(which) {}
+
+    /// A record that calls more members in sync than the one before.
+    bool adds(const Record& record) {
+        const auto [found, first] = known.try_emplace(record.mirror, record);
+        if (first || record.generation <= found->second.generation) {
+            return !first && record.generation_id == addition;
+        }
+        const bool more = members_in_sync(record) > members_in_sync(found->second);
+        for (const RecordMember& member : record.members) {
+            const RecordMember* const before = find_member(found->second, member.number);
+            const bool was = before != nullptr && before->state == MemberState::in_sync;
+            if (more && !was && member.state == MemberState::in_sync) joiners.insert(member.name);
+        }
+        found->second = record;
+        if (more) addition = record.generation_id;
+        return more;
+    }
+
+    World::Head& head;
+    bool in_journal = false;     ///< it dies when the journal has the addition, not a member
+    std::size_t left = 0;        ///< members that have it before it dies
+    std::map<Id, Record> known;  ///< per mirror, the newest
+    Id addition;
+    std::set<std::string> joiners;  ///< the members that are added
+    std::set<const SimPlatter*> have_it;
+    bool dead = false;
+};
+
+bool Faults::die_in_a_promotion() {
+    auto& heads = host_.world().heads();
+    if (host_.world().netnodes().size() < 2) return false;
+    for (const auto& head : heads) {
+        if (host_.world().ending(*head)) return false;
+    }
+    World::Head& one = *heads[host_.has_rival() ? loop_.below(2) : 0];
+    for (const auto& head : heads) kill_head(*head);
+    host_.world().heal();
+    note("death in a promotion: " + one.machine.host);
+    quiet_until_ = loop_.now() + seconds(32);
+    const auto promotion = std::make_shared<Promotion>(one);
+    promotion->in_journal = loop_.chance(350);
+    promotion->left = loop_.below(host_.world().leaves().size());
+    watch(promotion);
+    at(milliseconds(300), [this, &one] { host_.start_head(one); });
+    at(seconds(3), [this] {
+        SimPlatter* const platter = any_leaf().second;
+        platter->fail(Operation::write, {0, leaf_size_bytes(platter->geometry().size_bytes)}, Errc::medium_error, 2);
+        at(seconds(1), [platter] { platter->clear_failures(); });
+    });
+    at(seconds(17), [this] { end_watch(); });
+    return true;
+}
+
+// A target that was copied to and has not flushed, or not all of it (M8).
+bool Faults::lose_power_in_a_resync() {
+    World::Netnode* const node = any_netnode();
+    if (node == nullptr || node->process == nullptr) return false;
+    SimPlatter* const platter = node->machine.exports.begin()->second;
+    note("power is lost in a resync: " + node->machine.host);
+    quiet_until_ = loop_.now() + seconds(12);
+    platter->fail(Operation::write, {0, leaf_size_bytes(platter->geometry().size_bytes)}, Errc::medium_error, 1);
+    const auto armed = std::make_shared<bool>(true);
+    platter->on_carry_out = [this, node, armed](const Request& request) {
+        const std::optional<Record> record = record_in(request);
+        if (!*armed || !record || members_in_sync(*record) == record->members.size()) return;
+        *armed = false;
+        const Duration whole = loop_.chance(700) ? milliseconds(80) : milliseconds(400);
+        later(Duration::zero(), whole, [this, node] {
+            if (node->process == nullptr) return;
+            trace_.coverage().count("lost power in a resync");
+            trace_.line("fault", "power is lost: " + node->machine.host);
+            host_.world().crash(*node, true);
+            at(seconds(1), [this, node] { host_.world().start(*node); });
+        });
+    };
+    at(seconds(11), [this, platter] {
+        platter->clear_failures();
+        end_watch();
+    });
+    return true;
+}
+
+void Faults::watch(const std::shared_ptr<Promotion>& promotion) {
+    for (const auto& [name, platter] : host_.world().leaves()) {
+        platter->on_carry_out = [this, promotion, platter = platter](const Request& request) {
+            const std::optional<Record> record = record_in(request);
+            if (!record || !promotion->adds(*record) || !promotion->have_it.insert(platter).second) return;
+            if (!promotion->in_journal && promotion->have_it.size() > promotion->left) die_now(promotion);
+        };
+    }
+    promotion->head.machine.journal->on_written = [this, promotion](const Bytes& slot) {
+        const Result<Journal> journal = decode_journal(slot);
+        if (!journal) return;
+        bool adds = false;
+        for (const Record& record : journal->records) adds = promotion->adds(record) || adds;
+        if (adds && promotion->in_journal) die_now(promotion);
+    };
+}
+
+World::Netnode* Faults::netnode_of(const SimPlatter* platter) {
+    for (const auto& node : host_.world().netnodes()) {
+        if (node->machine.exports.begin()->second == platter) return node.get();
+    }
+    return nullptr;
+}
+
+void Faults::end_watch() {
+    for (const auto& [name, platter] : host_.world().leaves()) platter->on_carry_out = nullptr;
+    for (const auto& head : host_.world().heads()) head->machine.journal->on_written = nullptr;
+}
+
+void Faults::die_now(const std::shared_ptr<Promotion>& promotion) {
+    if (std::exchange(promotion->dead, true)) return;
+    trace_.coverage().count("died in a promotion");
+    later(Duration::zero(), std::chrono::microseconds(300), [this, promotion] {
+        kill_head(promotion->head);
+        // Which of them have the addition is seen when what was under way has been carried out.
+        at(milliseconds(100), [this, promotion] { start_apart(*promotion); });
+    });
+}
+
+// Each node is seen by one of the two heads only, if there are two; or by none. Often, what a wrong order would tell
+// apart: those that have the addition and those that have not, or those that it adds and those that were there.
+void Faults::start_apart(const Promotion& promotion) {
+    end_watch();
+    World& world = host_.world();
+    World::Head* other = nullptr;
+    for (const auto& head : world.heads()) {
+        if (head.get() != &promotion.head && host_.has_rival()) other = head.get();
+    }
+    const bool apart = loop_.chance(500);
+    for (const auto& [name, platter] : world.leaves()) {
+        World::Netnode* const node = netnode_of(platter);
+        if (node == nullptr) continue;
+        const bool first =
+            promotion.in_journal ? promotion.joiners.contains(name) : !promotion.have_it.contains(platter);
+        const bool seen = apart ? first : loop_.chance(500);
+        const auto blind = [&](const World::Head& head) {
+            world.network().partition(head.machine.host, node->machine.host);
+            world.network().partition(node->machine.host, head.machine.host);
+        };
+        if (!seen) blind(promotion.head);
+        if (seen && other != nullptr) blind(*other);
+    }
+    later(Duration::zero(), seconds(1), [this, &head = promotion.head] { host_.start_head(head); });
+    if (other != nullptr) later(Duration::zero(), seconds(6), [this, other] { host_.start_head(*other); });
+    at(seconds(12), [this] { host_.world().network().heal_all(); });
+}
+
+}  // namespace dst::sim
