@@ -67,6 +67,10 @@ VertexStatus StorageEngine::Impl::vertex_status(const Vertex& vertex) const {
             status.reason = child.reason;
         }
     }
+    if (vertex.mirror != nullptr && status.state == VertexState::dirty && !vertex.mirror->serving() &&
+        !joiner_.why_not_started(vertex).empty()) {
+        status.reason = joiner_.why_not_started(vertex);
+    }
     if (vertex.leaf != nullptr && vertex.device->up() && !starter_.refusal(vertex.index).empty()) {
         const bool member = vertex.parent != nullptr && vertex.parent->mirror != nullptr;
         status.state = member ? VertexState::refused : VertexState::down;

@@ -113,6 +113,19 @@ void leave_out(Record& record, const std::vector<std::uint32_t>& numbers) {
     }
 }
 
+/// Those in `choice.used`, and nobody else, are in sync by a record that follows from `best`.
+void stand_alone(StartChoice& choice, const Record& best, const std::vector<MemberView>& views) {
+    choice.verdict = Verdict::use;
+    choice.refused.resize(views.size());
+    choice.record = best;
+    renew(choice.record, 0);
+    choice.record.forced = true;
+    for (RecordMember& member : choice.record.members) leave_out(member);
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        if ((choice.used & bit(i)) != 0) find_member(choice.record, views[i].number)->state = MemberState::in_sync;
+    }
+}
+
 }  // namespace
 
 std::optional<StartChoice> force_choice(const std::optional<Record>& journal, bool decides,
@@ -132,16 +145,17 @@ std::optional<StartChoice> force_choice(const std::optional<Record>& journal, bo
         choice.used = newest_of(ranks, rank, views);
     }
     if (choice.used == 0) return std::nullopt;
-    choice.verdict = Verdict::use;
-    choice.refused.resize(views.size());
     choice.reason = describe(choice, *best, rank, views);
-    choice.record = *best;
-    renew(choice.record, 0);
-    choice.record.forced = true;
-    for (RecordMember& member : choice.record.members) leave_out(member);
+    stand_alone(choice, *best, views);
+    return choice;
+}
+
+StartChoice fresh_choice(const Record& known, std::uint32_t number, const std::vector<MemberView>& views) {
+    StartChoice choice;
     for (std::size_t i = 0; i < views.size(); ++i) {
-        if ((choice.used & bit(i)) != 0) find_member(choice.record, views[i].number)->state = MemberState::in_sync;
+        if (views[i].number == number) choice.used = bit(i);
     }
+    stand_alone(choice, known, views);
     return choice;
 }
 

@@ -19,6 +19,11 @@ namespace dst {
 std::optional<StartChoice> force_choice(const std::optional<Record>& journal, bool decides,
                                         const std::vector<MemberView>& views);
 
+/// For a mirror whose data are kept above it, and none of whose members in sync by `known`, its newest record, has them
+/// any more: member `number` alone is in sync, whatever it holds, in a new generation; the others are owed everything.
+/// `reason` is empty.
+StartChoice fresh_choice(const Record& known, std::uint32_t number, const std::vector<MemberView>& views);
+
 /// What `resolve --discard` takes out of a split.
 struct Discard {
     std::vector<std::string> names;      ///< of members that were reached: that one, and others of the same side

@@ -29,8 +29,8 @@ std::vector<const Vertex*> own_leaves(const Vertex& child) {
 }
 
 JoinAttempt::JoinAttempt(const JoinContext& context, const Vertex& child, Ended ended)
-    : context_(context), child_(child), ended_(std::move(ended)) {
-    for (const Vertex* leaf : own_leaves(child)) leaves_.push_back({leaf, {}, {}, LeafReturn::refused});
+    : ReturnAttempt(context, child, own_leaves(child), std::move(ended)) {
+    for (const Vertex* leaf : looked_at()) leaves_.push_back({leaf, {}, {}, LeafReturn::refused});
 }
 
 void JoinAttempt::begin() {
@@ -39,19 +39,9 @@ void JoinAttempt::begin() {
     peek_all();
 }
 
-bool JoinAttempt::concerns(std::size_t leaf) const {
-    return std::any_of(leaves_.begin(), leaves_.end(), [&](const Leaf& mine) { return mine.vertex->index == leaf; });
-}
-
-void JoinAttempt::cut(const Error& why) {
-    for (const Leaf& leaf : leaves_) {
-        if (leaf.vertex->device->up()) leaf.vertex->device->cut(why);
-    }
-}
-
 /// True when the attempt has ended.
 bool JoinAttempt::stopped(const Result<void>& result) {
-    if (given_up_ || !mirror().serving() || member() == nullptr) {
+    if (given_up() || !mirror().serving() || member() == nullptr) {
         end(End::later, "something moved meanwhile");
         return true;
     }
@@ -61,19 +51,6 @@ bool JoinAttempt::stopped(const Result<void>& result) {
 
 bool JoinAttempt::any_blank() const {
     return std::any_of(leaves_.begin(), leaves_.end(), [](const Leaf& leaf) { return leaf.kind == LeafReturn::blank; });
-}
-
-const RecordMember* JoinAttempt::member() const {
-    return find_member(mirror().record(), mirror().number(child_.position));
-}
-
-std::uint64_t JoinAttempt::remembered_bytes(const std::string& place) const {
-    for (const auto& known : {member()->leaves, context_.start.journal.journal().leaves}) {
-        for (const RecordLeaf& leaf : known) {
-            if (leaf.place == place) return leaf.size_bytes;
-        }
-    }
-    return 0;
 }
 
 void JoinAttempt::peek_all() {
@@ -86,27 +63,11 @@ void JoinAttempt::peek_all() {
     step->all_added();
 }
 
-void JoinAttempt::take_peek(Leaf& leaf) {
-    ReturningLeaf& seen = leaf.seen;
-    seen.name = leaf.vertex->spec->name;
-    seen.place = Tree::place_of(*leaf.vertex);
-    seen.label_state = leaf.peek.label_state;
-    seen.label.reset();
-    if (seen.label_state == LabelState::valid) {
-        auto label = decode_label(leaf.peek.label);
-        if (label) seen.label = std::move(*label);
-    }
-    seen.live = leaf.peek.live;
-    seen.geometry = leaf.vertex->device->geometry();
-    seen.remembered_bytes = remembered_bytes(seen.place);
-    seen.left_with = context_.held[leaf.vertex->index].promised;
-}
-
 void JoinAttempt::peeked() {
     everything_ = false;
     std::uint64_t served = 0;
     for (Leaf& leaf : leaves_) {
-        take_peek(leaf);
+        leaf.seen = returning(*leaf.vertex, leaf.peek, *member());
         if (leaf.seen.label) served = std::max(served, leaf.seen.label->served.number);
     }
     for (Leaf& leaf : leaves_) {
@@ -123,20 +84,15 @@ void JoinAttempt::peeked() {
 }
 
 void JoinAttempt::probe_blank() {
-    auto why = std::make_shared<std::string>();
-    auto step = std::make_shared<StartStep>(context_.start.loop, [this, why](const Result<void>& result) {
-        if (stopped(result)) return;
+    std::vector<BlankLeaf> blank;
+    for (const Leaf& leaf : leaves_) {
+        if (leaf.kind == LeafReturn::blank) blank.push_back({leaf.vertex, leaf.seen});
+    }
+    probe_all(std::move(blank), [this](const Result<std::string>& why) {
+        if (stopped(why ? Result<void>() : Result<void>(why.error()))) return;
         if (!why->empty()) return end(End::refused, *why);
-        if (context_.start.storage.policy.replace == spec::Replace::never) return end(End::refused, never_replaced());
         read_record();
     });
-    for (const Leaf& leaf : leaves_) {
-        if (leaf.kind != LeafReturn::blank) continue;
-        leaf.vertex->leaf->probe(step->add<Probe>([&leaf, why](const Probe& probe) {
-            if (why->empty()) *why = why_not_blank(leaf.seen, probe);
-        }));
-    }
-    step->all_added();
 }
 
 void JoinAttempt::read_record() {
@@ -179,30 +135,11 @@ void JoinAttempt::label_blank() {
     });
     for (const Leaf& leaf : leaves_) {
         if (leaf.kind != LeafReturn::blank) continue;
-        leaf.vertex->leaf->write_label(leaf.peek, encode_label(new_label(leaf)), step->add<LabelImage>(nullptr));
+        leaf.vertex->leaf->write_label(leaf.peek,
+                                       encode_label(new_label(*leaf.vertex, mirror().record().logical_block_bytes)),
+                                       step->add<LabelImage>(nullptr));
     }
     step->all_added();
-}
-
-Label JoinAttempt::new_label(const Leaf& leaf) const {
-    Label label;
-    label.medium = context_.start.loop.random_id();
-    label.storage = context_.storage;
-    label.storage_name = context_.start.storage.name;
-    label.place = leaf.seen.place;
-    label.member = member_number_of(*leaf.vertex);
-    label.size_bytes = leaf.seen.geometry.size_bytes;
-    label.logical_block_bytes = mirror().record().logical_block_bytes;
-    return label;
-}
-
-std::string JoinAttempt::never_replaced() const {
-    const auto blank =
-        std::find_if(leaves_.begin(), leaves_.end(), [](const Leaf& leaf) { return leaf.kind == LeafReturn::blank; });
-    return blank->seen.name +
-           " carries a blank medium, and the storage's file says 'replace: never'; it is not used. Put the right "
-           "medium "
-           "there, or set 'policy: {replace: blank}' to have this one filled";
 }
 
 void JoinAttempt::promise_all() {
@@ -210,10 +147,7 @@ void JoinAttempt::promise_all() {
         if (!stopped(result)) mark_served();
     });
     for (const Leaf& leaf : leaves_) {
-        auto promised = [this, leaf = leaf.vertex](const LabelImage&) {
-            context_.held[leaf->index] = {context_.epoch, false};
-            leaf->leaf->set_identity({context_.storage, Tree::place_of(*leaf), context_.epoch, context_.start.head});
-        };
+        auto promised = [this, leaf = leaf.vertex](const LabelImage&) { hold(*leaf); };
         leaf.vertex->leaf->promise(leaf.peek, context_.epoch, step->add<LabelImage>(std::move(promised)));
     }
     step->all_added();
@@ -260,7 +194,7 @@ void JoinAttempt::admit() {
          {"member", child_.spec->name},
          {"owed", everything_ ? "everything" : "what it missed"}});
     mirror().admit(index, {everything_, leaves_now()});
-    end(End::admitted, {});
+    end(End::done, {});
 }
 
 }  // namespace dst

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "block/assert.h"
+#include "start/inner_start.h"
+#include "start/join_attempt.h"
 
 namespace dst {
 namespace {
@@ -11,6 +13,11 @@ namespace {
 /// Between looks at a child that cannot be taken back.
 constexpr Duration pause_min = std::chrono::seconds(1);
 constexpr Duration pause_max = std::chrono::seconds(10);
+
+/// A mirror is started without those of its nodes that come up later than this after the others.
+constexpr Duration inner_grace = std::chrono::milliseconds(1500);
+/// Before it is looked again whether what was stopped has ended.
+constexpr Duration stop_time = std::chrono::milliseconds(50);
 
 /// An attempt whose steps take longer stands before a disk that hangs.
 constexpr Duration stuck_time = std::chrono::seconds(15);
@@ -30,6 +37,46 @@ bool all_up(const Vertex& vertex) {
                        [](const auto& child) { return all_up(*child); });
 }
 
+/// The leaf came up, or has found what it does not take.
+bool answers(const Vertex& leaf) { return leaf.device->up() || leaf.leaf->last_error().code == Errc::refused; }
+
+/// Everything that may be used for starting it, one way or the other, is there.
+bool all_answer(const Vertex& mirror) {
+    const std::vector<const Vertex*> leaves = leaves_of_mirror(mirror);
+    return std::all_of(leaves.begin(), leaves.end(), [](const Vertex* leaf) { return answers(*leaf); });
+}
+
+/// Something below can be used.
+bool any_up(const Vertex& mirror) {
+    const std::vector<const Vertex*> leaves = leaves_of_mirror(mirror);
+    const auto serves = [](const Vertex& vertex) { return vertex.mirror != nullptr && all_up(vertex); };
+    return std::any_of(leaves.begin(), leaves.end(), [](const Vertex* leaf) { return leaf->device->up(); }) ||
+           std::any_of(mirror.children.begin(), mirror.children.end(),
+                       [&](const auto& child) { return serves(*child); });
+}
+
+/// It serves and is down, and a member in sync finds another medium in its place: it does not come up by itself.
+bool lost_a_medium(const Vertex& vertex) {
+    Mirror& mirror = *vertex.mirror;
+    if (!mirror.serving() || mirror.up()) return false;
+    return std::any_of(vertex.children.begin(), vertex.children.end(), [&](const auto& child) {
+        const RecordMember* const member = find_member(mirror.record(), mirror.number(child->position));
+        if (member == nullptr || member->state != MemberState::in_sync) return false;
+        const std::vector<const Vertex*> leaves = own_leaves(*child);
+        return std::any_of(leaves.begin(), leaves.end(),
+                           [](const Vertex* leaf) { return leaf->leaf->last_error().code == Errc::refused; });
+    });
+}
+
+/// No mirror that serves is between them.
+bool is_directly_below(const Vertex& inner, const Vertex& child) {
+    for (const Vertex* vertex = &inner; vertex != nullptr; vertex = vertex->parent) {
+        if (vertex == &child) return true;
+        if (vertex != &inner && vertex->mirror != nullptr && vertex->mirror->serving()) return false;
+    }
+    return false;
+}
+
 }  // namespace
 
 Joiner::Joiner(StartContext context, Starter& starter)
@@ -43,6 +90,7 @@ Joiner::Joiner(StartContext context, Starter& starter)
     for (const Vertex* mirror : context_.tree.mirrors()) {
         for (const auto& child : mirror->children) children_.push_back({child.get(), pause_min, {}, {}, true});
     }
+    for (Vertex* mirror : context_.tree.mirrors()) inner_.push_back({mirror, pause_min, {}, {}});
 }
 
 void Joiner::begin() {
@@ -53,10 +101,16 @@ void Joiner::begin() {
 
 void Joiner::leaf_up(std::size_t leaf) {
     if (!begun_ || ended_) return;
+    const TimePoint now = context_.loop.now();
+    for (Inner& inner : inner_) {
+        if (!is_below(*context_.tree.leaves()[leaf], *inner.vertex)) continue;
+        inner.pause = pause_min;
+        inner.due = all_answer(*inner.vertex) ? now : now + inner_grace;
+    }
     for (Child& child : children_) {
         if (!is_below(*context_.tree.leaves()[leaf], *child.vertex)) continue;
         child.pause = pause_min;
-        child.due = context_.loop.now();
+        child.due = now;
     }
     look_task_.post();
 }
@@ -101,8 +155,10 @@ void Joiner::look() {
         Mirror& mirror = mirror_of(child);
         if (!mirror.serving()) continue;
         watch = watch || mirror.degraded();
-        if (!mirror.wants_back(child.vertex->position) || !is_ready(child)) continue;
-        if (child.due <= now) return attempt(child);
+        if (!mirror.wants_back(child.vertex->position)) continue;
+        if (Inner* const inner = inner_to_start(child, next)) return attempt(child, inner);
+        if (!is_ready(child)) continue;
+        if (child.due <= now) return attempt(child, nullptr);
         next = std::min(next, child.due);
     }
     if (watch) timer_.start(next - now);
@@ -116,6 +172,28 @@ bool Joiner::is_ready(const Child& child) {
     return all_up(*child.vertex);
 }
 
+/// A mirror below that does not serve, inner ones first, and can be looked at now; `next`: when the others can.
+Joiner::Inner* Joiner::inner_to_start(const Child& child, TimePoint& next) {
+    for (Inner& inner : inner_) {
+        Mirror& mirror = *inner.vertex->mirror;
+        if (!is_directly_below(*inner.vertex, *child.vertex)) continue;
+        // What it holds is not needed: what is above wants the child back.
+        if (lost_a_medium(*inner.vertex)) mirror.stop();
+        if (mirror.serving()) continue;
+        if (!mirror.idle()) {
+            next = std::min(next, context_.loop.now() + stop_time);
+            continue;
+        }
+        for (const Vertex* leaf : leaves_of_mirror(*inner.vertex)) {
+            if (!leaf->device->up()) release_pin(*leaf);
+        }
+        if (!any_up(*inner.vertex)) continue;
+        if (inner.due <= context_.loop.now()) return &inner;
+        next = std::min(next, inner.due);
+    }
+    return nullptr;
+}
+
 void Joiner::release_pin(const Vertex& leaf) {
     const Errc why = leaf.leaf->last_error().code;
     const bool kept_down = why == Errc::refused || why == Errc::fenced;
@@ -125,39 +203,80 @@ void Joiner::release_pin(const Vertex& leaf) {
     leaf.leaf->set_identity({starter_.storage_id(), Tree::place_of(leaf), {}, context_.head});
 }
 
-void Joiner::attempt(Child& child) {
+void Joiner::attempt(Child& child, Inner* inner) {
     attempted_ = &child;
-    auto ended = [this](JoinAttempt::End end, const std::string& why) {
+    attempted_inner_ = inner;
+    auto ended = [this](ReturnAttempt::End end, const std::string& why) {
         attempt_end_ = end;
         attempt_why_ = why;
         ended_task_.post();
     };
-    attempt_ = std::make_unique<JoinAttempt>(JoinContext{context_, starter_.storage_id(), starter_.epoch(), held_},
-                                             *child.vertex, std::move(ended));
+    const JoinContext context{context_, starter_.storage_id(), starter_.epoch(), held_};
+    if (inner != nullptr) {
+        attempt_ = std::make_unique<InnerStart>(context, *child.vertex, *inner->vertex, std::move(ended));
+    } else {
+        attempt_ = std::make_unique<JoinAttempt>(context, *child.vertex, std::move(ended));
+    }
     stuck_timer_.start(stuck_time);
     attempt_->begin();
 }
 
 void Joiner::attempt_ended() {
     stuck_timer_.stop();
+    const std::vector<const Vertex*> looked_at = attempt_->looked_at();
     attempt_.reset();
     if (end_done_) return context_.loop.defer(std::exchange(end_done_, nullptr));
     if (ended_) return;
-    Child& child = *attempted_;
-    for (const Vertex* leaf : own_leaves(*child.vertex)) starter_.forget_refusal(leaf->index);
+    for (const Vertex* leaf : looked_at) starter_.forget_refusal(leaf->index);
+    if (attempt_end_ == ReturnAttempt::End::fenced) {
+        return context_.journal.on_fenced(attempted_->vertex->spec->name);
+    }
+    attempted_inner_ != nullptr ? inner_ended(*attempted_, *attempted_inner_) : child_ended(*attempted_);
+    look_task_.post();
+}
+
+void Joiner::child_ended(Child& child) {
     child.due = context_.loop.now() + child.pause;
     switch (attempt_end_) {
-        case JoinAttempt::End::admitted:
+        case ReturnAttempt::End::done:
             child.pause = pause_min;
             child.told.clear();
             child.cleared = true;
             break;
-        case JoinAttempt::End::later: break;
-        case JoinAttempt::End::refused: refuse(child, false, attempt_why_); break;
-        case JoinAttempt::End::split: refuse(child, true, attempt_why_); break;
-        case JoinAttempt::End::fenced: context_.journal.on_fenced(child.vertex->spec->name); return;
+        case ReturnAttempt::End::refused: refuse(child, false, attempt_why_); break;
+        case ReturnAttempt::End::split: refuse(child, true, attempt_why_); break;
+        case ReturnAttempt::End::later:
+        case ReturnAttempt::End::waits:
+        case ReturnAttempt::End::fenced: break;
     }
-    look_task_.post();
+}
+
+void Joiner::inner_ended(Child& child, Inner& inner) {
+    inner.due = context_.loop.now() + inner.pause;
+    const bool news = attempt_why_ != inner.told;
+    inner.told = attempt_why_;
+    switch (attempt_end_) {
+        case ReturnAttempt::End::done:
+            inner.pause = pause_min;
+            child.due = context_.loop.now();
+            if (!std::exchange(child.cleared, true)) mirror_of(child).set_refused(child.vertex->position, {});
+            break;
+        case ReturnAttempt::End::waits:
+            inner.pause = std::min(2 * inner.pause, pause_max);
+            if (!news) break;
+            context_.events.event(
+                Severity::notice, "mirror-waits",
+                "a mirror below another one cannot be started yet; the others carry on without it",
+                {{"mirror", inner.vertex->spec->name}, {"in", mirror_of(child).name()}, {"why", attempt_why_}});
+            break;
+        case ReturnAttempt::End::refused:
+        case ReturnAttempt::End::split:
+            inner.pause = std::min(2 * inner.pause, pause_max);
+            refuse(child, attempt_end_ == ReturnAttempt::End::split, attempt_why_);
+            break;
+        case ReturnAttempt::End::later:
+        case ReturnAttempt::End::fenced: break;
+    }
 }
 
 void Joiner::refuse(Child& child, bool split, const std::string& why) {

@@ -6,14 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "start/join_attempt.h"
+#include "start/return_attempt.h"
 #include "start/starter.h"
 
 namespace dst {
 
 /// Brings members back while the storage serves (M7): looks at each child that its mirror wants back, one at a time,
-/// when a leaf comes up and from time to time, and gives it to its mirror, which brings it up to date (M8). Says why
-/// one is not taken back.
+/// when a leaf comes up and from time to time, and gives it to its mirror, which brings it up to date (M8). Mirrors
+/// below such a child that do not serve are started before. Says why one is not taken back.
 class Joiner {
 public:
     Joiner(StartContext context, Starter& starter);
@@ -26,6 +26,8 @@ public:
     void record_changes();
     /// Nothing is begun any more.
     void stop();
+    /// Why a mirror below another one does not serve; empty: it does, or nothing is known.
+    const std::string& why_not_started(const Vertex& mirror) const { return inner_.at(mirror.index).told; }
     /// stop(), and `done`, never from inside, when nothing of an attempt is under way.
     void end(std::function<void()> done);
 
@@ -38,11 +40,22 @@ private:
         bool cleared = true;  ///< nothing is shown in status
     };
 
+    /// A mirror that may be below a child.
+    struct Inner {
+        Vertex* vertex = nullptr;
+        Duration pause{};
+        TimePoint due;
+        std::string told;  ///< why it was not started the last time
+    };
+
     void look();
     bool is_ready(const Child& child);
+    Inner* inner_to_start(const Child& child, TimePoint& next);
     void release_pin(const Vertex& leaf);
-    void attempt(Child& child);
+    void attempt(Child& child, Inner* inner);
     void attempt_ended();
+    void child_ended(Child& child);
+    void inner_ended(Child& child, Inner& inner);
     void refuse(Child& child, bool split, const std::string& why);
     void cut_stuck();
     static Mirror& mirror_of(const Child& child) { return *child.vertex->parent->mirror; }
@@ -50,12 +63,14 @@ private:
     StartContext context_;
     Starter& starter_;
     std::vector<Child> children_;  ///< of all mirrors, those of inner ones first
+    std::vector<Inner> inner_;     ///< per mirror of the tree
     std::vector<LeafHold> held_;   ///< per leaf
     bool begun_ = false;
     bool ended_ = false;
-    std::unique_ptr<JoinAttempt> attempt_;
+    std::unique_ptr<ReturnAttempt> attempt_;
     Child* attempted_ = nullptr;
-    JoinAttempt::End attempt_end_ = JoinAttempt::End::later;
+    Inner* attempted_inner_ = nullptr;
+    ReturnAttempt::End attempt_end_ = ReturnAttempt::End::later;
     std::string attempt_why_;
     std::function<void()> end_done_;
     Timer timer_;

@@ -125,6 +125,26 @@ std::string wrong_place_text(const Tree& tree, const Vertex& leaf, const Label& 
     return text + "; put the right media there, or correct the file";
 }
 
+void refuse_wrong_places(const Tree& tree, std::vector<LeafFinding>& findings) {
+    std::vector<std::string> texts(findings.size());
+    for (const Vertex* leaf : tree.leaves()) {
+        const LeafFinding& finding = findings[leaf->index];
+        if (!finding.label || !finding.refusal.empty()) continue;
+        if (Tree::place_of(*leaf) == finding.label->place) continue;
+        texts[leaf->index] = wrong_place_text(tree, *leaf, *finding.label, findings);
+    }
+    for (std::size_t i = 0; i < findings.size(); ++i) {
+        if (!texts[i].empty()) refuse(findings[i], texts[i], true);
+    }
+}
+
+void collect_own(const Vertex& vertex, std::vector<const Vertex*>& leaves) {
+    for (const auto& child : vertex.children) {
+        if (child->leaf != nullptr) leaves.push_back(child.get());
+        if (child->linear != nullptr) collect_own(*child, leaves);
+    }
+}
+
 }  // namespace
 
 std::vector<Vertex*> mirrors_in_reading_order(const Tree& tree) {
@@ -144,6 +164,23 @@ std::vector<const Vertex*> leaves_below(const Vertex& vertex) {
     std::vector<const Vertex*> leaves;
     collect(vertex, leaves);
     return leaves;
+}
+
+std::vector<const Vertex*> leaves_of_mirror(const Vertex& mirror) {
+    std::vector<const Vertex*> leaves;
+    collect_own(mirror, leaves);
+    return leaves;
+}
+
+LeafFinding finding_of(const Peek& peek) {
+    LeafFinding finding;
+    finding.reachable = true;
+    finding.state = peek.label_state;
+    if (peek.label_state != LabelState::valid) return finding;
+    auto label = decode_label(peek.label);
+    if (label) finding.label = std::move(*label);
+    if (!label) finding.state = LabelState::damaged;
+    return finding;
 }
 
 StorageIdentity check_labels(const Tree& tree, const std::string& name, const Id& known,
@@ -195,16 +232,13 @@ void assign_places(const Tree& tree, const std::vector<Record>& records, std::ve
     for (std::size_t i = 0; i < mirrors.size(); ++i) {
         number_children(*mirrors[i], i < records.size() ? &records[i] : nullptr, findings);
     }
-    std::vector<std::string> texts(findings.size());
-    for (const Vertex* leaf : tree.leaves()) {
-        const LeafFinding& finding = findings[leaf->index];
-        if (!finding.label || !finding.refusal.empty()) continue;
-        if (Tree::place_of(*leaf) == finding.label->place) continue;
-        texts[leaf->index] = wrong_place_text(tree, *leaf, *finding.label, findings);
-    }
-    for (std::size_t i = 0; i < findings.size(); ++i) {
-        if (!texts[i].empty()) refuse(findings[i], texts[i], true);
-    }
+    refuse_wrong_places(tree, findings);
+}
+
+void assign_places_below(const Tree& tree, const Vertex& mirror, const Record* known,
+                         std::vector<LeafFinding>& findings) {
+    number_children(mirror, known, findings);
+    refuse_wrong_places(tree, findings);
 }
 
 void tell_changed_sizes(const Tree& tree, const std::vector<RecordLeaf>& known, std::vector<LeafFinding>& findings) {

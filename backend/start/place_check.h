@@ -19,6 +19,9 @@ struct LeafFinding {
     bool fatal = false;   ///< the storage must not be started around it: it is somebody else's, or in the wrong place
 };
 
+/// What a peek says, before anything is checked.
+LeafFinding finding_of(const Peek& peek);
+
 /// Which storage the leaves belong to. Nil: no leaf has a label.
 struct StorageIdentity {
     Id id;
@@ -34,6 +37,10 @@ StorageIdentity check_labels(const Tree& tree, const std::string& name, const Id
 /// reading order of the mirrors; may be empty). Refuses leaves whose labels say another place, and says which two are
 /// swapped.
 void assign_places(const Tree& tree, const std::vector<Record>& records, std::vector<LeafFinding>& findings);
+
+/// The same for one mirror below others that have their numbers: its children, and the leaves that are its own.
+void assign_places_below(const Tree& tree, const Vertex& mirror, const Record* known,
+                         std::vector<LeafFinding>& findings);
 
 /// Of leaves without a label whose places are known (after assign_places): says when `known`, the leaves as the journal
 /// remembers them, had another size there. The label lies at the end, so a medium that was cut or grown looks blank.
@@ -52,6 +59,9 @@ std::vector<Vertex*> mirrors_in_reading_order(const Tree& tree);
 
 /// The number that a label of `leaf` carries: in the nearest mirror above; 0: no mirror is above.
 std::uint32_t member_number_of(const Vertex& leaf);
+
+/// The leaves below a mirror that are its own: not below another mirror below it.
+std::vector<const Vertex*> leaves_of_mirror(const Vertex& mirror);
 
 /// The leaves below a vertex, in the order of the file.
 std::vector<const Vertex*> leaves_below(const Vertex& vertex);

@@ -121,13 +121,7 @@ void Starter::peek_all() {
         leaf->leaf->peek([this, i = leaf->index, attempt = attempt_, end = step->add()](const Result<Peek>& peek) {
             if (peek && attempt == attempt_) {
                 peeks_[i] = *peek;
-                findings_[i].reachable = true;
-                findings_[i].state = peek->label_state;
-                if (peek->label_state == LabelState::valid) {
-                    auto label = decode_label(peek->label);
-                    if (label) findings_[i].label = std::move(*label);
-                    if (!label) findings_[i].state = LabelState::damaged;
-                }
+                findings_[i] = finding_of(*peek);
             }
             end({});
         });

@@ -13,6 +13,7 @@
 #include "start/choose_record.h"
 #include "start/forced_choice.h"
 #include "start/journal_keeper.h"
+#include "start/mirror_opening.h"
 #include "start/place_check.h"
 #include "start/start_step.h"
 #include "tree/build.h"
@@ -68,16 +69,9 @@ public:
     const Epoch& epoch() const noexcept { return epoch_; }
 
 private:
-    /// A mirror while its record is being chosen.
-    struct MirrorWork {
-        std::vector<MemberView> views;
-        std::vector<FoundRecord> found;
-        StartChoice choice;
+    struct MirrorWork : MirrorOpening {
+        bool decides = false;  ///< the journal, for this mirror
         bool usable = false;
-        Mirror::FoundMaps maps;  ///< of the members that the choice uses, merged
-        std::uint32_t used = 0;
-        std::uint32_t leave = 0;  ///< leave before anything is answered
-        std::uint32_t aside = 0;  ///< not used, with mirrors below that are started too, so that it can come back (M7)
         std::string reason;
         std::optional<StartChoice> way_out;  ///< it waits: what an order to accept data loss would do
         bool forced = false;                 ///< `choice` is that
@@ -104,12 +98,10 @@ private:
     void choose_next();
     void read_records(Vertex& mirror);
     void records_read(Vertex& mirror);
-    void number_by_names(Vertex& mirror);
-    std::optional<Record> journal_record(const Vertex& mirror, const std::vector<MemberView>& views) const;
-    void read_intents(Vertex& mirror);
+    std::optional<Record> known_record(const Vertex& mirror, const std::vector<MemberView>& views) const;
+    bool decides_for(const Vertex& mirror, const std::optional<Record>& known) const;
     void intents_read(Vertex& mirror);
     void stand(Vertex& mirror);
-    void set_aside(Vertex& mirror);
     bool usable(const Vertex& vertex) const;
     MemberView view_of(const Vertex& child) const;
     void all_chosen();
@@ -138,8 +130,6 @@ private:
     void records_unchanged();
     void write_records_next();
     void record_written(Vertex& mirror);
-    Record start_record(Vertex& mirror);
-    std::vector<MemberView> members_used(const Vertex& mirror) const;
     void prepare_journal();
     void mark_served();
     void write_journal();

@@ -8,14 +8,14 @@
 /// M5 steps 5 to 8: nothing is promised before the journal is right, nothing is served before everything is durable.
 namespace dst {
 
-/// Leaves below the members in use, and below those that come back later by way of a mirror; `leaving`: and below those
-/// that leave with this start.
+/// Leaves below the members in use; `leaving`: and below those that leave with a start that the journal does not
+/// decide.
 void Starter::collect_used(const Vertex& vertex, bool leaving, std::vector<const Vertex*>& leaves) const {
     if (vertex.leaf != nullptr) leaves.push_back(&vertex);
     std::uint32_t used = ~0u;
     if (vertex.mirror != nullptr) {
         const MirrorWork& work = work_.at(&vertex);
-        used = work.used | work.aside | (leaving ? work.leave : 0);
+        used = work.used | (leaving && !(decides_ && work.decides) ? work.leave : 0);
     }
     for (const auto& child : vertex.children) {
         if ((used & (1u << child->position)) != 0) collect_used(*child, leaving, leaves);
@@ -32,7 +32,7 @@ std::vector<const Vertex*> Starter::used_leaves() const {
 /// leaves at once must not be taken for the newest by another head, whose journal knows nothing of this one.
 std::vector<const Vertex*> Starter::fenced_leaves() const {
     std::vector<const Vertex*> leaves;
-    collect_used(context_.tree.root(), !decides_, leaves);
+    collect_used(context_.tree.root(), true, leaves);
     return leaves;
 }
 
@@ -102,25 +102,7 @@ void Starter::read_again() {
     });
     for (Vertex* const mirror : context_.tree.mirrors()) {
         const MirrorWork& work = work_.at(mirror);
-        for (std::size_t i = 0; i < work.views.size(); ++i) {
-            if (!work.usable || (work.used & (1u << i)) == 0) continue;
-            const MemberView& view = work.views[i];
-            auto compare = [&view, &seen = work.found[i], end = step->add()](const Result<FoundRecord>& found) {
-                if (!found) return end(found.error());
-                if (found->record == seen.record) return end({});
-                end(Error{Errc::changed, "another head has changed the record of " + view.name + " meanwhile"});
-            };
-            mirror->mirror->metadata(i).read_record(std::move(compare));
-            // A bit that was set since would be lost with the maps that are written now (M3).
-            auto covered = [&work, &view, end = step->add()](const Result<RegionMap>& intent) {
-                if (!intent) return end(intent.error());
-                RegionMap both = work.maps.intent;
-                both.unite(*intent);
-                if (both.same_bits(work.maps.intent)) return end({});
-                end(Error{Errc::changed, "another head has written to " + view.name + " meanwhile"});
-            };
-            mirror->mirror->metadata(i).read_intent_map(work.choice.record, std::move(covered));
-        }
+        if (work.usable) work.compare_again(*mirror, *step);
     }
     step->all_added();
 }
@@ -128,37 +110,6 @@ void Starter::read_again() {
 void Starter::records_unchanged() {
     next_record_ = 0;
     write_records_next();
-}
-
-Record Starter::start_record(Vertex& mirror) {
-    MirrorWork& work = work_.at(&mirror);
-    Record record = work.choice.record;
-    for (const MemberView& view : work.views) {
-        if (view.record) record.revision = std::max(record.revision, view.record->revision);
-    }
-    ++record.revision;
-    record.epoch = epoch_;
-    for (std::size_t i = 0; i < work.views.size(); ++i) {
-        const MemberView& view = work.views[i];
-        RecordMember* const member = view.number == 0 ? nullptr : find_member(record, view.number);
-        if (member == nullptr) continue;
-        member->name = view.name;
-        if ((work.used & (1u << i)) == 0) continue;
-        member->incarnation = view.incarnation;
-        member->revision = view.record->revision;
-        member->size_bytes = mirror.children[i]->device->geometry().size_bytes;
-        member->leaves = view.leaves;
-    }
-    return record;
-}
-
-std::vector<MemberView> Starter::members_used(const Vertex& mirror) const {
-    const MirrorWork& work = work_.at(&mirror);
-    std::vector<MemberView> used;
-    for (std::size_t i = 0; i < work.views.size(); ++i) {
-        if ((work.used & (1u << i)) != 0) used.push_back(work.views[i]);
-    }
-    return used;
 }
 
 /// Step 7, inner mirrors first, since the outer records are written through them; from then on they keep M2.
@@ -178,17 +129,13 @@ void Starter::write_records_next() {
             continue;
         }
         if (broken(Rule::m5_record_at_start)) return record_written(vertex);
-        const Record record = start_record(vertex);
-        vertex.mirror->write_start_record(
-            record, [this, attempt = attempt_, &vertex, kept = record](const Result<void>& written) mutable {
-                if (stopped(attempt, written)) return;
-                // An older copy of a member that is put back has a record that this one has overtaken (M7).
-                for (const MemberView& view : members_used(vertex)) {
-                    find_member(kept, view.number)->revision = kept.revision;
-                }
-                context_.journal.set_record(kept);
-                record_written(vertex);
-            });
+        const Record record = work_.at(&vertex).start_record(vertex, epoch_);
+        vertex.mirror->write_start_record(record,
+                                          [this, attempt = attempt_, &vertex, record](const Result<void>& written) {
+                                              if (stopped(attempt, written)) return;
+                                              context_.journal.set_record(work_.at(&vertex).acknowledged(record));
+                                              record_written(vertex);
+                                          });
         return;
     }
     mark_served();
@@ -220,14 +167,15 @@ void Starter::write_journal() {
     for (const Vertex* mirror : mirrors_in_reading_order(context_.tree)) {
         // One that this start does not need keeps what the journal remembers of it.
         const MirrorWork& work = work_.at(mirror);
-        const Record* const known = journal.record_of(work.choice.record.mirror);
-        const std::optional<Record> remembered = journal_record(*mirror, work.views);
+        const Id& id = work.choice.record.mirror;
+        const Record* const known = id.is_nil() ? nullptr : journal.record_of(id);
+        const std::optional<Record> remembered = known_record(*mirror, work.views);
         if (known != nullptr) {
             records.push_back(*known);
-        } else if (work.usable || !remembered) {
+        } else if (work.usable) {
             records.push_back(work.choice.record);
         } else {
-            records.push_back(*remembered);
+            records.push_back(remembered ? *remembered : unknown_mirror(journal.journal()));
         }
     }
     journal.journal().records = std::move(records);

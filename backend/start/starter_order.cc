@@ -17,7 +17,7 @@ Id Starter::mirror_id(const Vertex& mirror) const {
             if (view.record) return view.record->mirror;
         }
     }
-    const std::optional<Record> known = journal_record(mirror, {});
+    const std::optional<Record> known = known_record(mirror, {});
     return known ? known->mirror : Id{};
 }
 
@@ -31,7 +31,7 @@ std::optional<Discard> Starter::discard_ordered(MirrorWork& work, std::optional<
         return view.record && view.record->mirror == ordered_in.order_mirror;
     });
     if (!here) return std::nullopt;
-    return discard_side(journal, decides_, work.views, ordered_in.order_member);
+    return discard_side(journal, work.decides, work.views, ordered_in.order_member);
 }
 
 void Starter::resolve(Vertex& mirror, const Discard& discard) {
@@ -51,7 +51,7 @@ void Starter::resolve(Vertex& mirror, const Discard& discard) {
 /// A mirror that waits: with the order, and when it is its turn, it starts from what is there.
 bool Starter::force(Vertex& mirror, const std::optional<Record>& journal) {
     MirrorWork& work = work_.at(&mirror);
-    work.way_out = force_choice(journal, decides_, work.views);
+    work.way_out = force_choice(journal, work.decides, work.views);
     const bool its_turn = std::find(forcing_.begin(), forcing_.end(), &mirror) != forcing_.end();
     if (!work.way_out || !its_turn || !ordered(StartOrder::accept_data_loss)) return false;
     work.choice = *work.way_out;

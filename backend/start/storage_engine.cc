@@ -91,7 +91,9 @@ void StorageEngine::Impl::assume() {
     assign_places(tree_, journal.records, nothing);
     const std::vector<Vertex*> mirrors = mirrors_in_reading_order(tree_);
     if (journal.records.size() == mirrors.size()) {
-        for (std::size_t i = 0; i < mirrors.size(); ++i) mirrors[i]->mirror->assume(journal.records[i]);
+        for (std::size_t i = 0; i < mirrors.size(); ++i) {
+            if (!journal.records[i].mirror.is_nil()) mirrors[i]->mirror->assume(journal.records[i]);
+        }
     }
     Geometry whole;
     for (const Vertex* leaf : tree_.leaves()) {

@@ -79,6 +79,9 @@ spec::Node draw_tree(SimLoop& loop, Drawer& drawer) {
         return pair(std::move(first), drawer.linear(drawer.leaves(2)), true, drawer);
     }
     spec::Node inner = drawer.mirror(drawer.leaves(2));
+    const std::uint64_t kind = loop.below(4);
+    if (kind == 0) inner = pair(std::move(inner), drawer.leaf(), false, drawer);
+    if (kind == 1) return pair(std::move(inner), drawer.mirror(drawer.leaves(2)), true, drawer);
     return pair(std::move(inner), drawer.leaf(), true, drawer);
 }
 

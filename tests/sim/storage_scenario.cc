@@ -285,13 +285,8 @@ void StorageScenario::heal_and_wait() {
     }
 }
 
-// A mirror below another one that had too few nodes at the start is out until the next one (docs/mirror.md).
 bool StorageScenario::all_in_sync(const VertexStatus& vertex) const {
-    const auto is_out = [](const VertexStatus& child) {
-        return child.kind == VertexKind::mirror && child.state == VertexState::dirty;
-    };
     return std::all_of(vertex.children.begin(), vertex.children.end(), [&](const VertexStatus& child) {
-        if (vertex.kind == VertexKind::mirror && is_out(child)) return true;
         const bool ours = vertex.kind != VertexKind::mirror || child.state == VertexState::in_sync;
         return ours && all_in_sync(child);
     });

@@ -1,0 +1,217 @@
+#include "start/mirror_opening.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "start/error_text.h"
+
+namespace dst {
+namespace {
+
+constexpr std::uint32_t bit(std::size_t index) { return std::uint32_t{1} << index; }
+
+/// A mirror is one medium for what is above it: whose leaves it is made of is its own business.
+bool below_another_mirror(const Vertex& leaf, const Vertex& child) {
+    for (const Vertex* vertex = &leaf; vertex != &child; vertex = vertex->parent) {
+        if (vertex->parent->mirror != nullptr) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+void MirrorOpening::read_records(Loop& loop, Vertex& mirror, Callback<void> done) {
+    found.assign(views.size(), {});
+    auto step = std::make_shared<StartStep>(loop, std::move(done));
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        if (!views[i].reachable) continue;
+        auto read = [&view = views[i], &kept = found[i], end = step->add()](const Result<FoundRecord>& answer) {
+            if (answer) {
+                kept = *answer;
+                view.record = answer->record;
+                if (answer->damaged) view.why_not = "its record is damaged";
+            } else {
+                view.reachable = false;
+                view.why_not = error_text(answer.error());
+            }
+            end({});
+        };
+        mirror.mirror->metadata(i).read_record(std::move(read));
+    }
+    step->all_added();
+}
+
+void MirrorOpening::refuse_other_mirrors(const Id& storage, const std::optional<Record>& known) {
+    std::optional<Id> id;
+    if (known) id = known->mirror;
+    for (MemberView& view : views) {
+        if (!view.record) continue;
+        if (!id) id = view.record->mirror;
+        if (view.record->storage == storage && view.record->mirror == *id) continue;
+        view.record.reset();
+        view.reachable = false;
+        view.why_not = "its record is of another mirror";
+    }
+}
+
+void MirrorOpening::number_by_names(Vertex& mirror) {
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        if (views[i].number != 0) continue;
+        for (const RecordMember& member : choice.record.members) {
+            const auto has_it = [&](const MemberView& view) { return view.number == member.number; };
+            if (member.name != views[i].name || std::any_of(views.begin(), views.end(), has_it)) continue;
+            views[i].number = member.number;
+            mirror.mirror->set_number(i, member.number);
+        }
+    }
+}
+
+void MirrorOpening::read_maps(Loop& loop, Vertex& mirror, Callback<void> done) {
+    const Record& record = choice.record;
+    auto step = std::make_shared<StartStep>(loop, std::move(done));
+    maps = {};
+    for (const RecordMember& member : record.members) {
+        if (member.state != MemberState::in_sync) maps.owed.push_back({member.number, {}});
+    }
+    const auto merge = [step](RegionMap& into) {
+        return step->add<RegionMap>([&into](const RegionMap& map) {
+            if (into.regions() == 0) into = RegionMap(map.regions(), map.region_bytes());
+            into.unite(map);
+        });
+    };
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        if ((choice.used & bit(i)) == 0) continue;
+        MemberMetadata& metadata = mirror.mirror->metadata(i);
+        metadata.read_intent_map(record, merge(maps.intent));
+        for (MemberMap& owed : maps.owed) {
+            metadata.read_map(record, {record.mirror, MapKind::owed, owed.member}, merge(owed.map));
+        }
+    }
+    step->all_added();
+}
+
+void MirrorOpening::use(const IncarnationChoice& incarnations, Loop& loop) {
+    used = incarnations.used;
+    // Now, since what is above looks at it next: to it this mirror is a medium that may have lost something.
+    if (incarnations.all_changed) choice.record.medium = loop.random_id();
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        const RecordMember* const member = views[i].number == 0 ? nullptr : find_member(choice.record, views[i].number);
+        if (member == nullptr || member->state != MemberState::in_sync) continue;
+        if ((used & bit(i)) == 0) leave |= bit(i);
+    }
+}
+
+void MirrorOpening::stand(Vertex& mirror) const {
+    mirror.mirror->stand(choice.record, used);
+    mirror.mirror->take_maps(maps);
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        if (!choice.refused[i].empty()) mirror.mirror->set_refused(i, choice.refused[i]);
+    }
+}
+
+void MirrorOpening::compare_again(Vertex& mirror, StartStep& step) const {
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        if ((used & bit(i)) == 0) continue;
+        const MemberView& view = views[i];
+        auto compare = [&view, &seen = found[i], end = step.add()](const Result<FoundRecord>& answer) {
+            if (!answer) return end(answer.error());
+            if (answer->record == seen.record) return end({});
+            end(Error{Errc::changed, "another head has changed the record of " + view.name + " meanwhile"});
+        };
+        mirror.mirror->metadata(i).read_record(std::move(compare));
+        // A bit that was set since would be lost with the maps that are written now (M3).
+        auto covered = [this, &view, end = step.add()](const Result<RegionMap>& intent) {
+            if (!intent) return end(intent.error());
+            RegionMap both = maps.intent;
+            both.unite(*intent);
+            if (both.same_bits(maps.intent)) return end({});
+            end(Error{Errc::changed, "another head has written to " + view.name + " meanwhile"});
+        };
+        mirror.mirror->metadata(i).read_intent_map(choice.record, std::move(covered));
+    }
+}
+
+Record MirrorOpening::start_record(const Vertex& mirror, const Epoch& epoch) const {
+    Record record = choice.record;
+    for (const MemberView& view : views) {
+        if (view.record) record.revision = std::max(record.revision, view.record->revision);
+    }
+    ++record.revision;
+    record.epoch = epoch;
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        const MemberView& view = views[i];
+        RecordMember* const member = view.number == 0 ? nullptr : find_member(record, view.number);
+        if (member == nullptr) continue;
+        member->name = view.name;
+        if ((used & bit(i)) == 0) continue;
+        member->incarnation = view.incarnation;
+        member->revision = view.record ? view.record->revision : 0;
+        member->size_bytes = mirror.children[i]->device->geometry().size_bytes;
+        member->leaves = view.leaves;
+    }
+    return record;
+}
+
+Record MirrorOpening::acknowledged(Record written) const {
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        if ((used & bit(i)) != 0) find_member(written, views[i].number)->revision = written.revision;
+    }
+    return written;
+}
+
+std::optional<Record> journal_record(const JournalKeeper& journal, const Tree& tree, const Vertex& mirror,
+                                     const std::vector<MemberView>& views) {
+    if (!journal.found()) return std::nullopt;
+    for (const MemberView& view : views) {
+        if (!view.record) continue;
+        const Record* const record = journal.record_of(view.record->mirror);
+        if (record != nullptr) return *record;
+    }
+    const std::vector<Vertex*> mirrors = mirrors_in_reading_order(tree);
+    const std::vector<Record>& records = journal.journal().records;
+    const auto at = static_cast<std::size_t>(std::find(mirrors.begin(), mirrors.end(), &mirror) - mirrors.begin());
+    // One that no start has seen has no id.
+    if (records.size() != mirrors.size() || records[at].mirror.is_nil()) return std::nullopt;
+    return records[at];
+}
+
+Record unknown_mirror(const Journal& journal) {
+    Record record;
+    record.storage = journal.storage;
+    record.logical_block_bytes = journal.logical_block_bytes;
+    record.region_bytes = map_slot_bytes;
+    return record;
+}
+
+void remember_record(JournalKeeper& journal, const Tree& tree, const Vertex& mirror, const Record& record) {
+    const std::vector<Vertex*> mirrors = mirrors_in_reading_order(tree);
+    std::vector<Record>& records = journal.journal().records;
+    const auto at = static_cast<std::size_t>(std::find(mirrors.begin(), mirrors.end(), &mirror) - mirrors.begin());
+    const bool unknown = records.size() == mirrors.size() && records[at].mirror.is_nil();
+    if (unknown) records[at] = record;
+    journal.set_record(record);
+}
+
+std::vector<RecordLeaf> leaves_of_member(const Vertex& child, const std::vector<LeafFinding>& findings) {
+    std::vector<RecordLeaf> leaves;
+    for (const Vertex* leaf : leaves_below(child)) {
+        const LeafFinding& finding = findings[leaf->index];
+        if (!finding.label || below_another_mirror(*leaf, child)) continue;
+        const Geometry& geometry = leaf->device->geometry();
+        leaves.push_back({finding.label->place, finding.label->medium, finding.label->size_bytes,
+                          geometry.logical_block_bytes, geometry.physical_block_bytes});
+    }
+    return leaves;
+}
+
+bool served_by_another(const Vertex& mirror, const Epoch& since, const std::vector<LeafFinding>& findings) {
+    const std::vector<const Vertex*> leaves = leaves_below(mirror);
+    return std::any_of(leaves.begin(), leaves.end(), [&](const Vertex* leaf) {
+        const LeafFinding& finding = findings[leaf->index];
+        if (!finding.label || !finding.refusal.empty()) return false;
+        const Epoch& served = finding.label->served;
+        return !served.none() && served.head != since.head && served.number >= since.number;
+    });
+}
+
+}  // namespace dst

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "block/loop.h"
+#include "start/choose_record.h"
+#include "start/journal_keeper.h"
+#include "start/place_check.h"
+#include "start/start_step.h"
+#include "tree/build.h"
+
+namespace dst {
+
+/// One mirror on its way from down to serving: what was found on its members and what was chosen (M5 steps 2, 3, 6 and
+/// 7). For the start of a storage, and for that of a mirror below one that serves already.
+struct MirrorOpening {
+    std::vector<MemberView> views;   ///< of each child
+    std::vector<FoundRecord> found;  ///< on each child
+    StartChoice choice;
+    Mirror::FoundMaps maps;   ///< of the members that the choice uses, merged
+    std::uint32_t used = 0;   ///< a bit per child
+    std::uint32_t leave = 0;  ///< in sync, and leave before anything is answered
+
+    /// Reads the record of each child in `views` that is reachable; one that cannot be read is not reachable. Never
+    /// fails.
+    void read_records(Loop& loop, Vertex& mirror, Callback<void> done);
+    /// Those that are not of `storage`, or not of the mirror of `known` (or else of the first), count for nothing.
+    void refuse_other_mirrors(const Id& storage, const std::optional<Record>& known);
+    /// Children without a label that can be read, and without a journal that knows them, have their numbers by the
+    /// names in the chosen record.
+    void number_by_names(Vertex& mirror);
+    /// Intent maps and owed maps of the members that the choice uses, merged (M5 step 7).
+    void read_maps(Loop& loop, Vertex& mirror, Callback<void> done);
+    /// Step 3, after choose_incarnations(), which does not wait.
+    void use(const IncarnationChoice& incarnations, Loop& loop);
+    /// The mirror answers reads from the members in use.
+    void stand(Vertex& mirror) const;
+    /// After the promises: adds to `step` that records and intent maps are still what was read; error `changed`.
+    void compare_again(Vertex& mirror, StartStep& step) const;
+    /// The chosen record as this start writes it.
+    Record start_record(const Vertex& mirror, const Epoch& epoch) const;
+    /// It, when all members in use have acknowledged it, for the journal: an older copy of one is told by that (M7).
+    Record acknowledged(Record written) const;
+};
+
+/// What the journal knows of a mirror: by the id in the records that were found, else by its place among the mirrors.
+std::optional<Record> journal_record(const JournalKeeper& journal, const Tree& tree, const Vertex& mirror,
+                                     const std::vector<MemberView>& views);
+
+/// Stands in the journal for a mirror of which nothing is known: without an id and without members.
+Record unknown_mirror(const Journal& journal);
+
+/// Puts the record that a mirror was started with into the journal, in memory.
+void remember_record(JournalKeeper& journal, const Tree& tree, const Vertex& mirror, const Record& record);
+
+/// The leaves below a mirror's child that are its own, not another mirror's below, as their labels name them.
+std::vector<RecordLeaf> leaves_of_member(const Vertex& child, const std::vector<LeafFinding>& findings);
+
+/// Whether a journal's record of a mirror may be behind: a medium below has been served by a head other than
+/// `since.head` in the epoch `since.number` or later.
+bool served_by_another(const Vertex& mirror, const Epoch& since, const std::vector<LeafFinding>& findings);
+
+}  // namespace dst

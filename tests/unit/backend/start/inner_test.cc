@@ -1,0 +1,282 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/engine_world.h"
+
+namespace dst {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+/// A mirror of a disk and a mirror, whose second disks come later.
+struct Inner : ::testing::Test {
+    static spec::Node tree() {
+        return mirror_node("m0", {disk_node("/a"), mirror_node("m1", {disk_node("/b"), disk_node("/c")})});
+    }
+    void make(spec::Node node = tree()) {
+        world = std::make_unique<EngineWorld>(std::move(node));
+        ASSERT_TRUE(world->init().done);
+    }
+    void missing(const std::vector<std::string>& paths, bool is_missing = true) {
+        for (const std::string& path : paths) world->platter(path).set_missing(is_missing);
+    }
+    void serve() { head = &world->serve(journal); }
+    void serve_with(const std::string& other_journal) {
+        journal = other_journal;
+        serve();
+    }
+    void write() {
+        EXPECT_EQ(world->write(*head, 8192u * writes, EngineWorld::pattern(4096, writes + 1)), Errc::ok);
+        ++writes;
+    }
+    void again() {
+        world->close(*head);
+        serve();
+    }
+    bool happens(const std::string& event, Duration limit = seconds(30)) {
+        return world->loop.run_until([&] { return world->events.count(event) > 0; }, limit);
+    }
+    VertexStatus second() const { return head->engine->status().tree->children.at(1); }
+    bool in_sync(Duration limit = seconds(60)) {
+        return world->loop.run_until(
+            [&] { return head->engine->status().state == StorageState::healthy && all(*head->engine->status().tree); },
+            limit);
+    }
+    static bool all(const VertexStatus& vertex) {
+        return std::all_of(vertex.children.begin(), vertex.children.end(), [&](const VertexStatus& child) {
+            return (vertex.kind != VertexKind::mirror || child.state == VertexState::in_sync) && all(child);
+        });
+    }
+    /// Serves from /a alone, the mirror below is out.
+    void serve_without_inner() {
+        make();
+        serve();
+        again();
+        world->close(*head);
+        missing({"/b", "/c"});
+        serve();
+        write();
+        EXPECT_EQ(second().state, VertexState::dirty);
+    }
+    /// All that was written can be read from the mirror below alone.
+    void expect_inner_has_all() {
+        world->close(*head);
+        world->platter("/a").set_missing(true);
+        serve();
+        for (unsigned i = 0; i < writes; ++i) {
+            Bytes found(4096);
+            EXPECT_EQ(world->read(*head, 8192u * i, found), Errc::ok);
+            EXPECT_EQ(found, EngineWorld::pattern(4096, i + 1)) << "write " << i;
+        }
+    }
+
+    std::unique_ptr<EngineWorld> world;
+    EngineWorld::Head* head = nullptr;
+    std::string journal = "head0";
+    unsigned writes = 0;
+};
+
+TEST_F(Inner, M7MirrorWhoseNodesComeAfterTheStartReturns) {
+    serve_without_inner();
+    missing({"/b", "/c"}, false);
+    ASSERT_TRUE(in_sync());
+    EXPECT_EQ(world->events.count("mirror-started"), 1u);
+    EXPECT_EQ(world->label_of("/b")->served, world->label_of("/a")->served);
+    expect_inner_has_all();
+}
+
+TEST_F(Inner, M7OneMemberOfItIsEnoughForTheJournal) {
+    serve_without_inner();
+    missing({"/c"}, false);
+    ASSERT_TRUE(world->loop.run_until([&] { return second().state == VertexState::in_sync; }, seconds(60)));
+    missing({"/b"}, false);
+    ASSERT_TRUE(in_sync());
+    expect_inner_has_all();
+}
+
+TEST_F(Inner, M7MirrorsBelowALinearReturn) {
+    make(mirror_node("m0", {disk_node("/a"), linear_node("l0", {mirror_node("m1", {disk_node("/b"), disk_node("/c")}),
+                                                                disk_node("/d")})}));
+    serve();
+    world->close(*head);
+    missing({"/b", "/c", "/d"});
+    serve();
+    write();
+    missing({"/b", "/d"}, false);
+    world->loop.run_for(seconds(5));
+    missing({"/c"}, false);
+    EXPECT_TRUE(in_sync());
+}
+
+TEST_F(Inner, M7MirrorsBelowMirrorsReturn) {
+    make(mirror_node("m0", {disk_node("/a"), mirror_node("m1", {mirror_node("m2", {disk_node("/b"), disk_node("/c")}),
+                                                                disk_node("/d")})}));
+    serve();
+    world->close(*head);
+    missing({"/b", "/c", "/d"});
+    serve();
+    write();
+    missing({"/c", "/d"}, false);
+    ASSERT_TRUE(world->loop.run_until([&] { return second().state == VertexState::in_sync; }, seconds(60)));
+    missing({"/b"}, false);
+    EXPECT_TRUE(in_sync());
+}
+
+TEST_F(Inner, M7LeavesOfTheMirrorThatAreLostInTheMiddleAreTriedAgain) {
+    serve_without_inner();
+    for (int steps = 1; steps <= 40 && world->events.count("mirror-started") == 0; ++steps) {
+        missing({"/b", "/c"}, false);
+        world->loop.run_until([&] { return world->platter("/b").is_open() && world->platter("/c").is_open(); },
+                              seconds(60));
+        world->loop.run_for(std::chrono::microseconds(300 * steps));
+        missing({steps % 2 == 0 ? "/b" : "/c"});
+        world->loop.run_for(seconds(1));
+        missing({"/b", "/c"});
+        world->loop.run_for(seconds(1));
+    }
+    missing({"/b", "/c"}, false);
+    EXPECT_TRUE(in_sync());
+}
+
+TEST_F(Inner, M7LastMemberThatWasReplacedByABlankOneIsFormedAnew) {
+    make();
+    serve();
+    write();
+    missing({"/c"});
+    write();  // leaves m1
+    missing({"/b"});
+    write();  // m1 leaves m0
+    world->platter("/b").replace_blank(16u << 20);
+    missing({"/b"}, false);
+    ASSERT_TRUE(world->loop.run_until([&] { return second().state == VertexState::in_sync; }, seconds(60)));
+    EXPECT_EQ(world->events.count("mirror-formed-anew"), 1u);
+    missing({"/c"}, false);
+    ASSERT_TRUE(in_sync());
+    expect_inner_has_all();
+}
+
+TEST_F(Inner, M7BothMembersReplacedByBlankOnes) {
+    serve_without_inner();
+    world->platter("/b").replace_blank(16u << 20);
+    world->platter("/c").replace_blank(16u << 20);
+    missing({"/b", "/c"}, false);
+    ASSERT_TRUE(in_sync());
+    expect_inner_has_all();
+}
+
+TEST_F(Inner, M7LeftMemberThatIsThereIsPreferredToABlankOne) {
+    make();
+    serve();
+    write();
+    missing({"/c"});
+    write();
+    missing({"/b"});
+    write();
+    world->platter("/b").replace_blank(16u << 20);
+    missing({"/b", "/c"}, false);
+    ASSERT_TRUE(in_sync());
+    EXPECT_EQ(world->events.count("mirror-formed-anew"), 0u);
+    expect_inner_has_all();
+}
+
+TEST_F(Inner, M7IsNotFormedAnewWhileAMemberInSyncIsAway) {
+    serve_without_inner();
+    world->platter("/b").replace_blank(16u << 20);
+    missing({"/b"}, false);
+    EXPECT_FALSE(happens("mirror-started"));
+    EXPECT_TRUE(happens("mirror-waits"));
+    EXPECT_THAT(second().reason, HasSubstr("/c"));
+    EXPECT_FALSE(world->label_of("/b"));
+    missing({"/c"}, false);
+    EXPECT_TRUE(in_sync());
+    expect_inner_has_all();
+}
+
+TEST_F(Inner, M7IsNotFormedAnewOnWhatIsNotBlank) {
+    serve_without_inner();
+    for (const std::string path : {"/b", "/c"}) {
+        world->platter(path).replace_blank(16u << 20);
+        world->platter(path).set_found("ext4 filesystem");
+    }
+    missing({"/b", "/c"}, false);
+    ASSERT_TRUE(happens("member-refused"));
+    EXPECT_THAT(second().reason, HasSubstr("ext4 filesystem"));
+    EXPECT_FALSE(world->label_of("/b"));
+}
+
+TEST_F(Inner, M5WithoutAJournalThatKnowsItAllInSyncMustBeThere) {
+    make();
+    serve();
+    write();
+    world->close(*head);
+    missing({"/b", "/c"});
+    serve();
+    write();
+    world->close(*head);
+    serve_with("another");
+    write();
+    missing({"/b"}, false);
+    EXPECT_TRUE(happens("mirror-waits"));
+    EXPECT_EQ(world->events.count("mirror-started"), 0u);
+    missing({"/c"}, false);
+    EXPECT_TRUE(in_sync());
+    expect_inner_has_all();
+}
+
+TEST_F(Inner, M5JournalThatNeverSawTheMirrorStartsWithoutIt) {
+    serve_without_inner();
+    world->close(*head);
+    serve_with("another");
+    world->close(*head);
+    // The journal that was just written is good, and its head serves again.
+    serve_with("another");
+    EXPECT_EQ(world->events.count("journal-damaged"), 0u);
+    write();
+    missing({"/b", "/c"}, false);
+    ASSERT_TRUE(in_sync());
+    world->close(*head);
+    serve_with("another");
+    EXPECT_TRUE(in_sync());
+}
+
+TEST_F(Inner, M5JournalDoesNotDecideForAMirrorThatAnotherHeadHasServedSince) {
+    make();
+    serve();
+    write();
+    world->close(*head);
+    // Another head goes on without /b, then without the mirror below.
+    serve_with("another");
+    missing({"/b"});
+    write();
+    missing({"/c"});
+    write();
+    world->close(*head);
+    // The first one starts on /a; its journal still calls /b in sync, which lacks a write.
+    serve_with("head0");
+    write();
+    missing({"/b"}, false);
+    EXPECT_FALSE(happens("mirror-started"));
+    again();
+    EXPECT_FALSE(happens("mirror-started"));
+    missing({"/c"}, false);
+    ASSERT_TRUE(in_sync());
+    expect_inner_has_all();
+}
+
+TEST_F(Inner, ClosesWhileAMirrorIsBeingStarted) {
+    for (int steps = 1; steps <= 12; ++steps) {
+        serve_without_inner();
+        missing({"/b", "/c"}, false);
+        ASSERT_TRUE(world->loop.run_until([&] { return world->platter("/b").is_open(); }, seconds(60)));
+        world->loop.run_for(std::chrono::milliseconds(1500) + std::chrono::microseconds(300 * steps));
+        world->close(*head);
+        world->events.entries.clear();
+        serve();
+        EXPECT_TRUE(in_sync());
+        writes = 0;
+    }
+}
+
+}  // namespace
+}  // namespace dst
