@@ -49,7 +49,7 @@ private:
                              .region_bytes = layout.region_bytes};
         bool written = map == 0;
         for (std::uint64_t slot = 0; slot < layout.map_slots; ++slot) {
-            std::optional<MapSlotHeader> newest;
+            std::array<Bytes, 2> copies;
             for (unsigned copy = 0; copy < 2; ++copy) {
                 Extent extent = layout.map_slot(map, slot, copy);
                 std::uint64_t before_end = layout.member_bytes - extent.offset;
@@ -57,9 +57,10 @@ private:
                     found.maps_here = false;
                     return;
                 }
-                auto header = read_header({end_ - before_end, extent.length});
-                if (header && (!newest || header->stamp.sequence > newest->stamp.sequence)) newest = header;
+                auto bytes = reader_.read({end_ - before_end, extent.length});
+                if (bytes) copies[copy] = std::move(*bytes);
             }
+            auto newest = find_map_slot(copies[0], copies[1]);
             std::uint64_t first = slot * map_slot_regions;
             std::uint64_t in_slot = layout.regions > first ? std::min(map_slot_regions, layout.regions - first) : 0;
             if (newest && newest->identity.mirror == found.record.mirror && newest->identity.kind == result.kind) {
@@ -72,14 +73,6 @@ private:
             }
         }
         if (written) found.maps.push_back(result);
-    }
-
-    std::optional<MapSlotHeader> read_header(const Extent& extent) {
-        auto bytes = reader_.read(extent);
-        if (!bytes) return {};
-        auto header = decode_map_slot_header(*bytes);
-        if (!header) return {};
-        return *header;
     }
 
     LeafReader& reader_;

@@ -9,9 +9,13 @@ namespace dst {
 /// Members of one mirror at most.
 inline constexpr std::uint32_t mirror_members_max = 8;
 
-/// One 4 KiB map slot: a header and the bits of so many regions.
+/// One 4 KiB map slot: a header, the bits of so many regions, and a check at the end of each sector.
 inline constexpr std::uint64_t map_slot_bytes = 4096;
-inline constexpr std::uint64_t map_slot_regions = (map_slot_bytes - 128) * 8;
+inline constexpr std::uint64_t map_slot_header_bytes = 128;
+inline constexpr std::uint64_t map_sector_bytes = 512;
+inline constexpr std::uint64_t map_sector_check_bytes = 16;
+inline constexpr std::uint64_t map_slot_regions =
+    (map_slot_bytes - map_slot_header_bytes - map_slot_bytes / map_sector_bytes * map_sector_check_bytes) * 8;
 
 /// Where a mirror keeps its metadata on one member, in the member's own addresses. From the end of the member's device
 /// downwards: the record's two copies, the intent map, then one owed map per other member (mirror_members_max - 1).

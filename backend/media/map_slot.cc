@@ -10,15 +10,83 @@
 namespace dst {
 namespace {
 
-constexpr std::size_t header_bytes = map_slot_bytes - map_slot_regions / 8;
-static_assert(header_bytes == 128);
+constexpr std::size_t header_bytes = map_slot_header_bytes;
+constexpr std::size_t sectors = map_slot_bytes / map_sector_bytes;
+constexpr std::size_t check_offset = map_sector_bytes - map_sector_check_bytes;
+static_assert((header_bytes % 8 == 0) && (check_offset % 8 == 0));
 
-Envelope open_slot(std::span<const std::byte> copy) noexcept {
-    Envelope envelope = open_envelope(copy, map_magic);
-    if (envelope.state == EnvelopeState::good && envelope.length != map_slot_bytes) {
-        envelope.state = EnvelopeState::damaged;
+/// The bytes of bits in a sector.
+template <typename Byte>
+std::span<Byte> bits_of(std::span<Byte> copy, std::size_t sector) noexcept {
+    const std::size_t begin = sector == 0 ? header_bytes : 0;
+    return copy.subspan(sector * map_sector_bytes + begin, check_offset - begin);
+}
+
+/// Of the whole sector, its own four bytes taken as zero; of the first one without the envelope. It must not end the
+/// sector: what ends in its own CRC has the same CRC whatever it holds, and the envelope's would tell nothing.
+std::uint32_t sector_checksum(std::span<const std::byte> copy, std::size_t sector) noexcept {
+    constexpr std::array<std::byte, 4> absent{};
+    const std::size_t begin = sector == 0 ? envelope_bytes : 0;
+    const std::span<const std::byte> whole = copy.subspan(sector * map_sector_bytes, map_sector_bytes);
+    return crc32c({whole.subspan(begin, check_offset - begin), absent, whole.subspan(check_offset + absent.size())});
+}
+
+/// One copy as it was found.
+struct Opened {
+    Envelope envelope;
+    bool torn = false;         ///< every sector is as it was written once, and not all at once
+    std::uint64_t newest = 0;  ///< sequence of the sectors that are as they were written; 0: there is none
+};
+
+Opened open_copy(std::span<const std::byte> copy) noexcept {
+    Opened opened;
+    opened.envelope = open_envelope(copy, map_magic);
+    if (copy.size() != map_slot_bytes) return opened;
+    std::size_t whole = 0;
+    std::uint64_t oldest = 0;
+    for (std::size_t sector = 0; sector < sectors; ++sector) {
+        ByteReader check(copy.subspan(sector * map_sector_bytes + check_offset, map_sector_check_bytes));
+        const std::uint32_t checksum = check.u32();
+        check.skip(4);
+        const std::uint64_t sequence = check.u64();
+        if (checksum != sector_checksum(copy, sector) || sequence == 0) continue;
+        oldest = whole == 0 ? sequence : std::min(oldest, sequence);
+        opened.newest = std::max(opened.newest, sequence);
+        ++whole;
     }
-    return envelope;
+    const bool all = whole == sectors;
+    const bool at_once = oldest == opened.newest;
+    opened.torn = all && !at_once;
+    if (opened.envelope.state == EnvelopeState::good &&
+        (!all || !at_once || opened.newest != opened.envelope.sequence || opened.envelope.length != map_slot_bytes)) {
+        opened.envelope.state = EnvelopeState::damaged;
+    }
+    return opened;
+}
+
+/// Whether what lies there may have been newer than a good copy with this sequence.
+bool may_be_newer(const Opened& copy, std::uint64_t than) noexcept {
+    const EnvelopeState state = copy.envelope.state;
+    if (state == EnvelopeState::good || state == EnvelopeState::unknown_version || copy.torn) return false;
+    return copy.newest == 0 || copy.newest > than;
+}
+
+struct Counting {
+    int copy = -1;  ///< 0, 1, or neither
+    MapSlotPlace next;
+};
+
+Counting choose(const std::array<Opened, 2>& copies) noexcept {
+    const CopyChoice chosen = choose_copy(copies[0].envelope, copies[1].envelope);
+    Counting counting{chosen.newest, {chosen.next, chosen.next_sequence, 0}};
+    for (const Opened& copy : copies) {
+        counting.next.sequence = std::max(counting.next.sequence, copy.newest + 1);
+        if (copy.envelope.state != EnvelopeState::good) ++counting.next.bad_copies;
+    }
+    if (chosen.newest < 0) return counting;
+    const Opened& other = copies[static_cast<std::size_t>(1 - chosen.newest)];
+    if (may_be_newer(other, copies[static_cast<std::size_t>(chosen.newest)].envelope.sequence)) counting.copy = -1;
+    return counting;
 }
 
 /// The fields behind the envelope of an intact slot. False: a kind that is not known.
@@ -39,10 +107,21 @@ bool read_header(std::span<const std::byte> copy, const Envelope& envelope, MapS
 }
 
 void take_bits(std::span<const std::byte> copy, std::uint64_t slot, RegionMap& map) noexcept {
-    ByteReader reader(copy.subspan(header_bytes));
     const std::size_t words = map.slot_words_of(slot).size();
-    for (std::size_t i = 0; i < words; ++i) map.replace_slot_word(slot, i, reader.u64());
-    DST_ASSERT(reader.ok());
+    std::size_t word = 0;
+    for (std::size_t sector = 0; sector < sectors; ++sector) {
+        ByteReader reader(bits_of(copy, sector));
+        while (reader.remaining() != 0 && word < words) map.replace_slot_word(slot, word++, reader.u64());
+    }
+}
+
+std::uint64_t count_bits(std::span<const std::byte> copy) noexcept {
+    std::uint64_t count = 0;
+    for (std::size_t sector = 0; sector < sectors; ++sector) {
+        ByteReader reader(bits_of(copy, sector));
+        while (reader.remaining() != 0) count += static_cast<std::uint64_t>(std::popcount(reader.u64()));
+    }
+    return count;
 }
 
 void set_whole_slot(std::uint64_t slot, RegionMap& map) noexcept {
@@ -52,49 +131,65 @@ void set_whole_slot(std::uint64_t slot, RegionMap& map) noexcept {
 
 }  // namespace
 
-void encode_map_slot(const RegionMap& map, const MapIdentity& identity, std::uint64_t slot, const MapStamp& stamp,
-                     std::span<std::byte> into) noexcept {
-    DST_ASSERT(into.size() == map_slot_bytes && slot < map.slots());
+MapSlot slot_of_map(const RegionMap& map, const MapIdentity& identity, std::uint64_t slot) noexcept {
+    return {identity, slot, map.regions(), map.region_bytes(), map.slot_words_of(slot)};
+}
+
+void encode_map_slot(const MapSlot& slot, const MapStamp& stamp, std::span<std::byte> into) noexcept {
+    DST_ASSERT(into.size() == map_slot_bytes && slot.words.size() * 64 <= map_slot_regions && stamp.sequence != 0);
     ByteWriter writer(into);
     writer.zeroes(envelope_bytes);
-    writer.id(identity.mirror);
-    writer.u32(static_cast<std::uint32_t>(identity.kind));
-    writer.u32(identity.member);
-    writer.u64(slot);
-    writer.u64(map.region_bytes());
-    writer.u64(map.regions());
+    writer.id(slot.identity.mirror);
+    writer.u32(static_cast<std::uint32_t>(slot.identity.kind));
+    writer.u32(slot.identity.member);
+    writer.u64(slot.slot);
+    writer.u64(slot.region_bytes);
+    writer.u64(slot.regions);
     writer.u64(stamp.revision);
-    writer.zeroes(header_bytes - writer.written());
-    for (const std::uint64_t word : map.slot_words_of(slot)) writer.u64(word);
     writer.zeroes(map_slot_bytes - writer.written());
     DST_ASSERT(writer.ok());
+    std::size_t word = 0;
+    for (std::size_t sector = 0; sector < sectors; ++sector) {
+        ByteWriter bits(bits_of(into, sector));
+        while (word < slot.words.size() && bits.written() < bits_of(into, sector).size()) bits.u64(slot.words[word++]);
+        ByteWriter check(into.subspan(sector * map_sector_bytes + check_offset, map_sector_check_bytes));
+        check.u64(0);
+        check.u64(stamp.sequence);
+        ByteWriter(into.subspan(sector * map_sector_bytes + check_offset, 4)).u32(sector_checksum(into, sector));
+    }
     seal(into, map_magic, stamp.sequence);
 }
 
 Result<MapSlotHeader> decode_map_slot_header(std::span<const std::byte> copy) {
-    const Envelope envelope = open_slot(copy);
+    const Envelope envelope = open_copy(copy).envelope;
     MapSlotHeader header;
     if (envelope.state != EnvelopeState::good || !read_header(copy, envelope, header)) {
         return envelope_error(envelope, "map slot");
     }
-    for (const std::byte byte : copy.subspan(header_bytes, map_slot_bytes - header_bytes)) {
-        header.set_bits += static_cast<std::uint64_t>(std::popcount(std::to_integer<std::uint8_t>(byte)));
-    }
+    header.set_bits = count_bits(copy);
     return header;
+}
+
+std::optional<MapSlotHeader> find_map_slot(std::span<const std::byte> first, std::span<const std::byte> second) {
+    const Counting counting = choose({open_copy(first), open_copy(second)});
+    if (counting.copy < 0) return std::nullopt;
+    const auto header = decode_map_slot_header(counting.copy == 0 ? first : second);
+    if (!header) return std::nullopt;
+    return *header;
 }
 
 MapSlotChoice choose_map_slot(std::span<const std::byte> first, std::span<const std::byte> second,
                               const MapIdentity& identity, std::uint64_t slot, RegionMap& map) noexcept {
     DST_ASSERT(slot < map.slots());
     const std::array<std::span<const std::byte>, 2> copies{first, second};
-    const std::array<Envelope, 2> envelopes{open_slot(first), open_slot(second)};
-    const CopyChoice chosen = choose_copy(envelopes[0], envelopes[1]);
+    const std::array<Opened, 2> opened{open_copy(first), open_copy(second)};
+    const Counting counting = choose(opened);
     MapSlotChoice choice;
-    choice.next = {chosen.next, chosen.next_sequence};
-    if (chosen.newest >= 0) {
-        const auto newest = static_cast<std::size_t>(chosen.newest);
+    choice.next = counting.next;
+    if (counting.copy >= 0) {
+        const auto newest = static_cast<std::size_t>(counting.copy);
         MapSlotHeader header;
-        choice.good = read_header(copies[newest], envelopes[newest], header) && header.identity == identity &&
+        choice.good = read_header(copies[newest], opened[newest].envelope, header) && header.identity == identity &&
                       header.slot == slot && header.regions == map.regions() &&
                       header.region_bytes == map.region_bytes();
         if (choice.good) {

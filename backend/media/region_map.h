@@ -109,11 +109,21 @@ struct MapStamp {
     bool operator==(const MapStamp&) const = default;
 };
 
-/// Writes one slot of `map` as it lies on a member: `into` is exactly map_slot_bytes long.
-void encode_map_slot(const RegionMap& map, const MapIdentity& identity, std::uint64_t slot, const MapStamp& stamp,
-                     std::span<std::byte> into) noexcept;
+/// One slot of a map, to be written.
+struct MapSlot {
+    MapIdentity identity;
+    std::uint64_t slot = 0;
+    std::uint64_t regions = 0;  ///< of the whole map
+    std::uint64_t region_bytes = 0;
+    std::span<const std::uint64_t> words;  ///< of this slot
+};
+/// Valid as long as the map is and does not change.
+MapSlot slot_of_map(const RegionMap& map, const MapIdentity& identity, std::uint64_t slot) noexcept;
 
-/// What a slot says of itself, for `dstctl inspect` and for places given to other maps. Survives any bytes.
+/// Writes a slot as it lies on a member: `into` is exactly map_slot_bytes long.
+void encode_map_slot(const MapSlot& slot, const MapStamp& stamp, std::span<std::byte> into) noexcept;
+
+/// What a slot says of itself, for `dstctl inspect` and for places given to other maps.
 struct MapSlotHeader {
     MapIdentity identity;
     std::uint64_t slot = 0;
@@ -122,17 +132,22 @@ struct MapSlotHeader {
     MapStamp stamp;
     std::uint64_t set_bits = 0;  ///< in this slot
 };
+/// Of one copy. Survives any bytes.
 Result<MapSlotHeader> decode_map_slot_header(std::span<const std::byte> copy);
+/// Of the copy that counts, none when the slot reads as all ones. A copy that could not be read is an empty span.
+std::optional<MapSlotHeader> find_map_slot(std::span<const std::byte> first, std::span<const std::byte> second);
 
 /// Where the next write of one slot goes on one member: never the newest good copy.
 struct MapSlotPlace {
     unsigned copy = 0;
     std::uint64_t sequence = 1;
+    unsigned bad_copies = 0;  ///< to be written, so that a later one that rots is told from one that never was good
 
     /// After a write to `copy` became durable. A write that failed leaves the place as it is.
     void advance() noexcept {
         copy ^= 1u;
         ++sequence;
+        if (bad_copies != 0) --bad_copies;
     }
     bool operator==(const MapSlotPlace&) const = default;
 };
@@ -144,9 +159,10 @@ struct MapSlotChoice {
 };
 
 /// Takes one slot from its two copies into `map`, replacing the slot's bits, and marks it clean. A copy that could not
-/// be read is an empty span. The newest intact copy counts; when it names another mirror, kind, member, slot, number
-/// of regions or region size, or when no copy is intact (fresh zeroes included, so init writes the maps), all regions
-/// of the slot are set and the slot is marked dirty.
+/// be read is an empty span. The newest good copy counts, unless the other one is neither good, nor torn by a write
+/// that was interrupted, nor known to be older: it may have been newer. Then, when no copy is good (fresh zeroes
+/// included, so init writes the maps), and when the one that counts names another mirror, kind, member, slot, number of
+/// regions or region size, all regions of the slot are set and the slot is marked dirty.
 MapSlotChoice choose_map_slot(std::span<const std::byte> first, std::span<const std::byte> second,
                               const MapIdentity& identity, std::uint64_t slot, RegionMap& map) noexcept;
 

@@ -106,14 +106,21 @@ void JournalKeeper::start_write() {
         loop_.defer([this, error = bytes.error()] { written(error); });
         return;
     }
-    store_->write(next_slot_, std::move(*bytes), [this](const Result<void>& result) { written(result); });
+    write_slot(std::move(*bytes), false);
+}
+
+void JournalKeeper::write_slot(Bytes bytes, bool second) {
+    Bytes again = second ? Bytes{} : bytes;
+    store_->write(next_slot_, std::move(bytes), [this, second, again = std::move(again)](const Result<void>& result) {
+        if (result) next_slot_ = 1 - next_slot_;
+        if (!result || second) return written(result);
+        write_slot(again, true);
+    });
 }
 
 void JournalKeeper::written(const Result<void>& result) {
     writing_ = false;
-    if (result) {
-        next_slot_ = 1 - next_slot_;
-    } else {
+    if (!result) {
         events_.event(Severity::error, "journal-write-failed",
                       "the journal could not be written; changes of members wait for it: " + error_text(result.error()),
                       {{"journal", store_->name()}});

@@ -61,6 +61,8 @@ public:
 private:
     void tell_damaged();
     void start_write();
+    /// The slot that does not count, then the other one with the same sequence: either may rot later.
+    void write_slot(Bytes bytes, bool second);
     void written(const Result<void>& result);
 
     Loop& loop_;

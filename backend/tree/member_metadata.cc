@@ -73,23 +73,48 @@ void MemberMetadata::read_record(Callback<FoundRecord> done) {
     std::make_shared<ReadRecord>(*this, std::move(done))->read(0);
 }
 
-void MemberMetadata::write_record(const Record& record, Callback<void> done) {
-    auto bytes = encode_record(record, sequence_ + 1);
-    // A record that was built within the limits of its mirror always fits.
-    DST_ASSERT(bytes.has_value());
-    const MirrorLayout layout = mirror_layout(device_.geometry().size_bytes, record.region_bytes);
-    OwnedOrder order;
-    order.operation = Operation::write;
-    order.extent = {layout.record_copy(next_copy_).offset, bytes->size()};
-    order.bytes = std::move(*bytes);
-    order.fua = true;
-    submit_owned(device_, std::move(order), [this, done = std::move(done)](Errc code, const Bytes&) {
+/// The copy that does not count, then the other one with the same sequence.
+class MemberMetadata::WriteRecord : public std::enable_shared_from_this<WriteRecord> {
+public:
+    WriteRecord(MemberMetadata& owner, const Record& record, Callback<void> done)
+        : owner_(owner),
+          layout_(mirror_layout(owner.device_.geometry().size_bytes, record.region_bytes)),
+          done_(std::move(done)) {
+        auto bytes = encode_record(record, owner.sequence_ + 1);
+        // A record that was built within the limits of its mirror always fits.
+        DST_ASSERT(bytes.has_value());
+        bytes_ = std::move(*bytes);
+    }
+
+    void write() {
+        OwnedOrder order;
+        order.operation = Operation::write;
+        order.extent = {layout_.record_copy(owner_.next_copy_).offset, bytes_.size()};
+        order.bytes = bytes_;
+        order.fua = true;
+        submit_owned(owner_.device_, std::move(order),
+                     [self = shared_from_this()](Errc code, const Bytes&) { self->written(code); });
+    }
+
+private:
+    void written(Errc code) {
         // A copy that may be half written is the one to write again; its sequence may have arrived.
-        ++sequence_;
-        if (code != Errc::ok) return done(error_of(code, "record could not be written"));
-        next_copy_ = 1 - next_copy_;
-        done({});
-    });
+        if (!second_) ++owner_.sequence_;
+        if (code != Errc::ok) return done_(error_of(code, "record could not be written"));
+        owner_.next_copy_ = 1 - owner_.next_copy_;
+        if (std::exchange(second_, true)) return done_({});
+        write();
+    }
+
+    MemberMetadata& owner_;
+    MirrorLayout layout_;
+    Bytes bytes_;
+    Callback<void> done_;
+    bool second_ = false;
+};
+
+void MemberMetadata::write_record(const Record& record, Callback<void> done) {
+    std::make_shared<WriteRecord>(*this, record, std::move(done))->write();
 }
 
 RegionMap MemberMetadata::empty_map(const Record& record) const {
@@ -169,19 +194,19 @@ void MemberMetadata::read_intent_map(const Record& record, Callback<RegionMap> d
     read_map(record, {record.mirror, MapKind::intent, 0}, std::move(done));
 }
 
-Extent MemberMetadata::next_slot(const Record& record, const MapIdentity& identity, const RegionMap& map,
-                                 std::uint64_t slot, std::span<std::byte> into) {
-    const unsigned place = map_place(record, identity);
-    const MapSlotPlace& next = places(place, map.slots())[slot];
-    encode_map_slot(map, identity, slot, {next.sequence, record.revision}, into);
-    return mirror_layout(device_.geometry().size_bytes, record.region_bytes).map_slot(place, slot, next.copy);
+Extent MemberMetadata::next_slot(const Record& record, const MapSlot& slot, std::span<std::byte> into) {
+    const unsigned place = map_place(record, slot.identity);
+    const std::uint64_t slots = (slot.regions + map_slot_regions - 1) / map_slot_regions;
+    const MapSlotPlace& next = places(place, slots)[slot.slot];
+    encode_map_slot(slot, {next.sequence, record.revision}, into);
+    return mirror_layout(device_.geometry().size_bytes, record.region_bytes).map_slot(place, slot.slot, next.copy);
 }
 
 void MemberMetadata::slot_written(const Record& record, const MapIdentity& identity, std::uint64_t slot) {
     places_.at(map_place(record, identity)).at(slot).advance();
 }
 
-/// Looks at what is there first; then slot after slot.
+/// Looks at what is there first; then slot after slot. One of which a copy never was good is written twice.
 class MemberMetadata::WriteMap : public std::enable_shared_from_this<WriteMap> {
 public:
     WriteMap(MemberMetadata& owner, const Record& record, const MapIdentity& identity, RegionMap map,
@@ -203,14 +228,18 @@ private:
         return !old_.slot_dirty(slot) && std::equal(words.begin(), words.end(), old_.slot_words_of(slot).begin());
     }
 
+    bool has_bad_copy() const {
+        return owner_.places_.at(owner_.map_place(record_, identity_)).at(slot_).bad_copies != 0;
+    }
+
     void write() {
-        while (slot_ < map_.slots() && same(slot_)) ++slot_;
+        while (slot_ < map_.slots() && same(slot_) && !has_bad_copy()) ++slot_;
         if (slot_ == map_.slots()) return done_({});
         OwnedOrder order;
         order.operation = Operation::write;
         order.fua = true;
         order.bytes.resize(map_slot_bytes);
-        order.extent = owner_.next_slot(record_, identity_, map_, slot_, order.bytes);
+        order.extent = owner_.next_slot(record_, slot_of_map(map_, identity_, slot_), order.bytes);
         submit_owned(owner_.device_, std::move(order),
                      [self = shared_from_this()](Errc code, const Bytes&) { self->written(code); });
     }
@@ -218,7 +247,7 @@ private:
     void written(Errc code) {
         if (code != Errc::ok) return done_(error_of(code, "map could not be written"));
         owner_.slot_written(record_, identity_, slot_);
-        ++slot_;
+        if (!has_bad_copy()) ++slot_;
         write();
     }
 

@@ -37,7 +37,8 @@ public:
 
     /// Both copies of the record are read; an error only when neither could be.
     void read_record(Callback<FoundRecord> done);
-    /// Writes the copy that is not the newest good one, durably (FUA). Knows which by read_record() or its own writes.
+    /// Writes the copy that is not the newest good one, durably (FUA), and then the other one, so that either may rot
+    /// later. Knows which by read_record() or its own writes.
     void write_record(const Record& record, Callback<void> done);
 
     /// The number of this member in its mirror's record: its own owed map is not kept on it.
@@ -47,14 +48,13 @@ public:
     /// ones, and dirty.
     void read_map(const Record& record, const MapIdentity& identity, Callback<RegionMap> done);
     void read_intent_map(const Record& record, Callback<RegionMap> done);
-    /// Makes a map durable on this member: reads what is there and writes the slots that differ. Not for the member's
-    /// own owed map.
+    /// Makes a map durable on this member: reads what is there and writes the slots that differ, and those of which a
+    /// copy is not good, until both are. Not for the member's own owed map.
     void write_map(const Record& record, const MapIdentity& identity, const RegionMap& map, Callback<void> done);
 
-    /// One slot as it is to be written now, for a map that was read or written here before: where, and the bytes. To be
+    /// One slot as it is to be written now, of a map that was read or written here before: where, and the bytes. To be
     /// followed by slot_written() when it is durable.
-    Extent next_slot(const Record& record, const MapIdentity& identity, const RegionMap& map, std::uint64_t slot,
-                     std::span<std::byte> into);
+    Extent next_slot(const Record& record, const MapSlot& slot, std::span<std::byte> into);
     void slot_written(const Record& record, const MapIdentity& identity, std::uint64_t slot);
 
     /// A map as `record` and the device's size want it: no bit set.
@@ -62,6 +62,7 @@ public:
 
 private:
     class ReadRecord;
+    class WriteRecord;
     class ReadMap;
     class WriteMap;
 

@@ -104,11 +104,10 @@ void Mirror::SlotWrite::submit() {
 /// The slot for one member: each has its copies where they are.
 void Mirror::SlotWrite::prepare(Member& member, Request& part) {
     const MirrorMaps::Table& from = mirror->maps_.tables()[table];
-    RegionMap map(from.map.regions(), from.map.region_bytes());
-    for (std::size_t i = 0; i < words.size(); ++i) map.replace_slot_word(slot, i, words[i]);
+    const MapSlot content{from.identity, slot, from.map.regions(), from.map.region_bytes(), words};
     Bytes& into = bytes[member.index];
     into.resize(map_slot_bytes);
-    part.extent = member.metadata.next_slot(mirror->record_, from.identity, map, slot, into);
+    part.extent = member.metadata.next_slot(mirror->record_, content, into);
     pieces[member.index] = {into.data(), into.size()};
     part.pieces = Pieces(&pieces[member.index], 1);
 }

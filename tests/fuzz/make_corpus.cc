@@ -73,7 +73,7 @@ void write_media(const std::filesystem::path& root) {
     RegionMap map(100, 1u << 20);
     map.set(RegionRun{10, 20});
     Bytes slot(map_slot_bytes);
-    encode_map_slot(map, {sample_record().mirror, MapKind::owed, 2}, 0, {5, 6}, slot);
+    encode_map_slot(slot_of_map(map, {sample_record().mirror, MapKind::owed, 2}, 0), {5, 6}, slot);
     write_copy(root, "map_slot", slot);
 }
 

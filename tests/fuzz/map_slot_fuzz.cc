@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     RegionMap map(100, 1u << 20);
     MapIdentity identity;
     if (header.has_value()) identity = header.value().identity;
-    const MapSlotChoice choice = choose_map_slot(copy, {}, identity, 0, map);
+    const MapSlotChoice choice = choose_map_slot(copy, copy, identity, 0, map);
     DST_ASSERT(choice.good || map.count() == map.regions());
     return 0;
 }

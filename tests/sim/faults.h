@@ -87,7 +87,10 @@ private:
     bool foreign_medium();
     bool exchange_media();
     bool change_journal();
+
+    // faults_rot.cc
     bool rot_slot();
+    bool rot_journal();
 
     Trace& trace_;
     SimLoop& loop_;

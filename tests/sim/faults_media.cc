@@ -1,10 +1,7 @@
 #include <algorithm>
-#include <array>
 
 #include "faults.h"
-#include "media/envelope.h"
 #include "media/label.h"
-#include "media/layout.h"
 
 /// Media, journals and metadata that are not what they were. All but rot and the journal are put right after a while.
 namespace dst::sim {
@@ -158,32 +155,6 @@ bool Faults::change_journal() {
     } else {
         head.machine.journal->copy_from(*journal_copy_, head.machine.journal->machine);
     }
-    return true;
-}
-
-// One copy of the label or of the record, and only where the other one is as new: a crash may have torn that one.
-bool Faults::rot_slot() {
-    const auto [name, platter] = any_leaf();
-    if (platter->taken_out()) return false;
-    const SimPlatter::Content content = platter->durable();
-    const std::uint64_t leaf_bytes = leaf_size_bytes(content.size_bytes);
-    const bool label = loop_.chance(500);
-    const MirrorLayout layout = mirror_layout(leaf_bytes, 1u << 20);
-    std::array<Extent, 2> places;
-    std::array<std::uint64_t, 2> sequences{};
-    for (unsigned copy = 0; copy < 2; ++copy) {
-        places[copy] = label ? label_copy(content.size_bytes, copy) : layout.record_copy(copy);
-        const Envelope opened = open_envelope(content.read(places[copy]), label ? label_magic : record_magic);
-        if (opened.state != EnvelopeState::good) return false;
-        sequences[copy] = opened.sequence;
-    }
-    if (sequences[0] != sequences[1]) return false;
-    note(std::string(label ? "a copy of the label rots: " : "a copy of the record rots: ") + name);
-    all_off();
-    const Extent& rotten = places[loop_.below(2)];
-    Bytes bytes = platter->read({rotten.offset, SimPlatter::sector_bytes});
-    bytes[32 + loop_.below(64)] ^= std::byte{1};
-    platter->write(rotten.offset, bytes);
     return true;
 }
 

@@ -97,8 +97,10 @@ public:
     void write_map(unsigned place, const Record& record, const MapIdentity& identity, const RegionMap& map) {
         MirrorLayout layout = mirror_layout(leaf_bytes, record.region_bytes);
         Bytes slot(map_slot_bytes);
-        encode_map_slot(map, identity, 0, {}, slot);
-        write(layout.map_slot(place, 0, 0).offset, slot);
+        for (unsigned copy = 0; copy < 2; ++copy) {
+            encode_map_slot(slot_of_map(map, identity, 0), {copy + 1, record.revision}, slot);
+            write(layout.map_slot(place, 0, copy).offset, slot);
+        }
     }
     const Bytes& bytes() const { return bytes_; }
 
@@ -140,6 +142,15 @@ TEST(InspectMirrors, MapWithoutAGoodCopyCountsAsSet) {
     ASSERT_THAT(mirrors[0].maps, SizeIs(1));
     EXPECT_EQ(mirrors[0].maps[0].set_regions, mirrors[0].maps[0].regions);
     EXPECT_EQ(mirrors[0].maps[0].slots_without_copy, 1u);
+}
+
+TEST(InspectMirrors, MapWhoseNewestCopyIsBadCountsAsSet) {
+    MemoryLeaf leaf = mirror_leaf();
+    leaf.write(mirror_layout(leaf_bytes, region_bytes).map_slot(0, 0, 1).offset + 200, Bytes(1, std::byte{0xff}));
+    auto mirrors = inspect_mirrors(leaf, leaf_bytes, label());
+    ASSERT_THAT(mirrors, SizeIs(1));
+    EXPECT_EQ(mirrors[0].maps.at(0).set_regions, mirrors[0].maps.at(0).regions);
+    EXPECT_EQ(mirrors[0].maps.at(0).slots_without_copy, 1u);
 }
 
 TEST(InspectMirrors, NewestCopyCountsAndABadOneIsTold) {

@@ -30,7 +30,7 @@ void decode_everything(const Bytes& bytes) {
 std::vector<std::pair<Magic, Bytes>> samples() {
     const LabelImage label = encode_label(test::sample_label());
     Bytes slot(map_slot_bytes);
-    encode_map_slot(test::sample_map(), test::sample_map_identity(), 0, {1, 1}, slot);
+    encode_map_slot(slot_of_map(test::sample_map(), test::sample_map_identity(), 0), {1, 1}, slot);
     return {{label_magic, Bytes(label.begin(), label.end())},
             {record_magic, *encode_record(test::sample_record(), 1)},
             {journal_magic, *encode_journal(test::sample_journal())},

@@ -80,10 +80,10 @@ TEST_F(DiskFormat, RecordIsAsThePageSays) {
 
 TEST_F(DiskFormat, MapSlotIsAsThePageSays) {
     Bytes slot(map_slot_bytes);
-    encode_map_slot(test::sample_map(), test::sample_map_identity(), 0, {8, 12}, slot);
+    encode_map_slot(slot_of_map(test::sample_map(), test::sample_map_identity(), 0), {8, 12}, slot);
     EXPECT_EQ(slot, vector("map-slot"));
     RegionMap map(100, 1u << 20);
-    EXPECT_TRUE(choose_map_slot(vector("map-slot"), {}, test::sample_map_identity(), 0, map).good);
+    EXPECT_TRUE(choose_map_slot(vector("map-slot"), vector("map-slot"), test::sample_map_identity(), 0, map).good);
     EXPECT_TRUE(map.same_bits(test::sample_map()));
 }
 

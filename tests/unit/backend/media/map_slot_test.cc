@@ -15,7 +15,7 @@ const MapIdentity intent{id_of(0x55), MapKind::intent, 0};
 
 Bytes encoded(const RegionMap& map, const MapIdentity& identity, std::uint64_t sequence, std::uint64_t slot = 0) {
     Bytes copy(map_slot_bytes);
-    encode_map_slot(map, identity, slot, {sequence, 12}, copy);
+    encode_map_slot(slot_of_map(map, identity, slot), {sequence, 12}, copy);
     return copy;
 }
 
@@ -29,7 +29,8 @@ RegionMap fresh() { return {100, mib}; }
 TEST(MapSlot, ReadsBackWhatWasWritten) {
     RegionMap map = fresh();
     map.set(50);
-    const MapSlotChoice choice = choose_map_slot(encoded(sample_map(), intent, 5), {}, intent, 0, map);
+    const MapSlotChoice choice =
+        choose_map_slot(encoded(sample_map(), intent, 5), encoded(fresh(), intent, 4), intent, 0, map);
     EXPECT_TRUE(choice.good);
     EXPECT_EQ(choice.revision, 12u);
     EXPECT_TRUE(map.same_bits(sample_map()));
@@ -46,7 +47,7 @@ TEST(MapSlot, EachSlotCarriesItsOwnRegions) {
     for (std::uint64_t slot = 0; slot < map.slots(); ++slot) {
         const Bytes copy = encoded(map, intent, 1, slot);
         EXPECT_EQ(decode_map_slot_header(copy)->set_bits, 1u);
-        EXPECT_TRUE(choose_map_slot(copy, {}, intent, slot, read).good);
+        EXPECT_TRUE(choose_map_slot(copy, copy, intent, slot, read).good);
     }
     EXPECT_TRUE(read.same_bits(map));
 }
@@ -60,13 +61,86 @@ TEST(MapSlot, NewestCopyCountsAndTheOtherIsWrittenNext) {
     EXPECT_EQ(choice.next, (MapSlotPlace{1, 7}));
 }
 
-TEST(MapSlot, FallsBackToTheOlderCopyWhenTheNewerIsTorn) {
+/// What an interrupted write leaves: for each bit of `sectors` one of `after`, else of `before`.
+Bytes torn(Bytes before, const Bytes& after, unsigned sectors) {
+    for (unsigned sector = 0; sector < map_slot_bytes / map_sector_bytes; ++sector) {
+        const auto begin = static_cast<std::ptrdiff_t>(sector * map_sector_bytes);
+        if ((sectors >> sector & 1) == 0) continue;
+        std::copy_n(after.begin() + begin, map_sector_bytes, before.begin() + begin);
+    }
+    return before;
+}
+
+TEST(MapSlot, TornByAWriteThatWasInterruptedTheOtherCopyCounts) {
+    RegionMap before_it = fresh();
+    before_it.set(70);
+    const Bytes before = encoded(before_it, intent, 4);
+    const Bytes after = encoded(fresh(), intent, 6);
+    const Bytes other = encoded(sample_map(), intent, 5);
+    for (unsigned sectors = 0; sectors < 255; ++sectors) {
+        RegionMap map = fresh();
+        const Bytes copy = torn(before, after, sectors);
+        const MapSlotChoice choice = choose_map_slot(copy, other, intent, 0, map);
+        ASSERT_TRUE(choice.good) << sectors;
+        ASSERT_TRUE(map.same_bits(sample_map())) << sectors;
+        ASSERT_EQ(choice.next, (MapSlotPlace{0, sectors == 0 ? 6u : 7u, sectors == 0 ? 0u : 1u})) << sectors;
+        ASSERT_TRUE(choose_map_slot(other, copy, intent, 0, map).good) << sectors;
+    }
+}
+
+TEST(MapSlot, TheNewestCopyThatRotsReadsAsAllOnes) {
+    const Bytes older = encoded(sample_map(), intent, 5);
+    for (std::size_t byte = 0; byte < map_slot_bytes; byte += 7) {
+        Bytes newest = encoded(fresh(), intent, 6);
+        newest[byte] ^= std::byte{0x10};
+        RegionMap map = fresh();
+        const MapSlotChoice choice = choose_map_slot(newest, older, intent, 0, map);
+        ASSERT_FALSE(choice.good) << byte;
+        ASSERT_EQ(map.count(), 100u) << byte;
+        ASSERT_EQ(choice.next, (MapSlotPlace{0, 7, 1})) << byte;
+        ASSERT_FALSE(choose_map_slot(older, newest, intent, 0, map).good) << byte;
+        ASSERT_FALSE(find_map_slot(newest, older)) << byte;
+    }
+}
+
+TEST(MapSlot, ACopyOfWhichNothingIsLeftMayHaveBeenTheNewest) {
+    const Bytes other = encoded(sample_map(), intent, 5);
+    for (const Bytes& gone : {Bytes{}, Bytes(map_slot_bytes), Bytes(map_slot_bytes, std::byte{0xff})}) {
+        RegionMap map = fresh();
+        const MapSlotChoice choice = choose_map_slot(gone, other, intent, 0, map);
+        EXPECT_FALSE(choice.good);
+        EXPECT_EQ(map.count(), 100u);
+        EXPECT_EQ(choice.next, (MapSlotPlace{0, 6, 1}));
+    }
+}
+
+TEST(MapSlot, TheOlderCopyMayRot) {
+    const Bytes newest = encoded(sample_map(), intent, 6);
+    for (std::size_t byte = 0; byte < map_slot_bytes; byte += 7) {
+        Bytes older = encoded(fresh(), intent, 5);
+        older[byte] ^= std::byte{0x10};
+        RegionMap map = fresh();
+        const MapSlotChoice choice = choose_map_slot(older, newest, intent, 0, map);
+        ASSERT_TRUE(choice.good) << byte;
+        ASSERT_TRUE(map.same_bits(sample_map())) << byte;
+        ASSERT_EQ(choice.next, (MapSlotPlace{0, 7, 1})) << byte;
+    }
+}
+
+TEST(MapSlot, TornAndRottenReadsAsAllOnes) {
+    Bytes copy = torn(encoded(fresh(), intent, 4), encoded(fresh(), intent, 6), 0x0f);
+    copy[4000] ^= std::byte{1};
     RegionMap map = fresh();
-    const MapSlotChoice choice =
-        choose_map_slot(broken(encoded(fresh(), intent, 6)), encoded(sample_map(), intent, 5), intent, 0, map);
-    EXPECT_TRUE(choice.good);
-    EXPECT_TRUE(map.same_bits(sample_map()));
-    EXPECT_EQ(choice.next.copy, 0u);
+    EXPECT_FALSE(choose_map_slot(copy, encoded(sample_map(), intent, 5), intent, 0, map).good);
+}
+
+TEST(MapSlot, TwoWritesMixedUnderOneSequenceAreNotGood) {
+    RegionMap near(20000, mib);
+    RegionMap far(20000, mib);
+    near.set(3);
+    far.set(19000);
+    const Bytes mixed = torn(encoded(near, intent, 6), encoded(far, intent, 6), 0xf0);
+    EXPECT_FALSE(choose_map_slot(mixed, encoded(near, intent, 5), intent, 0, near).good);
 }
 
 TEST(MapSlot, BothCopiesBadReadAsAllOnes) {
@@ -106,7 +180,8 @@ class ForeignMapSlot : public testing::TestWithParam<Foreign> {};
 
 TEST_P(ForeignMapSlot, ReadsAsAllOnes) {
     RegionMap map = fresh();
-    EXPECT_FALSE(choose_map_slot(encoded(fresh(), GetParam().identity, 5), {}, intent, 0, map).good);
+    EXPECT_FALSE(
+        choose_map_slot(encoded(fresh(), GetParam().identity, 5), encoded(fresh(), intent, 4), intent, 0, map).good);
     EXPECT_EQ(map.count(), 100u);
 }
 
@@ -117,12 +192,14 @@ INSTANTIATE_TEST_SUITE_P(All, ForeignMapSlot,
                          [](const auto& instance) { return instance.param.what; });
 
 TEST(MapSlot, OfAnotherShapeReadsAsAllOnes) {
+    const Bytes copy = encoded(sample_map(), intent, 5);
     RegionMap more_regions(101, mib);
-    EXPECT_FALSE(choose_map_slot(encoded(sample_map(), intent, 5), {}, intent, 0, more_regions).good);
+    EXPECT_FALSE(choose_map_slot(copy, copy, intent, 0, more_regions).good);
     RegionMap other_size(100, 2 * mib);
-    EXPECT_FALSE(choose_map_slot(encoded(sample_map(), intent, 5), {}, intent, 0, other_size).good);
+    EXPECT_FALSE(choose_map_slot(copy, copy, intent, 0, other_size).good);
     RegionMap two_slots(map_slot_regions + 1, mib);
-    EXPECT_FALSE(choose_map_slot(encoded(two_slots, intent, 5, 0), {}, intent, 1, two_slots).good);
+    const Bytes first = encoded(two_slots, intent, 5, 0);
+    EXPECT_FALSE(choose_map_slot(first, first, intent, 1, two_slots).good);
 }
 
 TEST(MapSlot, AnOlderCopyOfThisMapDoesNotComeBackAfterAnotherMapUsedThePlace) {
@@ -151,9 +228,11 @@ TEST(MapSlot, HeaderOfAnUnknownKindIsCorrupt) {
 }
 
 TEST(MapSlotPlace, AlternatesAndCounts) {
-    MapSlotPlace place{1, 7};
+    MapSlotPlace place{1, 7, 1};
     place.advance();
-    EXPECT_EQ(place, (MapSlotPlace{0, 8}));
+    EXPECT_EQ(place, (MapSlotPlace{0, 8, 0}));
+    place.advance();
+    EXPECT_EQ(place, (MapSlotPlace{1, 9, 0}));
 }
 
 }  // namespace

@@ -32,6 +32,27 @@ protected:
         return *written;
     }
 
+    Extent record_copy(unsigned copy) const {
+        return mirror_layout(device.geometry().size_bytes, record.region_bytes).record_copy(copy);
+    }
+    RegionMap read_map(const MapIdentity& identity) {
+        MemberMetadata fresh(device);
+        std::optional<RegionMap> map;
+        fresh.read_map(record, identity, [&](Result<RegionMap> read) { map = std::move(*read); });
+        loop.run_until([&] { return map.has_value(); });
+        return *map;
+    }
+    void write_map(const MapIdentity& identity, const RegionMap& map) {
+        bool written = false;
+        metadata.write_map(record, identity, map, [&](const Result<void>& result) { written = result.has_value(); });
+        loop.run_until([&] { return written; });
+    }
+    void rot(const Extent& copy) {
+        Bytes bytes = device.bytes(copy.offset, 512);
+        bytes[100] ^= std::byte{1};
+        device.put(copy.offset, bytes);
+    }
+
     sim::SimLoop loop;
     FakeDevice device{loop};
     MemberMetadata metadata{device};
@@ -77,6 +98,54 @@ TEST_F(MemberMetadataTest, OneUnreadableCopyCostsNothing) {
     EXPECT_EQ(read()->record, record);
 }
 
+TEST_F(MemberMetadataTest, EitherCopyOfTheNewestRecordMayRot) {
+    for (unsigned copy = 0; copy < 2; ++copy) {
+        ++record.revision;
+        ASSERT_TRUE(write(record));
+        rot(record_copy(copy));
+        EXPECT_EQ(read()->record, record) << copy;
+    }
+}
+
+TEST_F(MemberMetadataTest, RecordIsOnBothCopiesBeforeItIsAcknowledged) {
+    ASSERT_TRUE(write(record));
+    const Bytes before = device.bytes(record_copy(1).offset, 4096);
+    ++record.revision;
+    device.hold();
+    std::optional<Result<void>> written;
+    metadata.write_record(record, [&](Result<void> result) { written = std::move(result); });
+    device.answer();
+    loop.run_for(std::chrono::seconds(1));
+    EXPECT_FALSE(written);
+    // One copy is as it was while the other one is being written.
+    EXPECT_EQ(device.bytes(record_copy(1).offset, 4096), before);
+    ASSERT_EQ(device.held(), 1u);
+    EXPECT_TRUE(device.held_request(0).fua);
+    device.release();
+    loop.run_until([&] { return written.has_value(); });
+    EXPECT_TRUE(*written);
+    EXPECT_EQ(device.bytes(record_copy(0).offset, 4096), device.bytes(record_copy(1).offset, 4096));
+}
+
+TEST_F(MemberMetadataTest, SecondCopyThatFailsIsTheOneToWriteFirst) {
+    ASSERT_TRUE(write(record));
+    Record next = record;
+    next.revision = 9;
+    device.hold();
+    std::optional<Result<void>> written;
+    metadata.write_record(next, [&](Result<void> result) { written = std::move(result); });
+    device.answer();
+    loop.run_for(std::chrono::seconds(1));
+    device.answer(Errc::medium_error);
+    loop.run_until([&] { return written.has_value(); });
+    EXPECT_FALSE(*written);
+    const Extent half = device.log.back().second;
+    next.revision = 10;
+    metadata.write_record(next, [&](Result<void>) {});
+    EXPECT_EQ(device.log.back().second, half);
+    device.release();
+}
+
 TEST_F(MemberMetadataTest, IntentMapIsAllOnesUntilItWasWritten) {
     std::optional<RegionMap> map;
     metadata.read_intent_map(record, [&](Result<RegionMap> read) { map = std::move(*read); });
@@ -91,6 +160,24 @@ TEST_F(MemberMetadataTest, IntentMapIsAllOnesUntilItWasWritten) {
     fresh.read_intent_map(record, [&](Result<RegionMap> read) { map = std::move(*read); });
     loop.run_until([&] { return map.has_value(); });
     EXPECT_FALSE(map->any());
+}
+
+TEST_F(MemberMetadataTest, MapIsInBothCopiesAndWithoutTheNewestIsAllOnes) {
+    const MapIdentity intent{record.mirror, MapKind::intent, 0};
+    const MirrorLayout layout = mirror_layout(device.geometry().size_bytes, record.region_bytes);
+    write_map(intent, metadata.empty_map(record));
+    for (unsigned copy = 0; copy < 2; ++copy) {
+        EXPECT_TRUE(decode_map_slot_header(device.bytes(layout.map_slot(0, 0, copy).offset, map_slot_bytes))) << copy;
+    }
+    EXPECT_FALSE(read_map(intent).any());
+    rot(layout.map_slot(0, 0, 1));
+    EXPECT_EQ(read_map(intent).count(), 4u);
+    // Writing it again makes both copies good again.
+    write_map(intent, metadata.empty_map(record));
+    rot(layout.map_slot(0, 0, 0));
+    EXPECT_FALSE(read_map(intent).any());
+    write_map(intent, metadata.empty_map(record));
+    EXPECT_TRUE(decode_map_slot_header(device.bytes(layout.map_slot(0, 0, 0).offset, map_slot_bytes)));
 }
 
 }  // namespace

@@ -1,0 +1,86 @@
+#include "start/journal_keeper.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "simworld/null_events.h"
+#include "simworld/sim_store.h"
+
+namespace dst {
+namespace {
+
+class JournalKeeperTest : public ::testing::Test {
+protected:
+    JournalKeeperTest() { open(); }
+
+    void open() {
+        keeper.emplace(loop, events, std::make_unique<sim::SimStore>(loop, file));
+        std::optional<Result<void>> opened;
+        keeper->open([&](Result<void> result) { opened = std::move(result); });
+        loop.run_until([&] { return opened.has_value(); });
+        ASSERT_TRUE(*opened);
+    }
+    Result<void> write(std::uint64_t epoch) {
+        keeper->journal().epoch_tried = epoch;
+        std::optional<Result<void>> written;
+        keeper->write([&](Result<void> result) { written = std::move(result); });
+        loop.run_until([&] { return written.has_value(); });
+        return *written;
+    }
+    void reopen() {
+        keeper.reset();
+        open();
+    }
+    void rot(unsigned slot) { file.slots[slot].at(40) ^= std::byte{1}; }
+    std::uint64_t epoch() const { return keeper->journal().epoch_tried; }
+
+    sim::SimLoop loop;
+    sim::NullEvents events;
+    sim::SimStoreFile file{loop};
+    std::optional<JournalKeeper> keeper;
+};
+
+TEST_F(JournalKeeperTest, EitherSlotOfTheNewestJournalMayRot) {
+    for (std::uint64_t epoch_written = 1; epoch_written <= 4; ++epoch_written) {
+        ASSERT_TRUE(write(epoch_written));
+        rot(epoch_written % 2);
+        reopen();
+        EXPECT_EQ(epoch(), epoch_written);
+    }
+}
+
+TEST_F(JournalKeeperTest, JournalIsInBothSlotsBeforeItIsAcknowledged) {
+    ASSERT_TRUE(write(1));
+    EXPECT_EQ(file.writes(), 2u);
+    EXPECT_EQ(file.slots[0], file.slots[1]);
+}
+
+TEST_F(JournalKeeperTest, OneSlotStaysUntilTheOtherIsDurable) {
+    ASSERT_TRUE(write(1));
+    keeper->journal().epoch_tried = 2;
+    keeper->write([](const Result<void>&) {});
+    file.crash();
+    reopen();
+    EXPECT_TRUE(epoch() == 1 || epoch() == 2);
+}
+
+TEST_F(JournalKeeperTest, SlotThatWasNotWrittenIsTheFirstToBeWrittenNext) {
+    ASSERT_TRUE(write(1));
+    std::optional<Result<void>> written;
+    keeper->journal().epoch_tried = 2;
+    keeper->write([&](Result<void> result) { written = std::move(result); });
+    loop.run_until([&] { return file.writes() == 3; });
+    file.fail_write = Errc::io_error;
+    loop.run_until([&] { return written.has_value(); });
+    EXPECT_FALSE(*written);
+    const unsigned newest = choose_journal({file.slots, {}, 0, false}).next_slot ^ 1u;
+    const Bytes good = file.slots[newest];
+    file.fail_write = Errc::ok;
+    keeper->write([](const Result<void>&) {});
+    loop.run_until([&] { return file.writes() == 4; });
+    EXPECT_EQ(file.slots[newest], good);
+}
+
+}  // namespace
+}  // namespace dst
