@@ -32,10 +32,27 @@ Args parse_args(int argc, char** argv) {
     CLI::App* fill_file = command("fill-file", "write the data (--length) to a file or block device on this machine");
     fill_file->add_option("--file-at", args.file_at_bytes, "where --offset lies in the file")
         ->transform(CLI::AsSizeValue(false));
-    CLI::App* load = command("load", "random reads and writes, all checked, then everything once more");
+    CLI::App* load = command("load", "random commands, every read checked, then everything once more (SIGTERM: now)");
     load->add_option("--seconds", args.seconds, "how long");
-    load->add_option("--write-percent", args.write_percent, "share of writes")->check(CLI::Range(0, 100));
+    load->add_option("--write-percent", args.write_percent, "share of writes, without --mix")
+        ->check(CLI::Range(0, 100));
+    load->add_option("--mix", args.mix, "KIND=WEIGHT,...: read, write, fua, flush, unmap, zeroes, same; or: all");
+    load->add_option("--sizes", args.sizes, "bytes per command, one drawn each time; else --request")
+        ->delimiter(',')
+        ->transform(CLI::AsSizeValue(false));
+    load->add_option("--areas", args.areas, "where")->check(CLI::IsMember({"uniform", "hot"}));
+    load->add_option("--start", args.start, "what is there at first: zeroes, filled (by fill with this seed), anything")
+        ->check(CLI::IsMember({"zeroes", "filled", "anything"}));
     load->add_flag("--allow-errors", args.allow_errors, "commands may fail; data may still never be wrong");
+    load->add_flag("--rates", args.rates, "print the commands done in every second");
+    CLI::App* check = command("check", "read everything and compare with the record of a load");
+    for (CLI::App* one : {load, check}) {
+        one->add_option("--reopen", args.reopen_s, "seconds that a lost session is opened again; 0: never");
+        one->add_option("--record", args.record, "file that says what every sector may hold; it lives on");
+    }
+    check->get_option("--record")->required();
+    CLI::App* check_file = command("check-file", "compare a file or block device with the record of a load");
+    check_file->add_option("--record", args.record, "the record")->required();
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace initiator {
 
@@ -16,6 +17,13 @@ struct Args {
     std::uint64_t length_bytes = 0;   ///< 0: to the end
     std::uint64_t file_at_bytes = 0;  ///< verify-file: where in the file the first byte lies
     std::uint64_t request_bytes = 128 * 1024;
+    std::vector<std::uint64_t> sizes;  ///< load: bytes per command, drawn from these; empty: request_bytes
+    std::string mix;                   ///< load: KIND=WEIGHT,...; see mix.h
+    std::string areas = "uniform";     ///< load: uniform or hot
+    std::string record;                ///< load, check: path of the ledger; empty: in memory
+    std::string start = "anything";    ///< load: what a new record begins with
+    unsigned reopen_s = 60;            ///< load, check: how long a lost session is opened again
+    bool rates = false;
     unsigned depth = 8;
     unsigned seconds = 10;
     unsigned write_percent = 50;

@@ -2,164 +2,226 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cinttypes>
+#include <csignal>
 #include <cstdio>
-#include <random>
+#include <memory>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
+#include "ledger.h"
+#include "mix.h"
 #include "pattern.h"
 #include "session.h"
+#include "tally.h"
 
 namespace initiator {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Clock = Tally::Clock;
+constexpr std::chrono::milliseconds pause{20};  // before a command or a login is tried again
+constexpr std::uint64_t check_sectors = 128;
+constexpr std::uint64_t errors_shown = 3;
+
+volatile std::sig_atomic_t told_to_stop = 0;
+
+Content start_content(const Args& args) {
+    if (args.start == "zeroes") return content_zeroes;
+    return args.start == "filled" ? Content{1} : content_anything;
+}
 
 class Load {
 public:
-    explicit Load(const Args& args) : args_(args), session_(args.target, args.request_timeout_s), random_(args.seed) {
-        const std::uint64_t length =
-            args.length_bytes == 0 ? session_.size_bytes() - args.offset_bytes : args.length_bytes;
-        cells_.resize(length / args.request_bytes);
-        if (cells_.size() < args.depth) throw std::runtime_error("the range is too small for this depth");
-        slots_.resize(args.depth);
-    }
+    explicit Load(const Args& args)
+        : args_(args),
+          session_(std::make_unique<Session>(args.target, args.request_timeout_s)),
+          block_sectors_(session_->block_bytes() / sector_bytes),
+          range_{
+              args.offset_bytes / sector_bytes,
+              (args.length_bytes == 0 ? session_->size_bytes() - args.offset_bytes : args.length_bytes) / sector_bytes},
+          ledger_(args.record, session_->size_bytes() / sector_bytes, args.seed, start_content(args)),
+          mix_(args, range_, block_sectors_),
+          busy_(session_->size_bytes() / sector_bytes),
+          slots_(args.depth) {}
 
     int run() {
         end_ = Clock::now() + std::chrono::seconds(args_.seconds);
-        for (Slot& slot : slots_) start(slot);
-        drain();
-        checking_all_ = true;
-        for (Slot& slot : slots_) start(slot);
-        drain();
-        std::printf("{\"reads\": %" PRIu64 ", \"writes\": %" PRIu64 ", \"send_again\": %" PRIu64
-                    ", \"errors\": %" PRIu64 ", \"mistakes\": %" PRIu64 ", \"latency_ms_max\": %.1f}\n",
-                    reads_, writes_, again_, errors_, mistakes_, latency_ms_max_);
-        return mistakes_ != 0 || (errors_ != 0 && !args_.allow_errors) ? 1 : 0;
+        turn_until_all_is_done();
+        tally_.stop();
+        return check();
+    }
+
+    int check() {
+        checking_ = true;
+        next_check_ = range_.first;
+        turn_until_all_is_done();
+        tally_.print(args_.rates);
+        return tally_.mistakes() != 0 || (tally_.errors() != 0 && !args_.allow_errors) ? 1 : 0;
     }
 
 private:
-    /// One request-sized piece of the range. Versions possible now: acknowledged, or any tried since.
-    struct Cell {
-        std::uint64_t acknowledged = 0;
-        std::uint64_t tried = 0;
-        bool known = false;  ///< written by this run
-        bool in_use = false;
-    };
+    enum class State { idle, sent, pausing };
     struct Slot {
+        State state = State::idle;
+        Kind kind = Kind::read;
+        SectorRange range;
+        Content content = content_zeroes;
         std::vector<std::byte> data;
-        std::size_t cell = 0;
-        bool writing = false;
         Clock::time_point since;
+        Clock::time_point not_before;
     };
 
-    void drain() {
-        while (session_.in_flight() != 0) session_.poll(200);
-    }
-
-    std::optional<std::size_t> choose() {
-        if (checking_all_) return next_check_ < cells_.size() ? std::optional(next_check_++) : std::nullopt;
-        if (Clock::now() >= end_) return std::nullopt;
+    void turn_until_all_is_done() {
         for (;;) {
-            const std::size_t cell = random_() % cells_.size();
-            if (!cells_[cell].in_use) return cell;
+            bool work = false;
+            try {
+                for (Slot& slot : slots_) work |= step(slot);
+                if (!work) return;
+                session_->poll(static_cast<int>(pause.count()));
+                if (!timed_out_) continue;
+            } catch (const std::runtime_error& error) {
+                std::fprintf(stderr, "session lost: %s\n", error.what());
+            }
+            reopen();
         }
     }
 
-    void start(Slot& slot) {
-        const auto chosen = choose();
-        if (!chosen) return;
-        slot.cell = *chosen;
-        Cell& cell = cells_[slot.cell];
-        cell.in_use = true;
-        slot.data.resize(args_.request_bytes);
-        slot.writing = !checking_all_ && random_() % 100 < args_.write_percent;
+    /// Returns whether the slot has something to do.
+    bool step(Slot& slot) {
+        if (slot.state == State::idle && !choose(slot)) return false;
+        if (slot.state == State::pausing && Clock::now() >= slot.not_before) send(slot);
+        return true;
+    }
+
+    void reopen() {
+        timed_out_ = false;
+        const auto limit = Clock::now() + std::chrono::seconds(args_.reopen_s);
+        session_->give_up();
+        session_.reset();  // ends every command that is under way
+        for (Slot& slot : slots_) {
+            if (slot.state == State::sent) finished(slot, Outcome{SCSI_STATUS_CANCELLED, 0, 0});  // never sent
+        }
+        for (;;) {
+            try {
+                session_ = std::make_unique<Session>(args_.target, args_.request_timeout_s);
+                tally_.reopened();
+                return;
+            } catch (const std::runtime_error& error) {
+                if (Clock::now() >= limit) throw;
+            }
+            std::this_thread::sleep_for(pause);
+        }
+    }
+
+    bool choose(Slot& slot) {
+        if (checking_) {
+            if (next_check_ >= range_.first + range_.count) return false;
+            slot.kind = Kind::read;
+            slot.range = {next_check_, std::min(check_sectors, range_.first + range_.count - next_check_)};
+            next_check_ += slot.range.count;
+        } else {
+            if (Clock::now() >= end_ || told_to_stop != 0) return false;
+            slot.kind = mix_.kind();
+            do {
+                slot.range = mix_.place();
+            } while (is_busy(slot.range));
+            prepare(slot);
+        }
+        set_busy(slot, true);
         slot.since = Clock::now();
-        if (slot.writing) fill_sectors(slot.data, sector_of(slot.cell), args_.seed, ++cell.tried);
-        send(slot);
+        slot.state = State::pausing;
+        return true;
+    }
+
+    void prepare(Slot& slot) {
+        if (slot.kind == Kind::read || slot.kind == Kind::flush) return;
+        if (!ledger_.has_room(slot.range)) {
+            slot.kind = Kind::read;
+            return;
+        }
+        slot.content = content_zeroes;
+        if (slot.kind != Kind::unmap && slot.kind != Kind::zeroes) slot.content = ledger_.next_version();
+        if (slot.kind == Kind::same) slot.content |= content_same_bit;
+        ledger_.trying(slot.range, slot.content);
     }
 
     void send(Slot& slot) {
         const auto done = [this, &slot](const Outcome& outcome) { finished(slot, outcome); };
-        if (slot.writing) {
-            session_.write(sector_of(slot.cell) * sector_bytes, slot.data, false, done);
-        } else {
-            session_.read(sector_of(slot.cell) * sector_bytes, slot.data, done);
+        const std::uint64_t offset = slot.range.first * sector_bytes;
+        const std::uint64_t length = slot.range.count * sector_bytes;
+        const bool one_block = slot.kind == Kind::zeroes || slot.kind == Kind::same;
+        slot.data.resize(one_block ? session_->block_bytes() : length);
+        if (slot.kind != Kind::read) ledger_.fill(slot.data, slot.range.first, slot.content);
+        slot.state = State::sent;
+        switch (slot.kind) {
+            case Kind::read: return session_->read(offset, slot.data, done);
+            case Kind::write: return session_->write(offset, slot.data, false, done);
+            case Kind::fua: return session_->write(offset, slot.data, true, done);
+            case Kind::flush: return session_->flush(done);
+            case Kind::unmap: return session_->unmap(offset, length, done);
+            case Kind::zeroes:
+            case Kind::same: return session_->write_same(offset, length, slot.data, done);
         }
     }
 
     void finished(Slot& slot, const Outcome& outcome) {
-        if (outcome.send_again()) {
-            ++again_;
-            send(slot);
-            return;
-        }
-        if (!running_) {
-            running_ = true;
-            std::fprintf(stderr, "running\n");  // for whoever waits for load
-        }
-        latency_ms_max_ =
-            std::max(latency_ms_max_, std::chrono::duration<double, std::milli>(Clock::now() - slot.since).count());
-        Cell& cell = cells_[slot.cell];
-        if (!outcome.good()) {
-            if (errors_++ < 3)
-                std::fprintf(stderr, "cell %zu: %s: %s\n", slot.cell, slot.writing ? "write" : "read",
-                             outcome.text().c_str());
-        } else if (slot.writing) {
-            ++writes_;
-            cell.acknowledged = cell.tried;
-            cell.known = true;
+        if (outcome.good()) {
+            tally_.done(slot.kind, slot.since);
+            if (slot.kind == Kind::read) {
+                const auto mistake = ledger_.check(slot.range.first, slot.data);
+                if (mistake) tally_.mistake(*mistake);
+            } else if (slot.kind != Kind::flush) {
+                ledger_.written(slot.range, slot.content);
+            }
         } else {
-            ++reads_;
-            check(slot, cell);
+            const std::uint64_t times = tally_.other(outcome);
+            timed_out_ |= outcome.status == SCSI_STATUS_TIMEOUT;
+            // Whatever was lost while everything is read once more must still be read.
+            if (outcome.send_again() || (checking_ && outcome.lost())) {
+                slot.not_before = Clock::now() + pause;
+                slot.state = State::pausing;
+                return;
+            }
+            if (!outcome.lost() && times <= errors_shown) {
+                std::fprintf(stderr, "%s at byte %llu: %s\n", kind_names[static_cast<unsigned>(slot.kind)],
+                             static_cast<unsigned long long>(slot.range.first * sector_bytes), outcome.text().c_str());
+            }
         }
-        cell.in_use = false;
-        start(slot);
+        set_busy(slot, false);
+        slot.state = State::idle;
     }
 
-    /// Each sector of a cell must hold the acknowledged version or one that was tried since.
-    void check(Slot& slot, Cell& cell) {
-        if (!cell.known) return;
-        const std::size_t sectors = slot.data.size() / sector_bytes;
-        for (std::size_t i = 0; i < sectors; ++i) {
-            const std::span<const std::byte> sector(slot.data.data() + i * sector_bytes, sector_bytes);
-            bool right = false;
-            for (std::uint64_t version = cell.acknowledged; version <= cell.tried && !right; ++version) {
-                right = !first_difference(sector, sector_of(slot.cell) + i, args_.seed, version);
-            }
-            if (right) continue;
-            if (mistakes_++ < 5) {
-                std::fprintf(stderr, "WRONG DATA at byte %" PRIu64 ": not version %" PRIu64 "..%" PRIu64 "\n",
-                             (sector_of(slot.cell) + i) * sector_bytes, cell.acknowledged, cell.tried);
-            }
-            return;
-        }
+    bool is_busy(SectorRange range) const {
+        return std::any_of(busy_.begin() + static_cast<std::ptrdiff_t>(range.first),
+                           busy_.begin() + static_cast<std::ptrdiff_t>(range.first + range.count),
+                           [](bool busy) { return busy; });
     }
-
-    std::uint64_t sector_of(std::size_t cell) const {
-        return (args_.offset_bytes + cell * args_.request_bytes) / sector_bytes;
+    void set_busy(const Slot& slot, bool busy) {
+        std::fill_n(busy_.begin() + static_cast<std::ptrdiff_t>(slot.range.first), slot.range.count, busy);
     }
 
     const Args& args_;
-    Session session_;
-    std::mt19937_64 random_;
-    std::vector<Cell> cells_;
+    std::unique_ptr<Session> session_;
+    std::uint64_t block_sectors_;
+    SectorRange range_;
+    Ledger ledger_;
+    Mix mix_;
+    Tally tally_;
+    std::vector<bool> busy_;
     std::vector<Slot> slots_;
     Clock::time_point end_;
-    bool checking_all_ = false;
-    bool running_ = false;
-    std::size_t next_check_ = 0;
-    std::uint64_t reads_ = 0;
-    std::uint64_t writes_ = 0;
-    std::uint64_t again_ = 0;
-    std::uint64_t errors_ = 0;
-    std::uint64_t mistakes_ = 0;
-    double latency_ms_max_ = 0;
+    bool checking_ = false;
+    bool timed_out_ = false;
+    std::uint64_t next_check_ = 0;
 };
 
 }  // namespace
 
-int run_load(const Args& args) { return Load(args).run(); }
+int run_load(const Args& args) {
+    std::signal(SIGTERM, [](int) { told_to_stop = 1; });
+    return Load(args).run();
+}
+
+int run_check(const Args& args) { return Load(args).check(); }
 
 }  // namespace initiator

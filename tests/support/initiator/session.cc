@@ -2,11 +2,24 @@
 
 #include <poll.h>
 
+#include <array>
 #include <cstring>
+#include <memory>
 #include <stdexcept>
 #include <utility>
 
 namespace initiator {
+namespace {
+
+constexpr int login_timeout_s = 5;
+
+void add_data_out(scsi_task* task, std::span<const std::byte> from) {
+    if (task == nullptr) throw std::runtime_error("no memory for a task");
+    scsi_task_add_data_out_buffer(task, static_cast<int>(from.size()),
+                                  reinterpret_cast<unsigned char*>(const_cast<std::byte*>(from.data())));
+}
+
+}  // namespace
 
 struct Session::Command {
     Session* session;
@@ -26,6 +39,15 @@ std::string Outcome::text() const {
 }
 
 Session::Session(const std::string& url, unsigned request_timeout_s) {
+    try {
+        log_in(url, request_timeout_s);
+    } catch (...) {
+        if (context_ != nullptr) iscsi_destroy_context(context_);
+        throw;
+    }
+}
+
+void Session::log_in(const std::string& url, unsigned request_timeout_s) {
     context_ = iscsi_create_context("iqn.2026-11.example.dst:initiator");
     if (context_ == nullptr) throw std::runtime_error("no iSCSI context");
     iscsi_url* parsed = iscsi_parse_full_url(context_, url.c_str());
@@ -34,11 +56,12 @@ Session::Session(const std::string& url, unsigned request_timeout_s) {
     iscsi_set_targetname(context_, parsed->target);
     iscsi_set_session_type(context_, ISCSI_SESSION_NORMAL);
     iscsi_set_header_digest(context_, ISCSI_HEADER_DIGEST_NONE_CRC32C);
-    iscsi_set_timeout(context_, static_cast<int>(request_timeout_s));
     // A lost connection is a finding, not something to hide.
     iscsi_set_noautoreconnect(context_, 1);
+    iscsi_set_timeout(context_, login_timeout_s);
     const int connected = iscsi_full_connect_sync(context_, parsed->portal, lun_);
     iscsi_destroy_url(parsed);
+    iscsi_set_timeout(context_, static_cast<int>(request_timeout_s));
     if (connected != 0) throw std::runtime_error(std::string("cannot log in: ") + iscsi_get_error(context_));
     scsi_task* task = iscsi_readcapacity16_sync(context_, lun_);
     if (task == nullptr || task->status != SCSI_STATUS_GOOD) {
@@ -53,7 +76,7 @@ Session::Session(const std::string& url, unsigned request_timeout_s) {
 
 Session::~Session() {
     if (context_ == nullptr) return;
-    if (iscsi_is_logged_in(context_) != 0) iscsi_logout_sync(context_);
+    if (!broken_ && iscsi_is_logged_in(context_) != 0) iscsi_logout_sync(context_);
     iscsi_destroy_context(context_);
 }
 
@@ -96,18 +119,42 @@ void Session::read(std::uint64_t offset, std::span<std::byte> into, Done done) {
 void Session::write(std::uint64_t offset, std::span<const std::byte> from, bool fua, Done done) {
     scsi_task* task = scsi_cdb_write16(offset / block_bytes_, static_cast<std::uint32_t>(from.size()),
                                        static_cast<int>(block_bytes_), 0, 0, fua ? 1 : 0, 0, 0);
-    if (task == nullptr) throw std::runtime_error("no memory for a task");
-    scsi_task_add_data_out_buffer(task, static_cast<int>(from.size()),
-                                  reinterpret_cast<unsigned char*>(const_cast<std::byte*>(from.data())));
+    add_data_out(task, from);
     watch(task, std::move(done), {});
 }
 
 void Session::flush(Done done) { watch(scsi_cdb_synchronizecache16(0, 0, 0, 0), std::move(done), {}); }
 
+void Session::unmap(std::uint64_t offset, std::uint64_t length, Done done) {
+    // SBC-3 5.28: a parameter list of one block descriptor.
+    constexpr std::size_t header = 8;
+    constexpr std::size_t descriptor = 16;
+    auto list = std::make_shared<std::array<std::byte, header + descriptor>>();
+    const auto put = [&list](std::size_t at, std::uint64_t value, unsigned bytes) {
+        for (unsigned i = 0; i < bytes; ++i) (*list)[at + i] = static_cast<std::byte>(value >> (8 * (bytes - 1 - i)));
+    };
+    put(0, header + descriptor - 2, 2);
+    put(2, descriptor, 2);
+    put(8, offset / block_bytes_, 8);
+    put(16, length / block_bytes_, 4);
+    scsi_task* task = scsi_cdb_unmap(0, 0, static_cast<std::uint16_t>(list->size()));
+    add_data_out(task, *list);
+    watch(task, [list, done = std::move(done)](const Outcome& outcome) { done(outcome); }, {});
+}
+
+void Session::write_same(std::uint64_t offset, std::uint64_t length, std::span<const std::byte> block, Done done) {
+    scsi_task* task =
+        scsi_cdb_writesame16(0, 0, 0, offset / block_bytes_, 0, static_cast<std::uint32_t>(length / block_bytes_),
+                             static_cast<std::uint32_t>(block.size()));
+    add_data_out(task, block);
+    watch(task, std::move(done), {});
+}
+
 void Session::poll(int timeout_ms) {
     pollfd descriptor{iscsi_get_fd(context_), static_cast<short>(iscsi_which_events(context_)), 0};
     if (::poll(&descriptor, 1, timeout_ms) < 0 && errno != EINTR) throw std::runtime_error("poll failed");
     if (iscsi_service(context_, descriptor.revents) < 0) {
+        broken_ = true;
         throw std::runtime_error(std::string("connection lost: ") + iscsi_get_error(context_));
     }
 }

@@ -17,8 +17,10 @@ struct Outcome {
     int sense_key = 0;
     int ascq = 0;
     bool good() const { return status == SCSI_STATUS_GOOD; }
-    /// BUSY, or NOT READY becoming ready: an initiator sends the command again.
+    /// BUSY, unit attention, or NOT READY becoming ready: an initiator sends the command again.
     bool send_again() const;
+    /// No answer came: the session ended or the command timed out. It may have been carried out.
+    bool lost() const { return status >= SCSI_STATUS_CANCELLED; }
     std::string text() const;
 };
 
@@ -36,25 +38,33 @@ public:
     std::uint64_t size_bytes() const { return blocks_ * block_bytes_; }
     std::uint32_t block_bytes() const { return block_bytes_; }
 
-    /// Offsets and sizes are multiples of the block. The data stays the caller's until `done`.
+    /// Offsets and sizes are multiples of the block. The data stays the caller's until `done`, which is called from
+    /// poll(), or from the destructor.
     void read(std::uint64_t offset, std::span<std::byte> into, Done done);
     void write(std::uint64_t offset, std::span<const std::byte> from, bool fua, Done done);
     void flush(Done done);
+    void unmap(std::uint64_t offset, std::uint64_t length, Done done);
+    /// WRITE SAME: `block` is one block of the LUN.
+    void write_same(std::uint64_t offset, std::uint64_t length, std::span<const std::byte> block, Done done);
 
     /// Waits up to `timeout_ms` for something and handles it. Throws std::runtime_error when the connection is lost.
     void poll(int timeout_ms);
     unsigned in_flight() const { return in_flight_; }
+    /// No orderly logout when this ends.
+    void give_up() { broken_ = true; }
 
 private:
     struct Command;
     static void completed(iscsi_context*, int status, void* data, void* pointer);
     void watch(scsi_task* task, Done done, std::span<std::byte> into);
+    void log_in(const std::string& url, unsigned request_timeout_s);
 
     iscsi_context* context_ = nullptr;
     int lun_ = 0;
     std::uint64_t blocks_ = 0;
     std::uint32_t block_bytes_ = 512;
     unsigned in_flight_ = 0;
+    bool broken_ = false;
 };
 
 }  // namespace initiator

@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "ledger.h"
 #include "pattern.h"
 #include "session.h"
 
@@ -148,6 +149,27 @@ int run_fill_file(const Args& args) {
     ::close(file);
     if (!good) throw std::runtime_error("short write to " + args.target);
     return 0;
+}
+
+int run_check_file(const Args& args) {
+    const std::uint64_t sectors = Ledger::sectors_of(args.record);
+    Ledger ledger(args.record, sectors, args.seed, content_anything);
+    const int file = ::open(args.target.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) throw std::runtime_error("cannot open " + args.target);
+    std::vector<std::byte> data;
+    std::optional<std::string> mistake;
+    for (std::uint64_t sector = 0; sector < sectors && !mistake; sector += data.size() / sector_bytes) {
+        data.resize(std::min<std::uint64_t>((sectors - sector) * sector_bytes, 1u << 20));
+        if (::pread(file, data.data(), data.size(), static_cast<off_t>(sector * sector_bytes)) !=
+            static_cast<ssize_t>(data.size())) {
+            mistake = "short read";
+        } else {
+            mistake = ledger.check(sector, data);
+        }
+    }
+    ::close(file);
+    if (mistake) std::fprintf(stderr, "%s: %s\n", args.target.c_str(), mistake->c_str());
+    return mistake ? 1 : 0;
 }
 
 int run_capacity(const Args& args) {

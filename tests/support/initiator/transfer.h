@@ -10,6 +10,8 @@ int run_fill(const Args& args);
 int run_verify(const Args& args);
 int run_verify_file(const Args& args);
 int run_fill_file(const Args& args);
+/// Compares the beginning of a file or block device with the record of a load.
+int run_check_file(const Args& args);
 int run_capacity(const Args& args);
 
 }  // namespace initiator
