@@ -96,15 +96,15 @@ class Process:
 
 
 class Tgtd(Process):
-    """A private tgtd with control port 5 and an iSCSI portal on loopback."""
+    """A private tgtd with a control port and an iSCSI portal on loopback; `env` on top of the world's environment."""
 
-    def __init__(self, world, name="tgtd", port=3260):
+    def __init__(self, world, name="tgtd", port=3260, control=5, env=None):
         self.world = world
-        self.control = "5"
+        self.control = str(control)
         self.port = port
         self.targets = 0
         os.makedirs("/run/tgtd", exist_ok=True)
-        environment = {**os.environ, **world.environment}
+        environment = {**os.environ, **world.environment, **(env or {})}
         environment.update(sanitizer())
         super().__init__(name, ["/usr/sbin/tgtd", "-f", "-C", self.control, "--iscsi", f"portal=127.0.0.1:{port}"],
                          os.path.join(world.folder, f"{name}.log"), environment)
@@ -162,6 +162,7 @@ class World:
         self.folder = folder
         self.environment = {"DST_RUN_DIR": os.path.join(folder, "run"), "DST_STATE_DIR": os.path.join(folder, "state")}
         self.processes = []
+        self.endings = []
         for path in self.environment.values():
             os.makedirs(path)
 
@@ -219,14 +220,21 @@ class World:
         self.processes.append(process)
         return process
 
-    def status(self, storage):
-        _, output, _ = self.dstctl("status", storage, "--json", ok=None)
+    def status(self, storage, env=None):
+        _, output, _ = self.dstctl("status", storage, "--json", ok=None, env=env)
         return json.loads(output)
+
+    def at_end(self, what):
+        """Calls what() when the test is over and its processes are gone; the last one first."""
+        self.endings.append(what)
 
     def end(self):
         for process in self.processes:
             with contextlib.suppress(Exception):
                 process.kill()
+        for ending in reversed(self.endings):
+            with contextlib.suppress(Exception):
+                ending()
 
 
 def listening(port):
@@ -289,7 +297,7 @@ def one(test):
         return None
     except Exception as error:  # pylint: disable=broad-except
         text = str(error) if isinstance(error, Failure) else traceback.format_exc()
-        for process in world.processes:
+        for process in {process.log: process for process in world.processes}.values():
             tail = process.output()[-3000:]
             text += f"\n--- {process.name} ({'running' if process.running() else process.process.returncode})\n{tail}"
         return text
