@@ -4,7 +4,8 @@ A test script calls main(tests). It runs itself again inside private mount, netw
 nothing on the machine is disturbed and everything ends with it: the built module is mounted where tgtd looks for
 modules, /run is empty, and all ports are free.
 
-Environment: DST_BUILD (the build folder; default build/ beside the sources), DST_E2E_KEEP=1 keeps the work folder.
+Environment: DST_BUILD (the build folder; default build/ beside the sources), DST_E2E_KEEP=1 keeps the work folder,
+DST_E2E_FULL=1 runs the slow tests too.
 """
 import contextlib
 import json
@@ -307,13 +308,16 @@ def one(test):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def main(tests):
-    """Runs all tests, or those named on the command line; exit status 1 when one failed."""
+def main(tests, slow=()):
+    """Runs all tests (the slow ones with DST_E2E_FULL=1), or those named on the command line; exit status 1 when one
+    failed."""
     if os.geteuid() != 0:
         sys.exit("the end-to-end tests need root (namespaces, mounts)")
     enter()
     wanted = sys.argv[1:]
     failed = 0
+    if wanted or os.environ.get("DST_E2E_FULL") == "1":
+        tests = [*tests, *slow]
     for test in tests:
         if wanted and test.__name__ not in wanted:
             continue
