@@ -12,6 +12,7 @@
 #include <fstream>
 #include <utility>
 
+#include "asio/lock_holder.h"
 #include "asio/owned_fd.h"
 #include "block/assert.h"
 
@@ -153,7 +154,10 @@ Result<void> lock_file(int fd, const std::string& path) {
     lock.l_whence = SEEK_SET;
     if (fcntl(fd, F_OFD_SETLK, &lock) == 0) return {};
     if (errno == EAGAIN || errno == EACCES) {
-        return Error{Errc::busy, path + " is locked: another process has this storage open"};
+        const std::string holder = describe_holder(fd);
+        return Error{Errc::busy, path + " is locked by " + (holder.empty() ? "another process" : holder) +
+                                     ", which has this storage open; a storage has one head at a time: remove the LUN "
+                                     "there, or end that process"};
     }
     return file_error(path, "lock it", errno);
 }

@@ -14,7 +14,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "disk/lock_holder.h"
+#include "asio/lock_holder.h"
 
 namespace dst {
 namespace {

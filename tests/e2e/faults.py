@@ -123,11 +123,13 @@ class Volume:
         return self.world.write(name, f"storage: vol\ntree:\n  mirror:\n{members}policy: {policy}\n{more}")
 
     def start_head(self, ok=(0,)):
-        """tgtd with the LUN."""
+        """tgtd with the LUN; nobody is let in before it is there."""
         self.heads += 1
         self.tgtd = self.world.tgtd(name=f"tgtd{self.heads}")
-        self.tgtd.new_target()
-        return self.tgtd.new_lun(self.file, thin=True, ok=ok)
+        self.tgtd.new_target(bind=False)
+        result = self.tgtd.new_lun(self.file, thin=True, ok=ok)
+        self.tgtd.bind()
+        return result
 
     def status(self):
         return self.world.status("vol")

@@ -116,11 +116,16 @@ class Tgtd(Process):
     def admin(self, *arguments, ok=(0,), limit=30):
         return run("/usr/sbin/tgtadm", "-C", self.control, *arguments, ok=ok, limit=limit)
 
-    def new_target(self, tid=1, name=None):
+    def new_target(self, tid=1, name=None, bind=True):
         name = name or (TARGET if tid == 1 else f"{TARGET}{tid}")
         self.admin("--lld", "iscsi", "--op", "new", "--mode", "target", "--tid", str(tid), "-T", name)
-        self.admin("--lld", "iscsi", "--op", "bind", "--mode", "target", "--tid", str(tid), "-I", "ALL")
+        if bind:
+            self.bind(tid)
         return name
+
+    def bind(self, tid=1):
+        """Lets every initiator in."""
+        self.admin("--lld", "iscsi", "--op", "bind", "--mode", "target", "--tid", str(tid), "-I", "ALL")
 
     def new_lun(self, path, tid=1, lun=1, bstype="dst", block=None, thin=False, ok=(0,)):
         """Adds a LUN; returns (status, stdout, stderr, seconds)."""
@@ -131,7 +136,7 @@ class Tgtd(Process):
         begin = time.monotonic()
         result = self.admin(*arguments, ok=ok)
         seconds = time.monotonic() - begin
-        if thin:
+        if thin and result[0] == 0:
             self.admin("--lld", "iscsi", "--op", "update", "--mode", "logicalunit", "--tid", str(tid), "--lun", str(lun),
                        "--params", "thin_provisioning=1")
         return (*result, seconds)

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -74,6 +75,8 @@ TEST_F(FileStoreTest, IsLockedForLife) {
     ASSERT_TRUE(refused.has_error());
     EXPECT_EQ(refused.error().code, Errc::busy);
     EXPECT_NE(refused.error().text.find(path), std::string::npos);
+    const std::string holder = "[" + std::to_string(getpid()) + "]";
+    EXPECT_NE(refused.error().text.find(holder), std::string::npos) << refused.error().text;
     first.reset();
     FileStore third(loop, path);
     EXPECT_TRUE(open(third).has_value());

@@ -1,4 +1,4 @@
-#include "disk/lock_holder.h"
+#include "asio/lock_holder.h"
 
 #include <fcntl.h>
 #include <linux/loop.h>

@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Heads that die, and two heads for one storage: nothing acknowledged is lost, and nobody serves old data."""
+import os
+import time
+
+from faults import Machine, Volume
+from harness import BUILD, check, main, run, until
+
+
+def journal_of(world, env=None):
+    return os.path.join((env or world.environment)["DST_STATE_DIR"], "vol.journal")
+
+
+def tgtd_is_killed_again_and_again(world):
+    volume = Volume(world)
+    volume.begin()
+    for pause in (1.5, 0.3, 0.05, 1):
+        time.sleep(pause)
+        volume.tgtd.kill()
+        volume.start_head()
+    time.sleep(1)
+    counted = volume.end()
+    check(counted["reopened"] >= 3, f"the load saw nothing of it: {counted}")
+    volume.finish()
+
+
+def tgtd_and_a_netnode_are_killed_together(world):
+    """The journal knows that both were in sync; either of them is enough, and the other one is brought up to date."""
+    volume = Volume(world)
+    volume.begin()
+    for number in (0, 1):
+        time.sleep(1)
+        volume.machines[number].kill()
+        volume.tgtd.kill()
+        volume.start_head()
+        until(lambda: volume.status()["state"] == "degraded", 10, "it serves with one member")
+        time.sleep(0.5)
+        volume.machines[number].start()
+        volume.in_sync()
+    volume.end()
+    volume.finish()
+
+
+def without_its_journal_a_storage_waits_for_all_members(world):
+    volume = Volume(world)
+    volume.begin()
+    time.sleep(1)
+    volume.end()
+    volume.tgtd.kill()
+    os.unlink(journal_of(world))
+    volume.machines[0].kill()
+    status, *_ = volume.start_head(ok=None)
+    check(status != 0, "it serves although the missing member may have newer data")
+    reason = volume.status()["reason"]
+    check(volume.machines[0].member in reason and "journal" in reason, f"the reason does not say why: {reason}")
+    volume.machines[0].start()
+    volume.tgtd.new_lun(volume.file, thin=True)
+    volume.finish()
+
+
+def old_data_are_not_served(world):
+    """A is off; what is written goes to B; B goes off and A comes back: nothing is served until B is there again."""
+    volume = Volume(world)
+    volume.begin()
+    volume.loses(0, Machine.kill)
+    time.sleep(1)
+    volume.end()
+    volume.machines[1].kill()
+    volume.machines[0].start()
+    held = world.start_initiator("check", volume.tgtd.url(), "--record", volume.record, name="held")
+    time.sleep(3)
+    check(held.running(), f"something was read from the one that lacks it: {held.output()}")
+    check(volume.status()["state"] == "held", f"{volume.status()}")
+    held.kill()
+    # The same with a new head.
+    volume.tgtd.kill()
+    volume.start_head()
+    shown = volume.status()
+    check(shown["state"] == "waiting" and volume.machines[1].member in shown["reason"], f"{shown}")
+    held = world.start_initiator("check", volume.tgtd.url(), "--record", volume.record, name="held2")
+    time.sleep(2)
+    check(held.running(), f"something was read from the one that lacks it: {held.output()}")
+    volume.machines[1].start()
+    check(held.process.wait(30) == 0, f"what was written is not there: {held.output()}")
+    volume.finish()
+
+
+def second_head(world, volume, env):
+    tgtd = world.tgtd(name="second", port=3261, control=6, env=env)
+    tgtd.new_target()
+    return tgtd, lambda: tgtd.new_lun(volume.file, thin=True, ok=None)
+
+
+def one_journal_has_one_owner(world):
+    """Two tgtd with the same state directory, which is what two on one machine have."""
+    volume = Volume(world)
+    volume.begin()
+    for directories in ({}, {"DST_RUN_DIR": world.path("run-second")}):
+        for path in directories.values():
+            os.makedirs(path)
+        second, open_it = second_head(world, volume, directories)
+        status, *_, seconds = open_it()
+        check(status != 0 and seconds < 3.3, f"status {status} after {seconds} s")
+        _, text, _ = world.dstctl("status", "vol", env={**world.environment, **directories}, ok=None)
+        wanted = f"tgtd[{volume.tgtd.pid}]"
+        check(wanted in second.output(), f"the log does not say who has it ({wanted}):\n{second.output()}")
+        check(not directories or wanted in text, f"the status does not say who has it ({wanted}):\n{text}")
+        second.stop()
+    volume.end()
+    volume.finish()
+
+
+def another_machine_asks_before_it_takes_over(world):
+    volume = Volume(world)
+    volume.begin("--allow-errors", "--reopen", 0)
+    env = {"DST_RUN_DIR": world.path("run-second"), "DST_STATE_DIR": world.path("state-second")}
+    for path in env.values():
+        os.makedirs(path)
+    second, open_it = second_head(world, volume, env)
+    status, *_, seconds = open_it()
+    check(status != 0 and seconds < 3.3, f"a second head opened it: status {status} after {seconds} s")
+    _, text, _ = world.dstctl("status", "vol", env=env, ok=None)
+    check(f"dstctl start {volume.file} --takeover" in text, f"the way out is not named:\n{text}")
+    time.sleep(1)
+    check(volume.load.running() and volume.status()["state"] == "healthy", "the first head was disturbed")
+    world.dstctl("start", volume.file, "--takeover", "--yes", env=env)
+    check(open_it()[0] == 0, f"it was not taken over:\n{second.output()[-2000:]}")
+    until(lambda: world.status("vol", env=env)["state"] == "healthy", 10, "the second head serves")
+    until(lambda: volume.status()["state"] == "fenced", 10, "the first head is fenced")
+    check("storage-fenced" in volume.tgtd.output(), "no event")
+    volume.load.terminate(30)
+    # All that the first one acknowledged is there, and it serves nothing any more.
+    world.initiator("check", second.url(), "--record", volume.record)
+    command = [os.path.join(BUILD, "tests", "dst-initiator"), "fill", volume.tgtd.url(), "--length", "4KiB", "--request", "4KiB"]
+    check(run(*command, ok=None)[0] != 0, "the first head took a write")
+    first, volume.tgtd = volume.tgtd, second
+    volume.begin()
+    time.sleep(1)
+    volume.end()
+    volume.status = lambda: world.status("vol", env=env)
+    volume.finish()
+    first.stop()
+
+
+main([tgtd_is_killed_again_and_again, tgtd_and_a_netnode_are_killed_together,
+      without_its_journal_a_storage_waits_for_all_members, old_data_are_not_served, one_journal_has_one_owner,
+      another_machine_asks_before_it_takes_over])
