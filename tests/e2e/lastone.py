@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""The last node of a storage goes away under load and comes back (M10): I/O is held, answered "send again", or fails in the end."""
+import time
+
+from faults import Machine, Volume
+from harness import check, main, until
+
+
+def alone(world, policy):
+    """One member is off and dropped, the other is the last one; the load runs."""
+    volume = Volume(world, policy=policy)
+    volume.begin("--allow-errors")
+    volume.loses(0, Machine.kill)
+    time.sleep(0.5)
+    return volume
+
+
+def away_for(volume, seconds):
+    """The last one is killed and comes back; returns what the load counted meanwhile, and for how long nothing ended."""
+    volume.machines[1].kill()
+    until(lambda: volume.status()["state"] == "held", 10, "the storage is held")
+    time.sleep(seconds)
+    volume.machines[1].start()
+    until(lambda: volume.status()["state"] == "degraded", 20, "the storage serves")
+    time.sleep(1)
+    counted = volume.end()
+    volume.machines[0].start()
+    return counted
+
+
+def ten_seconds(world):
+    """Shorter than hold: nothing fails, and nothing is even sent again."""
+    volume = alone(world, "{member_timeout: 1s}")
+    counted = away_for(volume, 10)
+    check(counted["errors"] == 0 and counted["send_again"] == 0, f"{counted['answers']}")
+    check(10 <= counted["gap_s_max"] < 14, f"the pause took {counted['gap_s_max']} s")
+    volume.finish()
+
+
+def longer_than_hold(world):
+    """Commands end in NOT READY after hold, so that initiators send them again; nothing fails."""
+    volume = alone(world, "{member_timeout: 1s, on_loss: {hold: 2s, give_up: 60s}}")
+    counted = away_for(volume, 5)
+    check(counted["errors"] == 0, f"{counted['answers']}")
+    check(counted["answers"].get("not_ready_0401", 0) >= 32, f"nothing was sent again: {counted['answers']}")
+    volume.finish()
+
+
+def longer_than_give_up(world):
+    """Everything fails at once after give_up; when the node is back everything works."""
+    volume = alone(world, "{member_timeout: 1s, on_loss: {hold: 2s, give_up: 4s}}")
+    counted = away_for(volume, 6)
+    check(counted["errors"] > 32, f"nothing failed: {counted['answers']}")
+    volume.finish()
+
+
+def forty_seconds(world):
+    """The defaults: hold 20 s, give up after 120 s."""
+    volume = alone(world, "{member_timeout: 1s}")
+    counted = away_for(volume, 40)
+    check(counted["errors"] == 0, f"{counted['answers']}")
+    check(counted["answers"].get("not_ready_0401", 0) >= 32, f"nothing was sent again: {counted['answers']}")
+    volume.finish()
+
+
+def two_hundred_seconds(world):
+    volume = alone(world, "{member_timeout: 1s}")
+    counted = away_for(volume, 200)
+    check(counted["errors"] > 32, f"nothing failed: {counted['answers']}")
+    volume.finish()
+
+
+def both_at_once(world):
+    """Nobody is dropped for what all missed: both are in sync when they are back."""
+    volume = Volume(world)
+    volume.begin()
+    time.sleep(0.5)
+    for machine in volume.machines:
+        machine.kill()
+    time.sleep(3)
+    for machine in volume.machines:
+        machine.start()
+    volume.in_sync(10)
+    time.sleep(0.5)
+    counted = volume.end()
+    check(counted["errors"] == 0 and counted["send_again"] == 0, f"{counted['answers']}")
+    volume.finish()
+
+
+main([ten_seconds, longer_than_hold, longer_than_give_up, both_at_once], slow=[forty_seconds, two_hundred_seconds])
