@@ -70,8 +70,8 @@ def other_loopback_addresses(world):
 def ipv6(world):
     listen = [f"[::1]:{PORT}", f"[::]:{PORT + 1}"]
     tgtd, nodes, load = start(world, [f"'[::1]:{PORT}/disk0'", f"'[::1]:{PORT + 1}/disk0'"], listen)
-    restart_under_load(world, tgtd, nodes, load, 1, listen[0])
     shown = [child["name"] for child in world.status("vol")["tree"]["children"]]
+    restart_under_load(world, tgtd, nodes, load, 1, listen[0])
     check(shown == [f"[::1]:{PORT}/disk0", f"[::1]:{PORT + 1}/disk0"], f"{shown}")
 
 
