@@ -52,7 +52,7 @@ RemoteLeafImpl::RemoteLeafImpl(RemoteLeaf& leaf, Loop& loop, EventSink& events, 
       options_(std::move(options)),
       make_link_(std::move(make_link)),
       pump_task_(loop, [this] { pump(); }),
-      down_task_(loop, [this] { tell_down(last_error_, true); }) {
+      down_task_(loop, [this] { tell_down(last_error_, Fall::cut); }) {
     DST_ASSERT(options_.connections >= 1 && options_.connections <= 8);
     DST_ASSERT(options_.request_bytes_max >= 65536 && options_.request_bytes_max % 65536 == 0);
     for (std::size_t i = 0; i < options_.connections; ++i) slots_.push_back(std::make_unique<Slot>(*this, i));
@@ -208,7 +208,7 @@ void RemoteLeafImpl::lost(ClientConnection& connection, const Error& why) {
     if (!was_one_of_it) return retry_later(slot, why.code);
     const bool was_up = up_;
     go_down(why);
-    tell_down(why, was_up);
+    tell_down(why, was_up ? Fall::lost : Fall::unreachable);
 }
 
 /// All connections fall together: a request that is sent again, or a resync, must not meet one that still is queued on
@@ -237,8 +237,8 @@ void RemoteLeafImpl::end_requests(Errc code) {
     for (const auto& slot : slots_) slot->connection.cut({code, last_error_.text});
 }
 
-void RemoteLeafImpl::tell_down(const Error& why, bool was_up) {
-    if (closing_ || up_ || (told_ && !was_up)) return;
+void RemoteLeafImpl::tell_down(const Error& why, Fall fall) {
+    if (closing_ || up_ || (told_ && fall == Fall::unreachable)) return;
     told_ = true;
     if (why.code == Errc::refused && !identity_.epoch.none()) {
         events_.event(
@@ -246,10 +246,15 @@ void RemoteLeafImpl::tell_down(const Error& why, bool was_up) {
             options_.name + " is not taken back: " + why.text + "; it is tried again until the right one is there", {});
         return leaf_.notify_down(why);
     }
-    events_.event(Severity::warning, "netnode-lost",
-                  options_.name + (was_up ? " is lost: " : " cannot be reached: ") + to_string(why) +
-                      "; it is tried again until it is back",
-                  {});
+    std::string text = options_.name;
+    switch (fall) {
+        case Fall::lost: text += " is lost: " + to_string(why) + "; it is tried again until it is back"; break;
+        case Fall::unreachable:
+            text += " cannot be reached: " + to_string(why) + "; it is tried again until it is back";
+            break;
+        case Fall::cut: text += " is cut off from here, and connected anew, because of: " + why.text; break;
+    }
+    events_.event(Severity::warning, "netnode-lost", text, {});
     leaf_.notify_down(why);
 }
 

@@ -62,7 +62,9 @@ private:
     void notice_changes(const wire::OpenAnswer& opened);
     void go_down(const Error& why);
     void end_requests(Errc code);
-    void tell_down(const Error& why, bool was_up);
+    /// How it came to be down: its connection ended, could not be had at all, or the device above wanted it cut.
+    enum class Fall { lost, unreachable, cut };
+    void tell_down(const Error& why, Fall fall);
     bool same_medium(const wire::OpenAnswer& opened) const noexcept;
     Slot& slot_of(ClientConnection& connection);
 

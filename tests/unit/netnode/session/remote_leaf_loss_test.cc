@@ -61,6 +61,19 @@ TEST(RemoteLeafLoss, M12TheLinkIsCutBeforeARequestWithAPartlySentPayloadEnds) {
     EXPECT_EQ(rig.downs, 1u);
 }
 
+TEST(RemoteLeafLoss, ACutIsToldAsOne) {
+    ClientRig rig;
+    rig.come_up();
+    rig.leaf->cut({Errc::timed_out, "write failed: medium error"});
+    rig.settle();
+    ASSERT_EQ(rig.events.count("netnode-lost"), 1u);
+    const std::string& line = rig.events.entries.back().line;
+    EXPECT_NE(line.find("cut off from here, and connected anew, because of: write failed: medium error"),
+              std::string::npos)
+        << line;
+    EXPECT_EQ(line.find("timed out"), std::string::npos) << line;
+}
+
 TEST(RemoteLeafLoss, ANoticeOfTheNetnodeIsTheReason) {
     ClientRig rig;
     rig.come_up();
