@@ -30,7 +30,7 @@ void Gate::answered(Request& request) {
     gate.passed_.erase(ItemList::s_iterator_to(item));
     const Errc code = request.result;
     if (is_loss(code) && gate.outermost() && !gate.closing_ && gate.failed_ == Errc::ok) return gate.hold(item);
-    if (code == Errc::ok) gate.lost_ = false;
+    if (code == Errc::ok) gate.went_on(item);
     if (code == Errc::fenced) gate.fenced_task_.post();
     gate.finish(item, gate.failed_ != Errc::ok && is_loss(code) ? gate.failed_ : code);
 }
@@ -112,6 +112,7 @@ void Gate::submit(Request& request) {
     item.gate = this;
     item.outer = &request;
     item.arrived = loop_.now();
+    item.was_held = false;
     if (!timer_.running()) timer_.start(tick_time);
     item.locked = request.operation != Operation::flush && !broken(Rule::m11_order);
     if (!item.locked) return start(item);
@@ -148,17 +149,37 @@ void Gate::pass(Item& item) {
 }
 
 void Gate::hold(Item& item) {
+    last_loss_ = loop_.now();
     if (!lost_) {
         lost_ = true;
         lost_since_ = loop_.now();
-        events_.event(Severity::error, "storage-held",
-                      "no usable member is left; requests are held until one returns, and fail when that takes too "
-                      "long",
-                      {});
+    }
+    if (!told_held_) {
+        told_held_ = true;
+        const auto whole = [](Duration time) {
+            return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(time).count()) + " s";
+        };
+        events_.event(
+            Severity::error, "storage-held",
+            "no usable member is left: requests are held until one returns. After " + whole(hold_) +
+                " they are answered so that the initiator sends them again; when nothing could be answered for " +
+                whole(give_up_) + ", all fail. Bring a disk or netnode back; the lines before name them",
+            {});
     }
     if (given_up()) return finish(item, Errc::io_error);
     if (loop_.now() - item.arrived >= hold_) return finish(item, Errc::not_ready);
+    if (!item.was_held) ++were_held_;
+    item.was_held = true;
     held_.push_back(item);
+}
+
+/// The tree answered one. Of a linear with a lost part the others answer all the time; that alone is not told.
+void Gate::went_on(const Item& item) {
+    lost_ = false;
+    if (!told_held_ || were_held_ > (item.was_held ? 1U : 0U)) return;
+    if (!item.was_held && loop_.now() - last_loss_ < hold_ + tick_time) return;
+    told_held_ = false;
+    events_.event(Severity::notice, "storage-resumed", "requests are answered again; nothing is held any more", {});
 }
 
 void Gate::retry() {
@@ -175,6 +196,7 @@ void Gate::retry() {
 void Gate::finish(Item& item, Errc code) {
     Request& outer = *item.outer;
     if (item.locked) lock_.unlock(item.lock);
+    if (item.was_held) --were_held_;
     items_->give_back(item);
     --in_flight_;
     check_closed();

@@ -62,6 +62,7 @@ private:
         Request inner;
         RangeLock::Holder lock;
         bool locked = false;
+        bool was_held = false;
         TimePoint arrived;
         TimePoint passed;
     };
@@ -78,6 +79,7 @@ private:
     void finish(Item& item, Errc code);
     void tick();
     void end_late_ones();
+    void went_on(const Item& item);
     void check_closed();
 
     Loop& loop_;
@@ -97,6 +99,9 @@ private:
     std::size_t in_flight_ = 0;
     bool lost_ = true;  ///< nothing was answered since lost_since_
     TimePoint lost_since_;
+    TimePoint last_loss_;        ///< when a request last met the loss
+    bool told_held_ = false;     ///< and not yet that it goes on
+    std::size_t were_held_ = 0;  ///< requests in flight that were held at least once
     bool opened_ = false;
     bool closing_ = false;
     Errc failed_ = Errc::ok;

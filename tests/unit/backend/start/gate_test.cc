@@ -118,6 +118,52 @@ TEST_F(Below, M10UnansweredRequestsAreNotHeld) {
     for (const Order* order : {&read, &write, &behind}) EXPECT_EQ(order->request.result, Errc::disconnected);
 }
 
+struct Outermost : Below {
+    void serve_outermost(spec::Node tree) {
+        world = std::make_unique<EngineWorld>(std::move(tree));
+        EXPECT_TRUE(world->init().done);
+        head = &world->serve();
+    }
+    std::size_t told(std::string_view id) const { return world->events.count(id); }
+};
+
+TEST_F(Outermost, M10TellsThatItHoldsAndThatItGoesOn) {
+    serve_outermost(two_disks());
+    set_missing(true);
+    Order order(*head, Operation::write);
+    world->loop.run_for(seconds(5));
+    EXPECT_FALSE(order.done);
+    EXPECT_EQ(told("storage-held"), 1u);
+    EXPECT_EQ(told("storage-resumed"), 0u);
+    set_missing(false);
+    ASSERT_TRUE(comes([&] { return order.done; }, seconds(15)));
+    EXPECT_EQ(order.request.result, Errc::ok);
+    EXPECT_EQ(told("storage-held"), 1u);
+    EXPECT_EQ(told("storage-resumed"), 1u);
+}
+
+TEST_F(Outermost, ALinearThatLostAPartTellsItOnce) {
+    serve_outermost(linear_node("l0", {disk_node("/a"), disk_node("/b")}));
+    world->platter("/a").set_missing(true);
+    for (int i = 0; i < 5; ++i) {
+        Order lost(*head, Operation::read);
+        world->loop.run_for(milliseconds(200));
+        Order there(*head, Operation::read, head->engine->root().geometry().size_bytes - 4096);
+        ASSERT_TRUE(comes([&] { return there.done; }, seconds(5)));
+        EXPECT_EQ(there.request.result, Errc::ok);
+        ASSERT_TRUE(comes([&] { return lost.done; }, seconds(40)));
+        EXPECT_EQ(lost.request.result, Errc::not_ready);
+    }
+    EXPECT_EQ(told("storage-held"), 1u);
+    EXPECT_EQ(told("storage-resumed"), 0u);
+    world->platter("/a").set_missing(false);
+    world->loop.run_for(seconds(60));
+    Order last(*head, Operation::read);
+    ASSERT_TRUE(comes([&] { return last.done; }, seconds(20)));
+    EXPECT_EQ(last.request.result, Errc::ok);
+    EXPECT_EQ(told("storage-resumed"), 1u);
+}
+
 TEST_F(Below, StaysUpWhileAMemberIsLeft) {
     served(two_disks());
     world->platter("/b").set_missing(true);
