@@ -142,7 +142,10 @@ void StorageEngine::Impl::fenced(const std::string& member) {
     // A starting head begins again by itself (M6).
     if (fenced_ || closing_ || starter_.state() != Starter::State::serving) return;
     fenced_ = true;
-    fenced_reason_ = "another head has taken over (" + member + " refuses this one); it never serves again here";
+    fenced_reason_ =
+        "another head has taken over (" + member +
+        " refuses this one); all requests fail from now on, and this head never serves it again: remove the "
+        "LUN here";
     events_.event(Severity::critical, "storage-fenced", fenced_reason_, {{"storage", storage_.name}});
     gate_.fail(Errc::fenced);
     joiner_.stop();

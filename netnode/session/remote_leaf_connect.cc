@@ -247,6 +247,11 @@ void RemoteLeafImpl::tell_down(const Error& why, Fall fall) {
         return leaf_.notify_down(why);
     }
     std::string text = options_.name;
+    if (why.code == Errc::fenced) {
+        events_.event(Severity::warning, "netnode-lost", text + " takes nothing from this head any more: " + why.text,
+                      {});
+        return leaf_.notify_down(why);
+    }
     switch (fall) {
         case Fall::lost: text += " is lost: " + to_string(why) + "; it is tried again until it is back"; break;
         case Fall::unreachable:
