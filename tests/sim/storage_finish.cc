@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 
 #include "media/label.h"
 #include "storage_scenario.h"
@@ -96,7 +97,7 @@ void StorageScenario::check_equal(const VertexStatus& vertex) {
     for (const VertexStatus& member : vertex.children) {
         if (member.state != VertexState::in_sync || vertex.children.front().state != VertexState::in_sync) continue;
         const Bytes other = content_of(member, vertex.size_bytes);
-        if (first == other) continue;
+        if (first.size() == other.size() && std::memcmp(first.data(), other.data(), first.size()) == 0) continue;
         const auto differs = std::mismatch(first.begin(), first.end(), other.begin()).first;
         trace_.finding("M4", vertex.children.front().name + " and " + member.name + " differ at " +
                                  std::to_string(differs - first.begin()));

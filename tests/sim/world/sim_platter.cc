@@ -29,10 +29,14 @@ void SimPlatter::store(std::uint64_t index, const Sector& bytes, bool durable) {
         volatile_.erase(index);
     } else {
         std::vector<Version>& versions = volatile_[index];
-        if (versions.empty()) versions.push_back({0, sector(index)});
+        if (versions.empty()) {
+            versions.reserve(2);
+            versions.push_back({0, sector(index)});
+        }
         versions.push_back({++sequence_, bytes});
     }
-    if (bytes == Sector{}) {
+    static constexpr Sector zero{};
+    if (std::memcmp(bytes.data(), zero.data(), sector_bytes) == 0) {
         sectors_.erase(index);
     } else {
         sectors_[index] = bytes;
