@@ -146,6 +146,43 @@ TEST(MirrorIntent, M4AMemberThatIsOutIsOwedTheRegionBeforeTheBitGoes) {
     EXPECT_EQ(owed_on(world, 0, 2).count(), 1u);
 }
 
+TEST(MirrorIntent, M4OwedBitsThatCouldNotBeWrittenAreTriedAgainBeforeTheBitGoes) {
+    MirrorWorld world(3);
+    world.device(1).fail(Operation::write, Errc::medium_error, 2);
+    EXPECT_EQ(write(world.loop, *world.mirror, region, filled(512, 7)), Errc::ok);
+    world.device(0).fail(Operation::write, Errc::no_space);
+    world.device(2).fail(Operation::write, Errc::no_space);
+    const std::size_t before = maps(world.device(0));
+    ASSERT_TRUE(world.loop.run_until([&] { return maps(world.device(0)) > before; }, seconds(30)));
+    world.loop.run_for(milliseconds(1));
+    // The owed maps lie before the intent map.
+    const auto first = std::find_if(world.device(0).log.begin(), world.device(0).log.end(), is_map);
+    const auto is_owed = [intents = first->second.offset](const Extent& extent) {
+        return extent.offset >= data_end && extent.offset < intents;
+    };
+    ASSERT_TRUE(is_owed(world.device(0).log.back().second));
+    // They fail once more, and only they.
+    for (std::size_t index : {0, 2}) world.device(index).hold();
+    bool failed_again = false;
+    for (int i = 0; i < 60'000 && !failed_again; ++i) {
+        world.loop.run_for(milliseconds(1));
+        for (std::size_t index : {0, 2}) {
+            while (world.device(index).held() > 0) {
+                const Request& held = world.device(index).held_request(0);
+                const bool fails = held.operation == Operation::write && is_owed(held.extent);
+                failed_again = failed_again || fails;
+                world.device(index).answer(fails ? Errc::no_space : Errc::ok);
+            }
+        }
+    }
+    ASSERT_TRUE(failed_again);
+    for (std::size_t index : {0, 2}) world.device(index).release();
+    EXPECT_TRUE(intent_on(world, 0).test(1));
+    world.loop.run_for(seconds(30));
+    EXPECT_FALSE(intent_on(world, 0).test(1));
+    EXPECT_TRUE(owed_on(world, 0, 2).test(1));
+}
+
 TEST(MirrorIntent, M4NothingIsClearedWhenAMemberWasLostDuringTheFlush) {
     MirrorWorld world;
     EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(512, 1)), Errc::ok);
