@@ -140,7 +140,7 @@ std::vector<MapSlotPlace>& MemberMetadata::places(unsigned map, std::uint64_t sl
     return places_[map];
 }
 
-/// Slot after slot, each with both copies.
+/// Some slots at once, each with both copies.
 class MemberMetadata::ReadMap : public std::enable_shared_from_this<ReadMap> {
 public:
     ReadMap(MemberMetadata& owner, const Record& record, const MapIdentity& identity, Callback<RegionMap> done)
@@ -152,28 +152,41 @@ public:
           done_(std::move(done)) {}
 
     void read() {
-        if (slot_ == map_.slots()) return done_(std::move(map_));
-        OwnedOrder order;
-        order.extent = layout_.map_slot(place_, slot_, copy_);
-        submit_owned(owner_.device_, std::move(order),
-                     [self = shared_from_this()](Errc code, Bytes bytes) { self->have(code, std::move(bytes)); });
+        while (error_ == Errc::ok && next_ < map_.slots() && in_flight_ < slots_in_flight_max) {
+            ++in_flight_;
+            auto slot = std::make_shared<Slot>(Slot{next_++, {}});
+            for (unsigned copy = 0; copy < 2; ++copy) read_copy(slot, copy);
+        }
+        if (in_flight_ != 0) return;
+        error_ == Errc::ok ? done_(std::move(map_)) : done_(error_of(error_, "map could not be read"));
     }
 
 private:
-    void have(Errc code, Bytes bytes) {
-        if (code != Errc::ok && !is_bad_copy(code)) return done_(error_of(code, "map could not be read"));
-        if (code != Errc::ok) bytes.clear();
-        copies_[copy_] = std::move(bytes);
-        if (copy_ == 0) {
-            copy_ = 1;
-            return read();
-        }
-        const MapSlotChoice choice = choose_map_slot(copies_[0], copies_[1], identity_, slot_, map_);
-        owner_.places(place_, map_.slots())[slot_] = choice.next;
-        copy_ = 0;
-        ++slot_;
+    struct Slot {
+        std::uint64_t index = 0;
+        std::array<Bytes, 2> copies;
+        unsigned pending = 2;
+    };
+
+    void read_copy(const std::shared_ptr<Slot>& slot, unsigned copy) {
+        OwnedOrder order;
+        order.extent = layout_.map_slot(place_, slot->index, copy);
+        submit_owned(owner_.device_, std::move(order), [self = shared_from_this(), slot, copy](Errc code, Bytes bytes) {
+            if (code == Errc::ok) slot->copies[copy] = std::move(bytes);
+            self->have(*slot, code);
+        });
+    }
+
+    void have(Slot& slot, Errc code) {
+        if (code != Errc::ok && !is_bad_copy(code) && error_ == Errc::ok) error_ = code;
+        if (--slot.pending != 0) return;
+        --in_flight_;
+        const MapSlotChoice choice = choose_map_slot(slot.copies[0], slot.copies[1], identity_, slot.index, map_);
+        if (error_ == Errc::ok) owner_.places(place_, map_.slots())[slot.index] = choice.next;
         read();
     }
+
+    static constexpr unsigned slots_in_flight_max = 16;
 
     MemberMetadata& owner_;
     MapIdentity identity_;
@@ -181,9 +194,9 @@ private:
     MirrorLayout layout_;
     RegionMap map_;
     Callback<RegionMap> done_;
-    std::uint64_t slot_ = 0;
-    unsigned copy_ = 0;
-    std::array<Bytes, 2> copies_;
+    std::uint64_t next_ = 0;
+    unsigned in_flight_ = 0;
+    Errc error_ = Errc::ok;
 };
 
 void MemberMetadata::read_map(const Record& record, const MapIdentity& identity, Callback<RegionMap> done) {

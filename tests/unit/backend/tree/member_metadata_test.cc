@@ -180,5 +180,67 @@ TEST_F(MemberMetadataTest, MapIsInBothCopiesAndWithoutTheNewestIsAllOnes) {
     EXPECT_TRUE(decode_map_slot_header(device.bytes(layout.map_slot(0, 0, 0).offset, map_slot_bytes)));
 }
 
+/// Three slots: regions of 4 KiB on a larger device.
+class MemberMetadataSlots : public ::testing::Test {
+protected:
+    MemberMetadataSlots() {
+        record.mirror = loop.random_id();
+        record.region_bytes = 4096;
+        record.size_bytes = 3 * 30720 * 4096ull - 4096;
+        record.logical_block_bytes = 512;
+        const RegionMap map = marked();
+        bool written = false;
+        metadata.write_map(record, intent(), map, [&](const Result<void>& result) { written = result.has_value(); });
+        loop.run_until([&] { return written; });
+    }
+    MapIdentity intent() const { return {record.mirror, MapKind::intent, 0}; }
+    RegionMap marked() const {
+        RegionMap map = metadata.empty_map(record);
+        for (std::uint64_t slot = 0; slot < map.slots(); ++slot) map.set(slot * map_slot_regions + 7 + slot);
+        return map;
+    }
+
+    sim::SimLoop loop;
+    FakeDevice device{loop, 384u << 20};
+    MemberMetadata metadata{device};
+    Record record;
+};
+
+TEST_F(MemberMetadataSlots, AreReadAtOnce) {
+    device.hold();
+    std::optional<RegionMap> found;
+    metadata.read_map(record, intent(), [&](Result<RegionMap> read) { found = std::move(*read); });
+    EXPECT_EQ(device.held(), 6u);
+    device.release();
+    loop.run_until([&] { return found.has_value(); });
+    EXPECT_TRUE(found->same_bits(marked()));
+    EXPECT_FALSE(found->next_dirty_slot(0));
+}
+
+TEST_F(MemberMetadataSlots, OneThatCannotBeReadIsAllOnes) {
+    device.fail(Operation::read, Errc::medium_error, 2);
+    std::optional<RegionMap> found;
+    metadata.read_map(record, intent(), [&](Result<RegionMap> read) { found = std::move(*read); });
+    loop.run_until([&] { return found.has_value(); });
+    EXPECT_EQ(found->count(), map_slot_regions + 2);
+    EXPECT_TRUE(found->slot_dirty(0));
+}
+
+TEST_F(MemberMetadataSlots, LostWayIsOneErrorWhenAllHaveAnswered) {
+    device.hold();
+    unsigned answers = 0;
+    Errc code = Errc::ok;
+    metadata.read_map(record, intent(), [&](const Result<RegionMap>& read) {
+        ++answers;
+        code = read ? Errc::ok : read.error().code;
+        EXPECT_EQ(device.held(), 0u);
+    });
+    device.answer();
+    device.go_down();
+    loop.run_for(std::chrono::seconds(1));
+    EXPECT_EQ(answers, 1u);
+    EXPECT_EQ(code, Errc::disconnected);
+}
+
 }  // namespace
 }  // namespace dst
