@@ -3,6 +3,7 @@
 #include <isa-l/crc.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <limits>
 
@@ -16,8 +17,13 @@ bool ByteWriter::take(std::size_t count) noexcept {
 
 void ByteWriter::integer(std::uint64_t value, std::size_t size) noexcept {
     if (!take(size)) return;
-    for (std::size_t i = 0; i < size; ++i, value >>= 8) into_[at_ + i] = static_cast<std::byte>(value & 0xff);
+    std::byte* const to = into_.data() + at_;
     at_ += size;
+    if constexpr (std::endian::native == std::endian::little) {
+        std::memcpy(to, &value, size);
+    } else {
+        for (std::size_t i = 0; i < size; ++i, value >>= 8) to[i] = static_cast<std::byte>(value & 0xff);
+    }
 }
 
 void ByteWriter::id(const Id& value) noexcept { bytes(std::as_bytes(std::span(value.bytes))); }
@@ -68,9 +74,13 @@ bool ByteReader::take(std::size_t count) noexcept {
 
 std::uint64_t ByteReader::integer(std::size_t size) noexcept {
     if (!take(size)) return 0;
+    const std::byte* const from = from_.data() + at_ - size;
     std::uint64_t value = 0;
-    for (std::size_t i = size; i > 0; --i)
-        value = (value << 8) | std::to_integer<std::uint64_t>(from_[at_ - size + i - 1]);
+    if constexpr (std::endian::native == std::endian::little) {
+        std::memcpy(&value, from, size);
+    } else {
+        for (std::size_t i = size; i > 0; --i) value = (value << 8) | std::to_integer<std::uint64_t>(from[i - 1]);
+    }
     return value;
 }
 

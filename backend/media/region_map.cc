@@ -20,18 +20,18 @@ constexpr std::uint64_t bit_range(std::uint64_t first, std::uint64_t end) noexce
     return below_end & (~std::uint64_t{0} << first);
 }
 
-/// The first bit at or after `from` that is `wanted`; `bits` when there is none.
-std::uint64_t find_bit(const std::vector<std::uint64_t>& words, std::uint64_t bits, std::uint64_t from,
+/// The first bit at or after `from` that is `wanted`; `end` when there is none before.
+std::uint64_t find_bit(const std::vector<std::uint64_t>& words, std::uint64_t end, std::uint64_t from,
                        bool wanted) noexcept {
-    if (from >= bits) return bits;
+    if (from >= end) return end;
     const std::uint64_t flip = wanted ? 0 : ~std::uint64_t{0};
     std::uint64_t word = from / word_bits;
     std::uint64_t left = (words[word] ^ flip) & (~std::uint64_t{0} << (from % word_bits));
     while (left == 0) {
-        if (++word == words.size()) return bits;
+        if (++word * word_bits >= end) return end;
         left = words[word] ^ flip;
     }
-    return std::min(bits, word * word_bits + static_cast<std::uint64_t>(std::countr_zero(left)));
+    return std::min(end, word * word_bits + static_cast<std::uint64_t>(std::countr_zero(left)));
 }
 
 }  // namespace
@@ -47,9 +47,10 @@ RegionMap::RegionMap(std::uint64_t regions, std::uint64_t region_bytes)
 
 RegionRun RegionMap::regions_of(const Extent& extent) const noexcept {
     if (extent.empty() || regions_ == 0) return {};
-    const std::uint64_t first = extent.offset / region_bytes_;
+    const int shift = std::countr_zero(region_bytes_);
+    const std::uint64_t first = extent.offset >> shift;
     if (first >= regions_) return {};
-    const std::uint64_t last = std::min(regions_ - 1, (extent.offset + extent.length - 1) / region_bytes_);
+    const std::uint64_t last = std::min(regions_ - 1, (extent.offset + extent.length - 1) >> shift);
     DST_ASSERT(last >= first);
     return {first, last - first + 1};
 }
@@ -65,12 +66,12 @@ bool RegionMap::test(std::uint64_t region) const noexcept {
 
 bool RegionMap::test_all(const RegionRun& run) const noexcept {
     DST_ASSERT(run.end() <= regions_);
-    return run.count == 0 || find_bit(words_, regions_, run.first, false) >= run.end();
+    return run.count == 0 || find_bit(words_, run.end(), run.first, false) == run.end();
 }
 
 bool RegionMap::test_any(const RegionRun& run) const noexcept {
     DST_ASSERT(run.end() <= regions_);
-    return run.count != 0 && find_bit(words_, regions_, run.first, true) < run.end();
+    return run.count != 0 && find_bit(words_, run.end(), run.first, true) != run.end();
 }
 
 bool RegionMap::change_word(std::uint64_t word, std::uint64_t mask, bool to) noexcept {
