@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Runs bench_engine on storages made for it: mirrors of two sparse files, of this machine or behind two netnodes.
+
+usage: engine.py [--folder FOLDER] [--seconds N] [--rounds N] [COST...]
+
+COST is one of
+  disks       random 4 KiB writes, mirror of two files of 64 GiB, with and without the intent map
+  netnodes    the same behind two netnodes on this machine
+  large       opening, memory and status of a mirror of two files of 16 TiB
+All of them when none is named. The files are sparse and lie in FOLDER (default: a new one in /dev/shm), which is to be in
+memory. DST_BUILD is the build folder (default: build/ beside the sources); only one with -DDST_BREAKS=ON can leave the
+intent map out.
+"""
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("DST_BUILD", os.path.join(SOURCE, "build"))
+
+
+def write_file(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+def sparse(path, size):
+    with open(path, "wb") as file:
+        file.truncate(size)
+    return path
+
+
+class World:
+    """One storage in a folder of its own, and what it needs."""
+
+    def __init__(self, folder, name):
+        self.folder = os.path.join(folder, name)
+        os.makedirs(os.path.join(self.folder, "state"))
+        self.name = name
+        self.env = dict(os.environ, DST_RUN_DIR=os.path.join(self.folder, "run"),
+                        DST_STATE_DIR=os.path.join(self.folder, "state"))
+        self.nodes = []
+
+    def disks(self, size):
+        return [f"disk: {sparse(os.path.join(self.folder, f'{i}.img'), size)}" for i in range(2)]
+
+    def netnodes(self, size):
+        members = []
+        for i in range(2):
+            disk = sparse(os.path.join(self.folder, f"{i}.img"), size)
+            port = 17790 + i
+            file = write_file(os.path.join(self.folder, f"node{i}.yaml"),
+                              f'listen: ["127.0.0.1:{port}"]\nexports:\n  disk:\n    disk: {disk}\n')
+            with open(os.path.join(self.folder, f"node{i}.log"), "wb") as log:
+                self.nodes.append(subprocess.Popen([os.path.join(BUILD, "netnode/dst-netnode"), file], env=self.env,
+                                                   stdin=subprocess.DEVNULL, stdout=log, stderr=log))
+            members.append(f"netnode: 127.0.0.1:{port}/disk")
+        time.sleep(1)
+        return members
+
+    def storage(self, members):
+        lines = "".join(f"    - {member}\n" for member in members)
+        file = write_file(os.path.join(self.folder, "storage.yaml"), f"storage: {self.name}\ntree:\n  mirror:\n{lines}")
+        subprocess.run([os.path.join(BUILD, "backend/dstctl"), "init", file], env=self.env, check=True,
+                       stdout=subprocess.DEVNULL)
+        return file
+
+    def bench(self, *arguments):
+        with open(os.path.join(self.folder, "bench.log"), "ab") as log:
+            subprocess.run([os.path.join(BUILD, "tests/bench/bench_engine"), *arguments], env=self.env, check=True,
+                           stderr=log)
+
+    def end(self):
+        for node in self.nodes:
+            node.terminate()
+        for node in self.nodes:
+            node.wait()
+        for i in range(2):
+            os.unlink(os.path.join(self.folder, f"{i}.img"))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder")
+    parser.add_argument("--seconds", default="60")
+    parser.add_argument("--rounds", default="3")
+    parser.add_argument("cost", nargs="*", metavar="COST")
+    options = parser.parse_args()
+    folder = options.folder or tempfile.mkdtemp(prefix="dst-bench-", dir="/dev/shm")
+    rounds = ["--seconds", options.seconds, "--rounds", options.rounds]
+    for cost in options.cost or ["disks", "netnodes", "large"]:
+        print(f"== {cost}", flush=True)
+        world = World(folder, cost)
+        try:
+            if cost == "disks":
+                world.bench(*rounds, world.storage(world.disks(64 << 30)), "writes")
+            elif cost == "netnodes":
+                world.bench(*rounds, world.storage(world.netnodes(64 << 30)), "writes")
+            elif cost == "large":
+                world.bench("--rounds", "5", "--seconds", "20", world.storage(world.disks(16 << 40)), "start")
+            else:
+                sys.exit(f"engine.py: no cost {cost}")
+        finally:
+            world.end()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+// The engine without tgt: a storage that is opened as tgtd opens it, with requests from its own thread.
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <functional>
+#include <future>
+#include <iostream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "block/breaks.h"
+#include "control/client.h"
+#include "control/run_dir.h"
+#include "head/storage.h"
+#include "load.h"
+#include "yaml/load.h"
+
+namespace dst::bench {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+double milliseconds_since(Clock::time_point begun) {
+    return std::chrono::duration<double, std::milli>(Clock::now() - begun).count();
+}
+
+double median(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    return values.empty() ? 0 : values[values.size() / 2];
+}
+
+/// "VmRSS" or "VmHWM" of this process, in MiB.
+double memory_mib(const std::string& key) {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);) {
+        if (line.rfind(key + ":", 0) == 0) return std::stod(line.substr(key.size() + 1)) / 1024;
+    }
+    return 0;
+}
+
+/// Of this process, threads of the kernel that work for it included.
+double cpu_us() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    const auto us = [](const timeval& time) { return static_cast<double>(time.tv_sec) * 1e6 + time.tv_usec; };
+    return us(usage.ru_utime) + us(usage.ru_stime);
+}
+
+[[noreturn]] void fail(const std::string& why) {
+    std::cerr << "bench_engine: " << why << "\n";
+    std::exit(1);
+}
+
+spec::Storage load(const std::string& file) {
+    auto loaded = yaml::load_storage(file);
+    if (auto* mistakes = std::get_if<std::vector<yaml::Mistake>>(&loaded)) fail(yaml::to_string(*mistakes));
+    return std::get<spec::Storage>(std::move(loaded));
+}
+
+class Bench {
+public:
+    explicit Bench(const std::string& file) : spec_(load(file)), options_(HeadOptions::from_environment("bench")) {}
+
+    /// Until it serves.
+    void open() {
+        auto opened = Storage::open(spec_, options_, 30s);
+        if (!opened) fail(opened.error().text);
+        storage_ = std::move(*opened);
+        while (ask_status().state == StorageState::waiting) std::this_thread::sleep_for(1ms);
+    }
+    void close() { Storage::close(std::move(storage_), 30s); }
+
+    StorageStatus ask_status() {
+        auto status = control::ask_status(control::socket_path(options_.run_dir, spec_.name), 10s);
+        if (!status) fail(status.error().text);
+        return std::move(*status);
+    }
+
+    LoadResult write(const LoadOptions& options, std::chrono::seconds span, const std::function<void()>& meanwhile) {
+        RandomWrites load(storage_->root(), options);
+        on_loop([&] { load.start(); });
+        const double cpu = cpu_us();
+        const auto end = Clock::now() + span;
+        if (meanwhile) meanwhile();
+        std::this_thread::sleep_until(end);
+        load.stop();
+        while (!load.idle()) std::this_thread::sleep_for(1ms);
+        LoadResult result;
+        on_loop([&] { result = load.result(); });
+        result.cpu_us = (cpu_us() - cpu) / static_cast<double>(result.answered);
+        return result;
+    }
+
+    /// Whether intent bits are written before changes (M3). False: this build cannot leave them out.
+    bool set_intent(bool on) {
+#ifdef DST_BREAKS
+        on_loop([on] { set_broken(Rule::m3_intent, !on); });
+        return true;
+#else
+        return on;
+#endif
+    }
+
+private:
+    void on_loop(const std::function<void()>& run) {
+        std::promise<void> ran;
+        storage_->run_on_loop([&] {
+            run();
+            ran.set_value();
+        });
+        ran.get_future().wait();
+    }
+
+    spec::Storage spec_;
+    HeadOptions options_;
+    std::unique_ptr<Storage> storage_;
+};
+
+struct Arguments {
+    std::string file;
+    LoadOptions load;
+    unsigned seconds = 60;
+    unsigned rounds = 3;
+};
+
+void print(const std::string& what, const LoadResult& result) {
+    std::cout << what << ": " << static_cast<std::uint64_t>(result.per_second) << " writes/s, median "
+              << result.median_us << " us, 99 % within " << result.p99_us << " us, CPU " << result.cpu_us
+              << " us each, " << result.errors << " errors" << std::endl;
+}
+
+/// With and without the intent map in turn, in one process on one open storage.
+void measure_writes(const Arguments& arguments) {
+    Bench bench(arguments.file);
+    bench.open();
+    const std::chrono::seconds span(arguments.seconds);
+    bench.write(arguments.load, std::min<std::chrono::seconds>(span, 15s), nullptr);
+    std::vector<double> with;
+    std::vector<double> without;
+    std::vector<double> with_cpu;
+    std::vector<double> without_cpu;
+    for (unsigned round = 0; round < arguments.rounds; ++round) {
+        bench.set_intent(true);
+        const LoadResult result = bench.write(arguments.load, span, nullptr);
+        print("with the intent map   ", result);
+        with.push_back(result.per_second);
+        with_cpu.push_back(result.cpu_us);
+        if (!bench.set_intent(false)) continue;
+        const LoadResult bare = bench.write(arguments.load, span, nullptr);
+        print("without the intent map", bare);
+        without.push_back(bare.per_second);
+        without_cpu.push_back(bare.cpu_us);
+    }
+    bench.set_intent(true);
+    std::cout << "median with: " << static_cast<std::uint64_t>(median(with)) << " writes/s";
+    if (without.empty()) {
+        std::cout << "; a build with -DDST_BREAKS=ON measures what the map costs\n";
+    } else {
+        std::cout << ", without: " << static_cast<std::uint64_t>(median(without)) << " writes/s, cost "
+                  << 100 * (1 - median(with) / median(without)) << " %; CPU " << median(with_cpu) << " and "
+                  << median(without_cpu) << " us each, cost " << 100 * (median(with_cpu) / median(without_cpu) - 1)
+                  << " %\n";
+    }
+    bench.close();
+}
+
+/// Opening, memory and status of a storage, large ones above all.
+void measure_start(const Arguments& arguments) {
+    const double before = memory_mib("VmRSS");
+    Bench bench(arguments.file);
+    std::vector<double> starts;
+    for (unsigned round = 0; round < arguments.rounds; ++round) {
+        const auto begun = Clock::now();
+        bench.open();
+        starts.push_back(milliseconds_since(begun));
+        if (round + 1 < arguments.rounds) bench.close();
+    }
+    const double opened = memory_mib("VmRSS");
+    const auto ask = [&](const char* when) {
+        std::vector<double> answers;
+        for (unsigned i = 0; i < 100; ++i) {
+            const auto begun = Clock::now();
+            bench.ask_status();
+            answers.push_back(milliseconds_since(begun));
+        }
+        std::cout << "status " << when << ": median " << median(answers) << " ms, slowest "
+                  << *std::max_element(answers.begin(), answers.end()) << " ms\n";
+    };
+    std::cout << "start: median " << median(starts) << " ms, slowest "
+              << *std::max_element(starts.begin(), starts.end()) << " ms\n";
+    ask("at rest");
+    print("load", bench.write(arguments.load, std::chrono::seconds(arguments.seconds), [&] { ask("under load"); }));
+    std::cout << "memory: " << before << " MiB before, " << opened << " MiB opened, " << memory_mib("VmHWM")
+              << " MiB at most under load (" << arguments.load.depth * arguments.load.request_bytes / 1048576.0
+              << " MiB in flight)\n";
+    const auto begun = Clock::now();
+    bench.close();
+    std::cout << "end: " << milliseconds_since(begun) << " ms\n";
+}
+
+}  // namespace
+}  // namespace dst::bench
+
+int main(int argc, char** argv) {
+    using namespace dst::bench;
+    CLI::App app{"Measures the engine without tgt, on a storage that dstctl has initialised"};
+    app.require_subcommand(1);
+    Arguments arguments;
+    app.add_option("--depth", arguments.load.depth, "Requests in flight");
+    app.add_option("--bytes", arguments.load.request_bytes, "Size of a request");
+    app.add_option("--places-per-mib", arguments.load.places_per_mib, "Where requests begin, in each MiB");
+    app.add_option("--seconds", arguments.seconds, "Length of a round");
+    app.add_option("--rounds", arguments.rounds, "Rounds of each kind; the median counts");
+    app.add_option("FILE", arguments.file, "The storage file, dst.yaml(5)")->required();
+    CLI::App* writes = app.add_subcommand("writes", "Random writes, with and without the intent map");
+    CLI::App* start = app.add_subcommand("start", "Opening, memory, status");
+    CLI11_PARSE(app, argc, argv);
+    if (writes->parsed()) measure_writes(arguments);
+    if (start->parsed()) measure_start(arguments);
+    return 0;
+}
