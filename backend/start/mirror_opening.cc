@@ -70,11 +70,13 @@ void MirrorOpening::read_maps(Loop& loop, Vertex& mirror, Callback<void> done) {
     const Record& record = choice.record;
     auto step = std::make_shared<StartStep>(loop, std::move(done));
     maps = {};
+    bad_maps.clear();
     for (const RecordMember& member : record.members) {
         if (member.state != MemberState::in_sync) maps.owed.push_back({member.number, {}});
     }
-    const auto merge = [step](RegionMap& into) {
-        return step->add<RegionMap>([&into](const RegionMap& map) {
+    const auto merge = [this, step](RegionMap& into, const std::string& member) {
+        return step->add<RegionMap>([this, &into, &member](const RegionMap& map) {
+            if (map.next_dirty_slot(0)) bad_maps.insert(member);
             if (into.regions() == 0) into = RegionMap(map.regions(), map.region_bytes());
             into.unite(map);
         });
@@ -82,9 +84,9 @@ void MirrorOpening::read_maps(Loop& loop, Vertex& mirror, Callback<void> done) {
     for (std::size_t i = 0; i < views.size(); ++i) {
         if ((choice.used & bit(i)) == 0) continue;
         MemberMetadata& metadata = mirror.mirror->metadata(i);
-        metadata.read_intent_map(record, merge(maps.intent));
+        metadata.read_intent_map(record, merge(maps.intent, views[i].name));
         for (MemberMap& owed : maps.owed) {
-            metadata.read_map(record, {record.mirror, MapKind::owed, owed.member}, merge(owed.map));
+            metadata.read_map(record, {record.mirror, MapKind::owed, owed.member}, merge(owed.map, views[i].name));
         }
     }
     step->all_added();

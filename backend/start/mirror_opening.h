@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,10 @@ struct MirrorOpening {
     std::vector<MemberView> views;   ///< of each child
     std::vector<FoundRecord> found;  ///< on each child
     StartChoice choice;
-    Mirror::FoundMaps maps;   ///< of the members that the choice uses, merged
-    std::uint32_t used = 0;   ///< a bit per child
-    std::uint32_t leave = 0;  ///< in sync, and leave before anything is answered
+    Mirror::FoundMaps maps;          ///< of the members that the choice uses, merged
+    std::set<std::string> bad_maps;  ///< members of which some regions of a map read as set for want of a good copy
+    std::uint32_t used = 0;          ///< a bit per child
+    std::uint32_t leave = 0;         ///< in sync, and leave before anything is answered
 
     /// Reads the record of each child in `views` that is reachable; one that cannot be read is not reachable. Never
     /// fails.

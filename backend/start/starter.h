@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -133,6 +134,7 @@ private:
     void prepare_journal();
     void mark_served();
     void write_journal();
+    void tell_bad_maps();
     void serve_roots();
     std::vector<const Vertex*> fenced_leaves() const;
     void collect_used(const Vertex& vertex, bool leaving, std::vector<const Vertex*>& leaves) const;

@@ -190,12 +190,24 @@ void Starter::write_journal() {
     });
 }
 
+void Starter::tell_bad_maps() {
+    for (const auto& [mirror, work] : work_) {
+        for (const std::string& member : work.bad_maps) {
+            context_.events.event(Severity::warning, "map-damaged",
+                                  "a map on a member cannot be read or is damaged; its regions count as changed, are "
+                                  "compared again, and the map was written anew. Look at the member's disk",
+                                  {{"mirror", mirror->spec->name}, {"member", member}});
+        }
+    }
+}
+
 /// Step 8: the mirrors that no other is above.
 void Starter::serve_roots() {
     auto step = std::make_shared<StartStep>(context_.loop, [this, attempt = attempt_](const Result<void>& result) {
         if (stopped(attempt, result)) return;
         state_ = State::serving;
         tell_orders();
+        tell_bad_maps();
         told_wait_.clear();
         reason_.clear();
         context_.events.event(Severity::notice, "storage-serving", "the storage serves",

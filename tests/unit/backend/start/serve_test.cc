@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include "media/label.h"
+#include "media/layout.h"
+#include "media/region_map.h"
 #include "support/engine_world.h"
 
 namespace dst {
@@ -27,6 +30,32 @@ TEST(Serve, MirrorWritesToAllMembers) {
     EXPECT_EQ(world.platter("/a").read({4096, 8192}), bytes);
     EXPECT_EQ(world.platter("/b").read({4096, 8192}), bytes);
     EXPECT_EQ(head.engine->status().state, StorageState::healthy);
+}
+
+TEST(Serve, AMapWhoseNewestCopyHasRottedIsToldAndMended) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    sim::SimPlatter& platter = world.platter("/a");
+    const std::uint64_t size = leaf_size_bytes(platter.geometry().size_bytes);
+    const MirrorLayout layout = mirror_layout(size, default_region_bytes(size));
+    std::array<std::uint64_t, 2> sequences{};
+    for (unsigned copy = 0; copy < 2; ++copy) {
+        const auto header = decode_map_slot_header(platter.read(layout.map_slot(0, 0, copy)));
+        ASSERT_TRUE(header) << copy;
+        sequences[copy] = header->stamp.sequence;
+    }
+    platter.write(layout.map_slot(0, 0, sequences[0] > sequences[1] ? 0 : 1).offset, Bytes(512));
+    EngineWorld::Head& head = world.serve();
+    EXPECT_EQ(world.events.count("map-damaged"), 1u);
+    world.loop.run_for(std::chrono::seconds(30));
+    EXPECT_EQ(world.events.count("mirror-reconciled"), 1u);
+    world.close(head);
+    world.loop.run_for(std::chrono::seconds(1));
+    world.serve();
+    world.loop.run_for(std::chrono::seconds(30));
+    EXPECT_EQ(world.events.count("map-damaged"), 1u);
+    EXPECT_EQ(world.events.count("mirror-reconciled"), 1u);
 }
 
 TEST(Serve, LinearOfMirrorsPutsTheSecondHalfOnTheSecondMirror) {
