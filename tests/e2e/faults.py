@@ -104,38 +104,54 @@ class Machine:
 
 
 class Volume:
-    """A mirror of Machines behind tgtd, and the load on it."""
+    """A mirror of Machines (or `mirrors` of them, one after the other) behind tgtd, and the load on it."""
 
-    def __init__(self, world, members=2, mib=64, policy="{member_timeout: 1s}", more="", disks=None):
+    def __init__(self, world, members=2, mib=64, policy="{member_timeout: 1s}", more="", disks=None, mirrors=1):
         self.world = world
-        self.machines = [Machine(world, n, mib, (disks or {}).get(n)).start() for n in range(1, members + 1)]
+        self.machines = [Machine(world, n, mib, (disks or {}).get(n)).start() for n in range(1, mirrors * members + 1)]
+        self.mirrors = [self.machines[n * members:(n + 1) * members] for n in range(mirrors)]
         self.file = self.storage_file("vol.yaml", policy, more)
         world.dstctl("init", self.file)
         self.record = world.path("record")
         self.loads = 0
         self.load = None
         self.heads = 0
+        self.env = None
+        self.port = 3260
         self.tgtd = None
         self.start_head()
 
     def storage_file(self, name, policy, more=""):
-        members = "".join(f"    - netnode: {machine.member}\n" for machine in self.machines)
-        return self.world.write(name, f"storage: vol\ntree:\n  mirror:\n{members}policy: {policy}\n{more}")
+        mirrors = [f"{{mirror: [{', '.join('{netnode: %r}' % machine.member for machine in mirror)}]}}" for mirror in self.mirrors]
+        tree = mirrors[0] if len(mirrors) == 1 else f"{{linear: [{', '.join(mirrors)}]}}"
+        return self.world.write(name, f"storage: vol\ntree: {tree}\npolicy: {policy}\n{more}")
 
-    def start_head(self, ok=(0,)):
-        """tgtd with the LUN; nobody is let in before it is there."""
+    def start_head(self, ok=(0,), elsewhere=False):
+        """tgtd with the LUN; nobody is let in before it is there. `elsewhere`: on a machine of its own, which has no
+        journal yet; status() asks that one from now on."""
         self.heads += 1
-        self.tgtd = self.world.tgtd(name=f"tgtd{self.heads}")
+        if elsewhere:
+            self.env = {"DST_RUN_DIR": self.world.path(f"run-head{self.heads}"),
+                        "DST_STATE_DIR": self.world.path(f"state-head{self.heads}")}
+            for path in self.env.values():
+                os.makedirs(path)
+            self.port += 1
+        self.tgtd = self.world.tgtd(name=f"tgtd{self.heads}", port=self.port, control=self.port - 3255, env=self.env)
         self.tgtd.new_target(bind=False)
         result = self.tgtd.new_lun(self.file, thin=True, ok=ok)
         self.tgtd.bind()
         return result
 
     def status(self):
-        return self.world.status("vol")
+        return self.world.status("vol", env=self.env)
+
+    def mirror_status(self):
+        """Of each mirror, in the order of self.mirrors."""
+        tree = self.status()["tree"]
+        return [tree] if len(self.mirrors) == 1 else tree["children"]
 
     def states(self):
-        return [child["state"] for child in self.status()["tree"]["children"]]
+        return [child["state"] for mirror in self.mirror_status() for child in mirror["children"]]
 
     def begin(self, *more, seconds=3600, depth=32):
         """Starts the load; what it writes is remembered in the record over all loads of this volume."""
@@ -169,13 +185,14 @@ class Volume:
         """In sync, everything acknowledged is there, and the media are the same to the last byte of the data area."""
         self.in_sync()
         self.world.initiator("check", self.tgtd.url(), "--record", self.record)
-        size = self.status()["size_bytes"]
+        sizes = [mirror["size_bytes"] for mirror in self.mirror_status()]
         self.tgtd.delete_lun()
-        first = self.machines[0].disk
-        self.world.initiator("check-file", first, "--record", self.record)
-        for machine in self.machines[1:]:
-            differ = same_data(first, machine.disk, size)
-            check(differ is None, f"the media differ at byte {differ}")
+        if len(self.mirrors) == 1:
+            self.world.initiator("check-file", self.machines[0].disk, "--record", self.record)
+        for mirror, size in zip(self.mirrors, sizes):
+            for machine in mirror[1:]:
+                differ = same_data(mirror[0].disk, machine.disk, size)
+                check(differ is None, f"the media of {mirror[0].name} and {machine.name} differ at byte {differ}")
         self.tgtd.stop()
 
 

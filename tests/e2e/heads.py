@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Heads that die, and two heads for one storage: nothing acknowledged is lost, and nobody serves old data."""
 import os
+import signal
 import time
 
 from faults import Machine, Volume
@@ -142,6 +143,26 @@ def another_machine_asks_before_it_takes_over(world):
     first.stop()
 
 
+def a_head_that_slept_is_fenced(world):
+    """A machine hangs with writes under way; another one takes over. What it still sends when it wakes up is refused."""
+    volume = Volume(world, policy="{member_timeout: 1s, takeover: auto}")
+    for _ in range(3):
+        volume.begin()
+        time.sleep(0.7)
+        asleep = volume.tgtd
+        asleep.signal(signal.SIGSTOP)
+        volume.load.kill()
+        volume.start_head(elsewhere=True)
+        volume.begin()
+        time.sleep(0.7)
+        asleep.signal(signal.SIGCONT)
+        until(lambda: "storage-fenced" in asleep.output(), 10, "the one that slept is fenced")
+        time.sleep(0.5)
+        volume.end()
+        asleep.stop()
+    volume.finish()
+
+
 main([tgtd_is_killed_again_and_again, tgtd_and_a_netnode_are_killed_together,
       without_its_journal_a_storage_waits_for_all_members, old_data_are_not_served, one_journal_has_one_owner,
-      another_machine_asks_before_it_takes_over])
+      another_machine_asks_before_it_takes_over, a_head_that_slept_is_fenced])
