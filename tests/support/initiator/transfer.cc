@@ -152,8 +152,9 @@ int run_fill_file(const Args& args) {
 }
 
 int run_check_file(const Args& args) {
-    const std::uint64_t sectors = Ledger::sectors_of(args.record);
+    std::uint64_t sectors = Ledger::sectors_of(args.record);
     Ledger ledger(args.record, sectors, args.seed, content_anything);
+    if (args.length_bytes != 0) sectors = std::min(sectors, args.length_bytes / sector_bytes);
     const int file = ::open(args.target.c_str(), O_RDONLY | O_CLOEXEC);
     if (file < 0) throw std::runtime_error("cannot open " + args.target);
     std::vector<std::byte> data;
