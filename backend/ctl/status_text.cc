@@ -57,7 +57,8 @@ std::string notes_of(const VertexStatus& vertex, const Terminal& terminal) {
     bool inner = vertex.kind == VertexKind::linear || vertex.kind == VertexKind::mirror;
     if (inner && vertex.state == VertexState::up && !vertex.resync && vertex.reason.empty()) return {};
     std::string notes = terminal.paint(colour_of(vertex.state), word_of(vertex.state));
-    if (vertex.resync) notes += " " + progress_text(*vertex.resync);
+    // What there is to do is known a moment after it begins.
+    if (vertex.resync && vertex.resync->total_bytes != 0) notes += " " + progress_text(*vertex.resync);
     if (!vertex.reason.empty()) notes += (vertex.resync ? "  " : ": ") + vertex.reason;
     if (!vertex.last_error.empty()) notes += "; last error: " + vertex.last_error;
     return notes;

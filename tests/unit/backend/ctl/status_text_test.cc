@@ -99,6 +99,12 @@ TEST(StatusText, StuckResyncShowsNoTime) {
     EXPECT_NE(shown(status).find("58 %  4.2 GiB left\n"), std::string::npos);
 }
 
+TEST(StatusText, AResyncThatJustBeginsIsNotShownAsDone) {
+    StorageStatus status = degraded_storage();
+    *status.tree->children[1].resync = {};
+    EXPECT_NE(shown(status).find("resyncing\n"), std::string::npos) << shown(status);
+}
+
 TEST(StatusText, ColoursAreOnlyForTerminals) {
     std::ostringstream out, err;
     Terminal coloured{out, err, true, true};
