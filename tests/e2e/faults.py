@@ -106,8 +106,10 @@ class Machine:
 class Volume:
     """A mirror of Machines (or `mirrors` of them, one after the other) behind tgtd, and the load on it."""
 
-    def __init__(self, world, members=2, mib=64, policy="{member_timeout: 1s}", more="", disks=None, mirrors=1):
+    def __init__(self, world, members=2, mib=64, policy="{member_timeout: 1s}", more="", disks=None, mirrors=1,
+                 region="16MiB"):
         self.world = world
+        self.region = region
         self.machines = [Machine(world, n, mib, (disks or {}).get(n)).start() for n in range(1, mirrors * members + 1)]
         self.mirrors = [self.machines[n * members:(n + 1) * members] for n in range(mirrors)]
         self.file = self.storage_file("vol.yaml", policy, more)
@@ -122,7 +124,8 @@ class Volume:
         self.start_head()
 
     def storage_file(self, name, policy, more=""):
-        mirrors = [f"{{mirror: [{', '.join('{netnode: %r}' % machine.member for machine in mirror)}]}}" for mirror in self.mirrors]
+        mirrors = [f"{{mirror: {{region: {self.region}, members: [{', '.join('{netnode: %r}' % one.member for one in mirror)}]}}}}"
+                   for mirror in self.mirrors]
         tree = mirrors[0] if len(mirrors) == 1 else f"{{linear: [{', '.join(mirrors)}]}}"
         return self.world.write(name, f"storage: vol\ntree: {tree}\npolicy: {policy}\n{more}")
 

@@ -163,6 +163,21 @@ def a_head_that_slept_is_fenced(world):
     volume.finish()
 
 
+def a_head_that_slept_drops_nobody(world):
+    """It hangs for longer than member_timeout, and than its sessions live: that is not its members' fault."""
+    volume = Volume(world)
+    volume.begin()
+    for pause in (0.5, 1.5, 4, 23):
+        time.sleep(1)
+        volume.tgtd.signal(signal.SIGSTOP)
+        time.sleep(pause)
+        volume.tgtd.signal(signal.SIGCONT)
+    time.sleep(3)
+    check("member-dropped" not in volume.tgtd.output(), "a member was dropped")
+    volume.end()
+    volume.finish()
+
+
 main([tgtd_is_killed_again_and_again, tgtd_and_a_netnode_are_killed_together,
       without_its_journal_a_storage_waits_for_all_members, old_data_are_not_served, one_journal_has_one_owner,
-      another_machine_asks_before_it_takes_over, a_head_that_slept_is_fenced])
+      another_machine_asks_before_it_takes_over, a_head_that_slept_is_fenced], slow=[a_head_that_slept_drops_nobody])
