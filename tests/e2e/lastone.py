@@ -28,11 +28,17 @@ def away_for(volume, seconds):
     return counted
 
 
+def nothing_was_sent_again(counted):
+    """But for one unit attention: a netnode that is killed in the middle of a flush cannot say that nothing was lost."""
+    others = {kind: count for kind, count in counted["answers"].items() if kind != "unit_attention_2900" or count > 1}
+    check(not others, f"{counted['answers']}")
+
+
 def ten_seconds(world):
     """Shorter than hold: nothing fails, and nothing is even sent again."""
     volume = alone(world, "{member_timeout: 1s}")
     counted = away_for(volume, 10)
-    check(counted["errors"] == 0 and counted["send_again"] == 0, f"{counted['answers']}")
+    nothing_was_sent_again(counted)
     check(10 <= counted["gap_s_max"] < 14, f"the pause took {counted['gap_s_max']} s")
     volume.finish()
 
@@ -83,7 +89,7 @@ def both_at_once(world):
     volume.in_sync(10)
     time.sleep(0.5)
     counted = volume.end()
-    check(counted["errors"] == 0 and counted["send_again"] == 0, f"{counted['answers']}")
+    nothing_was_sent_again(counted)
     volume.finish()
 
 
