@@ -11,6 +11,7 @@ namespace {
 
 /// How often held requests are tried again, and late ones looked for. Runs only while there are requests.
 constexpr Duration tick_time = std::chrono::milliseconds(200);
+constexpr Duration quiet_time = std::chrono::seconds(1);  // without a request that met a loss: it is over
 
 /// The tree could not do it now and may later.
 bool is_loss(Errc code) {
@@ -177,7 +178,7 @@ void Gate::hold(Item& item) {
 void Gate::went_on(const Item& item) {
     lost_ = false;
     if (!told_held_ || were_held_ > (item.was_held ? 1U : 0U)) return;
-    if (!item.was_held && loop_.now() - last_loss_ < hold_ + tick_time) return;
+    if (!item.was_held && loop_.now() - last_loss_ < quiet_time) return;
     told_held_ = false;
     events_.event(Severity::notice, "storage-resumed", "requests are answered again; nothing is held any more", {});
 }
