@@ -28,7 +28,7 @@ def drops(world, set_fault, *words):
     """The member with the fault is dropped, says why, and is back when its disk works again."""
     volume, files = with_faults(world)
     volume.loses(1, lambda _: set_fault(files[2]))
-    time.sleep(3)
+    time.sleep(1.5)
     log = volume.tgtd.output() + volume.machines[1].process.output()
     for word in words:
         check(word in log, f"no '{word}' in the logs:\n{log}")
@@ -122,5 +122,5 @@ def the_file_system_of_a_sparse_disk_is_full(world):
     volume.finish()
 
 
-main([a_place_cannot_be_read, a_place_cannot_be_written, a_disk_is_full, a_disk_does_not_flush, a_disk_hangs, a_disk_is_slow,
-      no_copy_can_be_read_or_written, the_file_system_of_a_sparse_disk_is_full])
+main([a_place_cannot_be_read, a_place_cannot_be_written, a_disk_is_full, a_disk_does_not_flush, a_disk_hangs,
+      no_copy_can_be_read_or_written, the_file_system_of_a_sparse_disk_is_full], slow=[a_disk_is_slow])
