@@ -73,6 +73,7 @@ private:
     struct MirrorWork : MirrorOpening {
         bool decides = false;  ///< the journal, for this mirror
         bool usable = false;
+        bool split = false;  ///< `reason` says between whom
         std::string reason;
         std::optional<StartChoice> way_out;  ///< it waits: what an order to accept data loss would do
         bool forced = false;                 ///< `choice` is that
@@ -107,6 +108,7 @@ private:
     MemberView view_of(const Vertex& child) const;
     void all_chosen();
     std::string why_not_usable(const Vertex& vertex) const;
+    const Vertex* split_below(const Vertex& vertex) const;
 
     // starter_order.cc: what the administrator ordered
     bool ordered(StartOrder order) const;
@@ -132,7 +134,8 @@ private:
     void write_records_next();
     void record_written(Vertex& mirror);
     void prepare_journal();
-    void mark_served();
+    void mark_served(StartStep& step, const std::function<bool(const Vertex*)>& which);
+    void mark_all_served();
     void write_journal();
     void tell_bad_maps();
     void serve_roots();

@@ -39,6 +39,17 @@ std::string Starter::why_not_usable(const Vertex& vertex) const {
     return {};
 }
 
+/// A mirror that is split, and keeps `vertex` from being used; null: there is none.
+const Vertex* Starter::split_below(const Vertex& vertex) const {
+    if (vertex.leaf != nullptr || usable(vertex)) return nullptr;
+    const auto work = work_.find(&vertex);
+    if (work != work_.end() && work->second.split) return &vertex;
+    for (const auto& child : vertex.children) {
+        if (const Vertex* const split = split_below(*child)) return split;
+    }
+    return nullptr;
+}
+
 MemberView Starter::view_of(const Vertex& child) const {
     MemberView view;
     view.name = child.spec->name;
@@ -93,8 +104,9 @@ void Starter::records_read(Vertex& mirror) {
     work.choice = choose_record(journal, work.decides && !(discard && discard->journal), work.views);
     switch (work.choice.verdict) {
         case Verdict::split:
-            return fail(Errc::refused, mirror.spec->name + ": " + work.choice.reason + way_out_of_split(work.choice),
-                        true);
+            work.split = true;
+            work.reason = mirror.spec->name + ": " + work.choice.reason + way_out_of_split(work.choice);
+            return choose_next();
         case Verdict::wait:
             work.reason = work.choice.reason;
             if (force(mirror, journal)) break;
@@ -152,6 +164,8 @@ void Starter::stand(Vertex& mirror) {
 void Starter::all_chosen() {
     const Vertex& root = context_.tree.root();
     if (!usable(root)) {
+        // What is above may do without it; else nothing helps but the administrator.
+        if (const Vertex* const split = split_below(root)) return fail(Errc::refused, work_.at(split).reason, true);
         if (force_next()) return;
         const std::string why = why_not_usable(root) + way_out_of_waiting();
         const auto& leaves = context_.tree.leaves();

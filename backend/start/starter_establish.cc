@@ -138,24 +138,37 @@ void Starter::write_records_next() {
                                           });
         return;
     }
-    mark_served();
+    mark_all_served();
 }
 
+/// A mirror below another one serves from here on, so that what is above can be written through it: it may leave out a
+/// member before this start is established, and its media say so before.
 void Starter::record_written(Vertex& mirror) {
     if (!below_a_mirror(mirror)) return write_records_next();
-    mirror.mirror->serve(work_.at(&mirror).leave, [this, attempt = attempt_](const Result<void>& result) {
-        if (!stopped(attempt, result)) write_records_next();
-    });
+    auto step =
+        std::make_shared<StartStep>(context_.loop, [this, attempt = attempt_, &mirror](const Result<void>& result) {
+            if (stopped(attempt, result)) return;
+            mirror.mirror->serve(work_.at(&mirror).leave, [this, attempt](const Result<void>& served) {
+                if (!stopped(attempt, served)) write_records_next();
+            });
+        });
+    const std::vector<const Vertex*> own = leaves_of_mirror(mirror);
+    mark_served(*step, [&own](const Vertex* leaf) { return std::find(own.begin(), own.end(), leaf) != own.end(); });
+    step->all_added();
 }
 
-void Starter::mark_served() {
-    if (broken(Rule::m5_served_mark)) return write_journal();
+void Starter::mark_served(StartStep& step, const std::function<bool(const Vertex*)>& which) {
+    if (broken(Rule::m5_served_mark)) return;
+    for (const Vertex* leaf : fenced_leaves()) {
+        if (which(leaf)) leaf->leaf->mark_served(epoch_, step.add<LabelImage>(nullptr));
+    }
+}
+
+void Starter::mark_all_served() {
     auto step = std::make_shared<StartStep>(context_.loop, [this, attempt = attempt_](const Result<void>& result) {
         if (!stopped(attempt, result)) write_journal();
     });
-    for (const Vertex* leaf : fenced_leaves()) {
-        leaf->leaf->mark_served(epoch_, step->add<LabelImage>(nullptr));
-    }
+    mark_served(*step, [](const Vertex*) { return true; });
     step->all_added();
 }
 

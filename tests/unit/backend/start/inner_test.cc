@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "support/engine_world.h"
 
 namespace dst {
@@ -15,6 +17,7 @@ struct Inner : ::testing::Test {
         return mirror_node("m0", {disk_node("/a"), mirror_node("m1", {disk_node("/b"), disk_node("/c")})});
     }
     void make(spec::Node node = tree()) {
+        writes = 0;
         world = std::make_unique<EngineWorld>(std::move(node));
         ASSERT_TRUE(world->init().done);
     }
@@ -262,6 +265,64 @@ TEST_F(Inner, M5JournalDoesNotDecideForAMirrorThatAnotherHeadHasServedSince) {
     missing({"/c"}, false);
     ASSERT_TRUE(in_sync());
     expect_inner_has_all();
+}
+
+TEST_F(Inner, M5SplitOfAMirrorThatIsNotNeededDoesNotStopTheStart) {
+    const auto image = [&](const std::string& path) { return world->platter(path).read({0, 16u << 20}); };
+    make();
+    serve();
+    write();
+    world->close(*head);
+    std::map<std::string, Bytes> before;
+    for (const std::string path : {"/a", "/b", "/c"}) before[path] = image(path);
+    serve();
+    missing({"/c"});
+    write();
+    world->close(*head);
+    const Bytes one_side = image("/b");
+    missing({"/c"}, false);
+    for (const auto& [path, bytes] : before) world->platter(path).write(0, bytes);
+    serve_with("another");
+    missing({"/b"});
+    write();
+    missing({"/c"});
+    write();
+    world->close(*head);
+    world->platter("/b").write(0, one_side);
+    missing({"/b", "/c"}, false);
+    serve();
+    write();
+    ASSERT_TRUE(happens("member-split"));
+    EXPECT_THAT(second().reason, HasSubstr("neither follows from the other"));
+    world->platter("/b").set_missing(true);
+    world->platter("/b").replace_blank(16u << 20);
+    missing({"/b"}, false);
+    EXPECT_TRUE(in_sync());
+}
+
+/// A start that is broken off may have left out a member of a mirror below: the others say that it has served.
+TEST_F(Inner, M5HalfAStartThatLeftOutAMemberIsNoSplit) {
+    for (int at = 0; at < 60; ++at) {
+        make();
+        serve();
+        world->close(*head);
+        head = &world->open("another");
+        world->loop.run_for(std::chrono::microseconds(250 * at));
+        world->platter("/a").set_hung(true);
+        missing({"/c"});
+        world->loop.run_for(seconds(5));
+        world->crash(*head);
+        world->platter("/a").set_hung(false);
+        missing({"/c"}, false);
+        missing({"/b"});
+        head = &world->open();
+        world->loop.run_for(seconds(5));
+        missing({"/b"}, false);
+        EXPECT_TRUE(world->loop.run_until([&] { return head->serving > 0; }, seconds(30)));
+        EXPECT_TRUE(in_sync());
+        EXPECT_EQ(world->events.count("member-split") + world->events.count("storage-split"), 0u) << at;
+        world->close(*head);
+    }
 }
 
 TEST_F(Inner, ClosesWhileAMirrorIsBeingStarted) {
