@@ -16,6 +16,8 @@ void InnerStart::could_not_start(const std::string& why) {
     const std::string waits_for = look_for_lost(formed_from_, refused);
     if (!refused.empty()) return finish(End::refused, refused);
     if (!waits_for.empty() || lost_.empty()) return finish(End::waits, why);
+    // In sync above, and not there at the start: it leaves first.
+    mirror().leave_out(child_.position, "the data of " + inner_.spec->name + " are not there any more");
     if (!mirror().wants_back(child_.position)) return finish(End::later, why);
     probe_all(blank_, [this](const Result<std::string>& found) {
         if (stopped(found ? Result<void>() : Result<void>(found.error()))) return;

@@ -36,12 +36,14 @@ JoinAttempt::JoinAttempt(const JoinContext& context, const Vertex& child, Ended 
 void JoinAttempt::begin() {
     // No request is in flight on it, and its leaves may have been unknown until now.
     refresh_linears(child_);
+    late_ = mirror().missed_nothing(child_.position);
     peek_all();
 }
 
 /// True when the attempt has ended.
 bool JoinAttempt::stopped(const Result<void>& result) {
-    if (given_up() || !mirror().serving() || member() == nullptr) {
+    const bool left = late_ && !mirror().missed_nothing(child_.position);
+    if (given_up() || left || !mirror().serving() || member() == nullptr) {
         end(End::later, "something moved meanwhile");
         return true;
     }
@@ -78,6 +80,7 @@ void JoinAttempt::peeked() {
         leaf.kind = judged.kind;
         everything_ = everything_ || judged.kind != LeafReturn::same;
     }
+    if (late_ && everything_) return leave_out("another medium lies in its place");
     if (!any_blank()) return read_record();
     if (labelled_) return end(End::later, "a medium lost the label that it was just given");
     probe_blank();
@@ -104,12 +107,34 @@ void JoinAttempt::read_record() {
     });
 }
 
+void JoinAttempt::leave_out(const std::string& why) {
+    mirror().leave_out(child_.position, why);
+    end(End::later, why);
+}
+
+/// By a start's rules (M5): what it has acknowledged it must still have, and nothing may have been under way on it.
+void JoinAttempt::late_record_read() {
+    MemberView view;
+    view.name = child_.spec->name;
+    view.number = member()->number;
+    view.reachable = true;
+    view.record = found_.record;
+    view.leaves = leaves_now();
+    const std::string why = check_member(*member(), view, mirror().record(), nullptr);
+    if (!why.empty()) return leave_out(why);
+    mirror().metadata(child_.position).read_intent_map(mirror().record(), [this](const Result<RegionMap>& intent) {
+        if (stopped(intent ? Result<void>() : Result<void>(intent.error()))) return;
+        intent->any() ? leave_out("changes were under way on it when the last head ended") : promise_all();
+    });
+}
+
 void JoinAttempt::record_read() {
     const ReturnJudgement judged = judge_return(mirror().record(), *member(), found_.record);
     switch (judged.kind) {
         case ReturnKind::refused: return end(End::refused, judged.why);
         case ReturnKind::split: return end(End::split, judged.why);
-        case ReturnKind::everything: everything_ = true; break;
+        // One that is in sync has no last generation; it is judged as at a start.
+        case ReturnKind::everything: everything_ = !late_; break;
         case ReturnKind::known: break;
     }
     // A promise is durable before a record is written under it.
@@ -117,6 +142,7 @@ void JoinAttempt::record_read() {
         return leaf.seen.label && found_.record && leaf.seen.label->promised.number < found_.record->epoch.number;
     };
     everything_ = everything_ || std::any_of(leaves_.begin(), leaves_.end(), older);
+    if (late_) return everything_ ? leave_out("it holds an older copy of its medium") : late_record_read();
     any_blank() ? owe_everything() : promise_all();
 }
 
@@ -177,7 +203,14 @@ void JoinAttempt::write_journal() {
     JournalKeeper& journal = context_.start.journal;
     for (const RecordLeaf& leaf : leaves_now()) journal.set_leaf(leaf);
     journal.write([this](const Result<void>& written) {
-        if (!stopped(written)) admit();
+        if (!stopped(written)) late_ ? take_in() : admit();
+    });
+}
+
+void JoinAttempt::take_in() {
+    mirror().take_in(child_.position, leaves_now(), [this](const Result<void>& taken) {
+        if (taken) return end(End::done, {});
+        end(taken.error().code == Errc::fenced ? End::fenced : End::later, error_text(taken.error()));
     });
 }
 

@@ -154,8 +154,9 @@ void Joiner::look() {
     for (Child& child : children_) {
         Mirror& mirror = mirror_of(child);
         if (!mirror.serving()) continue;
+        const std::size_t index = child.vertex->position;
         watch = watch || mirror.degraded();
-        if (!mirror.wants_back(child.vertex->position)) continue;
+        if (!mirror.wants_back(index) && !mirror.missed_nothing(index)) continue;
         if (Inner* const inner = inner_to_start(child, next)) return attempt(child, inner);
         if (!is_ready(child)) continue;
         if (child.due <= now) return attempt(child, nullptr);

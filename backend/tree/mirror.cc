@@ -302,7 +302,7 @@ bool Mirror::idle() const noexcept {
 bool Mirror::degraded() const noexcept {
     std::size_t in_sync = 0;
     for (const auto& member : members_) {
-        if ((in_sync_ & ~failed_ & member->mask()) != 0 && member->device.up() && member->refused.empty()) ++in_sync;
+        if ((in_sync_ & ~failed_ & joined_ & member->mask()) != 0 && member->device.up()) ++in_sync;
     }
     return in_sync < members_.size();
 }

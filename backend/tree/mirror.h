@@ -109,6 +109,14 @@ public:
     /// M8: the child is up, its labels and its record are in order, the epoch is promised on all leaves below. Brings
     /// it up to date and makes it in sync. When it fails meanwhile wants_back() is true again.
     void admit(std::size_t index, const Admission& admission);
+    /// Serving: child `index` is in sync by the record, was not there at the start, and nothing was changed since, so
+    /// that it has missed nothing but the start's record and maps.
+    bool missed_nothing(std::size_t index) const;
+    /// It has passed M7's checks, and its intent map is empty: writes record and maps to it, and uses it. Error
+    /// `changed`: something was changed meanwhile, or it was lost; then it is not used.
+    void take_in(std::size_t index, const std::vector<RecordLeaf>& leaves, Callback<void> done);
+    /// missed_nothing(), but it cannot be used as it is: it leaves now (M2), and wants_back() follows.
+    void leave_out(std::size_t index, const std::string& why);
     /// Owed everything, durably on all members in sync (M7: before a blank medium is labelled).
     void owe_everything(std::size_t index, Callback<void> done);
 
@@ -246,6 +254,9 @@ private:
     void owe(const RegionRun& regions, Mask members);
     void watch_targets();
 
+    // mirror_late.cc: in sync, and not there at the start
+    bool use_late(Member& member, const std::vector<RecordLeaf>& leaves);
+
     // mirror_change.cc: M2, and the additions of M8
     void fail_member(Member& member, const std::string& why);
     void request_change();
@@ -291,6 +302,7 @@ private:
     bool redraw_medium_ = false;  ///< the next record names a new medium: something may be lost below (incarnation)
 
     RangeLock lock_;
+    std::uint64_t changes_sent_ = 0;  ///< to the members in use
     std::unique_ptr<Pool<Io>> ios_;
     std::size_t in_flight_ = 0;
     std::vector<Io*> waiting_;  ///< carried out, but the record is not durable yet (M2)

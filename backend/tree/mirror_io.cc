@@ -143,6 +143,7 @@ Mirror::Member* Mirror::choose_reader(const Io& io) {
 /// Sends the chunk to every member that must have it. Those that are away for a moment get it when they return (M14);
 /// those that cannot be reached have missed it.
 void Mirror::fan_out(Io& io) {
+    ++changes_sent_;
     io.pending = 0;
     io.chunk_done = 0;
     io.failed = 0;

@@ -117,6 +117,29 @@ def the_head_dies_while_a_member_is_away(world):
     volume.finish()
 
 
+def a_member_that_comes_after_the_start_has_missed_nothing(world):
+    """It is in use again without having left: the set in sync, and so the generation, stay as they are."""
+    volume = Volume(world)
+    volume.begin()
+    time.sleep(1)
+    volume.end()
+    volume.tgtd.delete_lun()
+    volume.machines[1].kill()
+    volume.tgtd.new_lun(volume.file, thin=True)
+    until(lambda: volume.states() == ["in_sync", "unreachable"], 5, "it serves without the second member")
+    generation = volume.status()["age"]["generation"]
+    time.sleep(5)
+    volume.machines[1].start()
+    volume.in_sync(8)
+    now = volume.status()["age"]["generation"]
+    check(now == generation, f"generation {now}, it was {generation}")
+    volume.machines[0].kill()
+    world.initiator("check", volume.tgtd.url(), "--record", volume.record)
+    volume.machines[0].start()
+    volume.finish()
+
+
 main([a_member_is_killed_under_load_and_comes_back, a_member_is_killed_while_it_is_brought_up_to_date,
       the_other_member_is_killed_during_a_resync, a_member_that_hung_comes_back, a_member_hangs_for_a_moment_only,
-      a_blank_disk_is_taken_in, the_head_dies_while_a_member_is_away])
+      a_blank_disk_is_taken_in, the_head_dies_while_a_member_is_away,
+      a_member_that_comes_after_the_start_has_missed_nothing])
