@@ -215,6 +215,7 @@ private:
 
     // mirror_intent.cc: M3, M4, and the maps on the members
     void start_change(Io& io);
+    void set_ahead(const Extent& extent);
     void intents_written();
     void sync_maps(Callback<void> done);
     void write_maps();
@@ -316,7 +317,8 @@ private:
     std::vector<Callback<void>> synced_next_;  ///< wait for the next one
     std::vector<Io*> intent_waiting_;          ///< hold their range until their intent bits are durable (M3)
     std::unique_ptr<Clear> clear_;
-    std::uint64_t losses_ = 0;  ///< times that some member came back changed
+    std::uint64_t change_end_ = 0;  ///< where the last change of others ended
+    std::uint64_t losses_ = 0;      ///< times that some member came back changed
     Task maps_task_;
     Timer idle_timer_;
 

@@ -35,9 +35,23 @@ void Mirror::start_change(Io& io) {
     io.regions = maps_.intent().regions_of(io.outer->extent);
     io.counted = true;
     maps_.begin(io.regions);
+    if (io.application) set_ahead(io.outer->extent);
     if (maps_.durable(io.regions) || broken(Rule::m3_intent)) return fan_out(io);
     maps_.intent().set(io.regions);
     intent_waiting_.push_back(&io);
+    maps_task_.post();
+}
+
+/// A stream that goes on past the middle of a region finds the bit of the next one set.
+void Mirror::set_ahead(const Extent& extent) {
+    const bool goes_on = extent.offset == change_end_;
+    change_end_ = extent.end();
+    if (!goes_on) return;
+    RegionMap& intent = maps_.intent();
+    const std::uint64_t region = (extent.end() - 1) / intent.region_bytes();
+    const bool late = extent.end() - region * intent.region_bytes() >= intent.region_bytes() / 2;
+    if (!late || region + 1 >= intent.regions() || intent.test(region + 1)) return;
+    intent.set(region + 1);
     maps_task_.post();
 }
 

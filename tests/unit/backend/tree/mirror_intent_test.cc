@@ -76,6 +76,23 @@ TEST(MirrorIntent, M3WritesThatWaitShareOneMapWrite) {
     EXPECT_EQ(maps(world.device(0)), 1u) << "the region is dirty already";
 }
 
+TEST(MirrorIntent, M3ASequentialStreamFindsTheNextBitSet) {
+    MirrorWorld world;
+    EXPECT_EQ(write(world.loop, *world.mirror, region, filled(region / 2, 1)), Errc::ok);
+    world.loop.run_for(milliseconds(10));
+    EXPECT_FALSE(intent_on(world, 0).test(2)) << "one write is no stream";
+    EXPECT_EQ(write(world.loop, *world.mirror, region + region / 2, filled(4096, 1)), Errc::ok);
+    world.loop.run_for(milliseconds(10));
+    EXPECT_TRUE(intent_on(world, 0).test(2));
+    EXPECT_TRUE(intent_on(world, 1).test(2));
+    EXPECT_FALSE(intent_on(world, 0).test(3));
+    const std::size_t before = maps(world.device(0));
+    EXPECT_EQ(write(world.loop, *world.mirror, 2 * region, filled(4096, 1)), Errc::ok);
+    EXPECT_EQ(maps(world.device(0)), before) << "it waits for nothing";
+    world.loop.run_for(seconds(15));
+    EXPECT_FALSE(intent_on(world, 0).any()) << "and goes like any other";
+}
+
 TEST(MirrorIntent, M3AMemberThatDoesNotTakeTheBitIsDroppedFirst) {
     MirrorWorld world;
     world.device(1).fail(Operation::write, Errc::medium_error);
