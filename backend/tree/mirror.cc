@@ -64,6 +64,7 @@ Mirror::Mirror(const MirrorEnvironment& environment, std::string name, std::vect
       maps_task_(loop_, [this] { write_maps(); }),
       idle_timer_(loop_, [this] { look_for_idle(); }),
       reconcile_timer_(loop_, [this] { reconcile_next(); }),
+      pace_timer_(loop_, [this] { look_at_pace(); }),
       watch_timer_(loop_, [this] { watch(); }),
       announce_task_(loop_, [this] { announce(); }),
       fenced_task_(loop_, [this] { environment_.keeper->on_fenced(fenced_by_); }) {
@@ -214,6 +215,8 @@ void Mirror::stop() {
     reconcile_timer_.stop();
     idle_timer_.stop();
     target_timer_.stop();
+    pace_timer_.stop();
+    slow_ = 0;
     maps_task_.cancel();
     targets_ = promoting_ = 0;
     doubtful_ = 0;

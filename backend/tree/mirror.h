@@ -197,6 +197,12 @@ private:
     void probe(Member& member);
     Duration limit_of(Operation operation) const;
 
+    // mirror_pace.cc: M9, members that answer late
+    void watch_pace();
+    void look_at_pace();
+    static void paced(Member& member, Duration time);
+    void judge_pace();
+
     // mirror_io.cc: one request
     void start(Io& io);
     void start_read(Io& io);
@@ -331,6 +337,10 @@ private:
 
     std::vector<std::unique_ptr<Repair>> repairs_;  ///< the first one is under way (M9)
     std::uint64_t repaired_bytes_ = 0;              ///< told when all are done
+
+    Mask slow_ = 0;  ///< read from only when there is no other
+    bool reads_since_look_ = false;
+    Timer pace_timer_;
 
     Timer watch_timer_;
     Task announce_task_;

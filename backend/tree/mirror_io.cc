@@ -95,6 +95,7 @@ void Mirror::start(Io& io) {
 }
 
 void Mirror::start_read(Io& io) {
+    if (io.application) watch_pace();
     Member* member = choose_reader(io);
     if (member == nullptr) return finish(io, io.failed == 0 ? Errc::disconnected : joint_error(io));
     io.tried |= member->mask();
@@ -107,8 +108,8 @@ void Mirror::start_read(Io& io) {
     send(part);
 }
 
-/// M9: from members in sync that were not asked yet; the file's preference, then a sequential stream's member, then
-/// the least busy, then a local one, then in turn.
+/// M9: from members in sync that were not asked yet; the file's preference, then one that is not slow, then a
+/// sequential stream's member, then the least busy, then a local one, then in turn.
 Mirror::Member* Mirror::choose_reader(const Io& io) {
     Mask candidates = reachable() & ~io.tried;
     if (broken(Rule::m9_read_in_sync)) {
@@ -116,21 +117,24 @@ Mirror::Member* Mirror::choose_reader(const Io& io) {
             if (member->device.up() && member->number != 0) candidates |= member->mask() & ~io.tried;
         }
     }
-    std::uint32_t least = std::numeric_limits<std::uint32_t>::max();
     int best_rank = 3;
     for (const auto& member : members_) {
-        if ((candidates & member->mask()) == 0) continue;
-        if (rank(member->read) > best_rank) continue;
-        if (rank(member->read) < best_rank) least = member->reads_in_flight;
-        best_rank = rank(member->read);
-        least = std::min(least, member->reads_in_flight);
+        if ((candidates & member->mask()) != 0) best_rank = std::min(best_rank, rank(member->read));
+    }
+    for (const auto& member : members_) {
+        if (rank(member->read) != best_rank) candidates &= ~member->mask();
+    }
+    if ((candidates & ~slow_) != 0) candidates &= ~slow_;
+    std::uint32_t least = std::numeric_limits<std::uint32_t>::max();
+    for (const auto& member : members_) {
+        if ((candidates & member->mask()) != 0) least = std::min(least, member->reads_in_flight);
     }
     Member* best = nullptr;
     const std::size_t members = members_.size();
     const std::size_t first = ++rotation_ % members;
     for (std::size_t i = 0; i < members; ++i) {
         Member& member = *members_[(first + i) % members];
-        if ((candidates & member.mask()) == 0 || rank(member.read) != best_rank) continue;
+        if ((candidates & member.mask()) == 0) continue;
         if (member.stream_end == io.outer->extent.offset && member.reads_in_flight <= least + stream_lead_max) {
             return &member;
         }

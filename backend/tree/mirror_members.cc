@@ -282,7 +282,10 @@ void Mirror::probe(Member& member) {
     request.owner = &member;
     request.done = [](Request& done) {
         Member& probed = *static_cast<Member*>(done.owner);
-        if (!is_lost(done.result)) probed.owner.heard(probed, probed.probe_sent);
+        if (!is_lost(done.result)) {
+            probed.owner.heard(probed, probed.probe_sent);
+            paced(probed, probed.owner.loop_.now() - probed.probe_sent);
+        }
         probed.probing = false;
         if (is_lost(done.result)) return;
         probed.owner.watch();

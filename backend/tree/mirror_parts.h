@@ -113,6 +113,7 @@ struct Mirror::Member {
     Bytes probe_bytes;
     Piece probe_piece;
     TimePoint probe_sent;
+    Duration read_time{};  ///< that a probe takes, smoothed; zero: not known
     bool probing = false;
 
     Mask mask() const noexcept { return bit(index); }

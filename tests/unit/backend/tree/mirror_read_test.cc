@@ -1,5 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <memory>
+#include <vector>
+
 #include "support/mirror_world.h"
 
 namespace dst {
@@ -47,6 +51,45 @@ TEST(MirrorRead, M9LeastBusyMemberAnswers) {
     world.device(1).release();
     world.loop.run_for(milliseconds(1));
     EXPECT_TRUE(first.done && second.done);
+}
+
+/// Reads all the while, but not of the first block, which the mirror's own small reads go to; the first member answers
+/// each request after up to `late`. How many of the reads it got.
+std::size_t read_for(MirrorWorld& world, seconds time, milliseconds late) {
+    const std::size_t before = world.device(0).log.size();
+    std::vector<std::unique_ptr<TestRequest>> requests;
+    const TimePoint end = world.loop.now() + time;
+    for (std::uint64_t i = 1; world.loop.now() < end; ++i) {
+        requests.push_back(std::make_unique<TestRequest>(Operation::read, Extent{(i % 20 + 1) * 65536, 4096}));
+        world.device(0).hold();
+        requests.back()->submit(*world.mirror);
+        // Not in step with the mirror's clock.
+        world.loop.run_for(late + std::chrono::microseconds(100));
+        world.device(0).release();
+        world.loop.run_for(milliseconds(10) - late);
+    }
+    const auto& log = world.device(0).log;
+    return static_cast<std::size_t>(
+        std::count_if(log.begin() + static_cast<std::ptrdiff_t>(before), log.end(),
+                      [](const auto& done) { return done.first == Operation::read && done.second.offset != 0; }));
+}
+
+TEST(MirrorRead, M9AMemberThatAnswersLateIsNotAskedWhileThereIsAnother) {
+    MirrorWorld world;
+    static_cast<void>(read_for(world, seconds(4), milliseconds(10)));
+    EXPECT_EQ(world.events.count("member-slow"), 1u);
+    EXPECT_EQ(read_for(world, seconds(2), milliseconds(10)), 0u);
+    static_cast<void>(read_for(world, seconds(8), milliseconds(0)));
+    EXPECT_EQ(world.events.count("member-quick"), 1u);
+    EXPECT_GT(read_for(world, seconds(1), milliseconds(0)), 20u);
+}
+
+TEST(MirrorRead, M9ALateMemberAnswersWhenItIsTheOnlyOne) {
+    MirrorWorld world;
+    static_cast<void>(read_for(world, seconds(4), milliseconds(10)));
+    world.device(1).go_down();
+    TestRequest request(Operation::read, {4096, 4096});
+    EXPECT_EQ(run(world.loop, *world.mirror, request), Errc::ok);
 }
 
 TEST(MirrorRead, M9PreferredMemberAnswersAll) {
