@@ -7,6 +7,7 @@ COST is one of
   disks       random 4 KiB writes, mirror of two files of 64 GiB, with and without the intent map
   netnodes    the same behind two netnodes on this machine
   large       opening, memory and status of a mirror of two files of 16 TiB
+  memory      the same with writes of 1 MiB, for a mirror of two files of 1 GiB
 All of them when none is named. The files are sparse and lie in FOLDER (default: a new one in /dev/shm), which is to be in
 memory. DST_BUILD is the build folder (default: build/ beside the sources); only one with -DDST_BREAKS=ON can leave the
 intent map out.
@@ -92,7 +93,7 @@ def main():
     options = parser.parse_args()
     folder = options.folder or tempfile.mkdtemp(prefix="dst-bench-", dir="/dev/shm")
     rounds = ["--seconds", options.seconds, "--rounds", options.rounds]
-    for cost in options.cost or ["disks", "netnodes", "large"]:
+    for cost in options.cost or ["disks", "netnodes", "large", "memory"]:
         print(f"== {cost}", flush=True)
         world = World(folder, cost)
         try:
@@ -102,6 +103,9 @@ def main():
                 world.bench(*rounds, world.storage(world.netnodes(64 << 30)), "writes")
             elif cost == "large":
                 world.bench("--rounds", "5", "--seconds", "20", world.storage(world.disks(16 << 40)), "start")
+            elif cost == "memory":
+                world.bench("--bytes", "1048576", "--places-per-mib", "1", "--rounds", "1", "--seconds", "10",
+                            world.storage(world.disks(1 << 30)), "start")
             else:
                 sys.exit(f"engine.py: no cost {cost}")
         finally:
