@@ -10,6 +10,7 @@ DST_E2E_FULL=1 runs the slow tests too.
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -150,9 +151,16 @@ class Tgtd(Process):
         return f"iscsi://127.0.0.1:{self.port}/{name}/{lun}"
 
     def stop(self, tids=(1,)):
-        """Removes the targets and ends tgtd cleanly (it ignores SIGTERM while there are targets)."""
+        """Removes the targets and ends tgtd cleanly (it ignores SIGTERM while there are targets). tgt refuses as long as
+        commands are under way, so that nobody is let in any more and sessions are closed first."""
         for tid in tids:
-            self.admin("--lld", "iscsi", "--op", "delete", "--force", "--mode", "target", "--tid", str(tid), ok=None)
+            target = ["--lld", "iscsi", "--tid", str(tid)]
+            self.admin(*target, "--op", "unbind", "--mode", "target", "-I", "ALL", ok=None)
+            _, shown, _ = self.admin(*target, "--op", "show", "--mode", "conn", ok=None)
+            for session in re.findall(r"Session: (\d+)", shown):
+                self.admin(*target, "--op", "delete", "--mode", "conn", "--sid", session, "--cid", "0", ok=None)
+            delete = [*target, "--op", "delete", "--force", "--mode", "target"]
+            until(lambda delete=delete: "active" not in self.admin(*delete, ok=None)[2], 40, "the target can be removed")
         self.admin("--op", "delete", "--mode", "system", ok=None)
         try:
             return self.process.wait(10)
