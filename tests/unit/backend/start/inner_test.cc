@@ -325,6 +325,34 @@ TEST_F(Inner, M5HalfAStartThatLeftOutAMemberIsNoSplit) {
     }
 }
 
+TEST_F(Inner, ClosesWhileADiskHangsInTheMiddleOfAStart) {
+    for (int at = 0; at < 40; ++at) {
+        serve_without_inner();
+        missing({"/b", "/c"}, false);
+        ASSERT_TRUE(world->loop.run_until(
+            [&] { return world->platter("/b").is_open() && world->platter("/c").is_open(); }, seconds(60)));
+        world->loop.run_for(std::chrono::microseconds(100 * at));
+        world->platter(at % 2 == 0 ? "/b" : "/c").set_hung(true);
+        world->loop.run_for(std::chrono::milliseconds(at % 3));
+        world->close(*head);
+        EXPECT_EQ(head->engine, nullptr) << at;
+    }
+}
+
+TEST_F(Inner, M12MemberThatHangsInTheMiddleOfAStartIsLeftOut) {
+    for (int at = 0; at < 40; ++at) {
+        serve_without_inner();
+        missing({"/b", "/c"}, false);
+        ASSERT_TRUE(world->loop.run_until(
+            [&] { return world->platter("/b").is_open() && world->platter("/c").is_open(); }, seconds(60)));
+        world->loop.run_for(std::chrono::microseconds(100 * at));
+        world->platter("/b").set_hung(true);
+        ASSERT_TRUE(world->loop.run_until([&] { return second().state == VertexState::in_sync; }, seconds(120))) << at;
+        world->platter("/b").set_hung(false);
+        EXPECT_TRUE(in_sync(seconds(120))) << at;
+    }
+}
+
 TEST_F(Inner, ClosesWhileAMirrorIsBeingStarted) {
     for (int steps = 1; steps <= 12; ++steps) {
         serve_without_inner();

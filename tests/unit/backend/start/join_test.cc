@@ -188,6 +188,75 @@ TEST_F(Join, M7LostInTheMiddleItIsTakenLater) {
     EXPECT_TRUE(happens("member-returns"));
 }
 
+/// Another head has begun a start on the member meanwhile, with a higher epoch (M6).
+TEST_F(Join, M6PromiseThatIsRefusedAsFencedEndsTheHead) {
+    serve(two_disks());
+    lose("/b");
+    Label label = *world->label_of("/b");
+    label.promised = {label.promised.number + 5, world->loop.random_id()};
+    ++label.sequence;
+    const LabelImage image = encode_label(label);
+    const std::uint64_t end = world->platter("/b").geometry().size_bytes / 4096 * 4096;
+    for (std::uint64_t at = end - label_area_bytes; at < end; at += 4096) {
+        world->platter("/b").write(at, Bytes(image.begin(), image.end()));
+    }
+    world->platter("/b").set_missing(false);
+    ASSERT_TRUE(happens("storage-fenced"));
+    EXPECT_TRUE(world->loop.run_until([&] { return head->fenced == 1; }, seconds(1)));
+    EXPECT_EQ(head->engine->status().state, StorageState::fenced);
+    EXPECT_EQ(world->events.count("member-returns"), 0u);
+    EXPECT_EQ(world->label_of("/b")->promised, label.promised);
+}
+
+TEST_F(Join, M7SplitOfAMemberAtReturnIsShown) {
+    world = std::make_unique<EngineWorld>(two_disks());
+    ASSERT_TRUE(world->init().done);
+    const auto image = [&](const std::string& path) { return world->platter(path).read({0, 16u << 20}); };
+    const Bytes first = image("/a");
+    const Bytes second_disk = image("/b");
+    head = &world->serve();
+    lose("/b");
+    world->close(*head);
+    const Bytes one_side = image("/a");
+    // Another head goes on from before, without the first member.
+    world->platter("/a").write(0, first);
+    world->platter("/b").write(0, second_disk);
+    world->platter("/b").set_missing(false);
+    head = &world->serve("another");
+    lose("/a");
+    world->close(*head);
+    world->platter("/a").write(0, one_side);
+    world->platter("/a").set_missing(false);
+    world->platter("/b").set_missing(true);
+    head = &world->serve();
+    world->platter("/b").set_missing(false);
+    ASSERT_TRUE(happens("member-split"));
+    EXPECT_EQ(second().state, VertexState::refused);
+    EXPECT_THAT(second().reason, HasSubstr("neither follows from the other"));
+    EXPECT_THAT(second().reason, HasSubstr("dstctl resolve"));
+    world->loop.run_for(seconds(30));
+    EXPECT_EQ(world->events.count("member-split"), 1u);
+    EXPECT_EQ(world->events.count("member-returns"), 0u);
+}
+
+/// The disk hangs at some moment of a look, and the storage is closed.
+TEST_F(Join, ClosesWhileADiskHangsInTheMiddleOfALook) {
+    for (const bool blank : {false, true}) {
+        for (int at = 0; at < 40; ++at) {
+            serve(two_disks());
+            lose("/b");
+            if (blank) world->platter("/b").replace_blank(16u << 20);
+            world->platter("/b").set_missing(false);
+            ASSERT_TRUE(world->loop.run_until([&] { return world->platter("/b").is_open(); }, seconds(60)));
+            world->loop.run_for(std::chrono::microseconds(100 * at));
+            world->platter("/b").set_hung(true);
+            world->loop.run_for(std::chrono::milliseconds(at % 5));
+            world->close(*head);
+            EXPECT_EQ(head->engine, nullptr) << "hung " << 100 * at << " us after it was opened";
+        }
+    }
+}
+
 TEST_F(Join, ClosesWhileAMemberIsLookedAt) {
     serve(two_disks());
     lose("/b");

@@ -173,6 +173,36 @@ TEST_F(Late, M7MirrorWithOtherMediaLeavesAndIsFormedAnew) {
     expect_it_has_all();
 }
 
+TEST_F(Late, ClosesWhileADiskHangsInTheMiddleOfALook) {
+    for (int at = 0; at < 40; ++at) {
+        begin(two_disks(), {"/b"});
+        come({"/b"});
+        world->loop.run_until([&] { return world->platter("/b").is_open(); }, seconds(60));
+        world->loop.run_for(microseconds(100 * at));
+        world->platter("/b").set_hung(true);
+        world->loop.run_for(std::chrono::milliseconds(at % 3));
+        world->close(*head);
+        EXPECT_EQ(head->engine, nullptr) << at;
+    }
+}
+
+TEST_F(Late, M12ItHangsInTheMiddleOfALookAndNobodyWaitsForIt) {
+    for (int at = 0; at < 40; ++at) {
+        begin(two_disks(), {"/b"});
+        come({"/b"});
+        world->loop.run_until([&] { return world->platter("/b").is_open(); }, seconds(60));
+        world->loop.run_for(microseconds(100 * at));
+        world->platter("/b").set_hung(true);
+        const TimePoint before = world->loop.now();
+        write();
+        EXPECT_LT((world->loop.now() - before), seconds(12)) << at;
+        world->platter("/b").set_hung(false);
+        EXPECT_TRUE(in_sync(seconds(120))) << at;
+        expect_it_has_all();
+        writes = 0;
+    }
+}
+
 /// M1, M2: whatever moment a write comes at while it is looked at.
 TEST_F(Late, M2WriteThatComesMeanwhileIsOnItOrItLeaves) {
     for (int at = 0; at < 60; ++at) {

@@ -227,6 +227,32 @@ TEST(BothSides, M7ABlankMediumInThePlaceOfThePromisedOneIsNotTakenBack) {
     world.close(*leaf);
 }
 
+TEST(BothSides, M7ALeafThatLetsGoOfItsPinTakesTheNextPromisedMediumForIts) {
+    World world(5);
+    const auto leaf = world.make_leaf();
+    world.open(*leaf);
+    ASSERT_TRUE(world.label(*leaf));
+    ASSERT_TRUE(world.promise(*leaf, {3, id_of(7)}));
+    world.platter.replace_blank(disk_bytes);
+    ASSERT_TRUE(world.loop.run_until([&leaf] { return leaf->last_error().code == Errc::refused; }, seconds(60)));
+    // Looked at: without an epoch it comes up with whatever is there.
+    leaf->set_identity({id_of(2), "-", {}, "tester"});
+    ASSERT_TRUE(world.loop.run_until([&leaf] { return leaf->up(); }, seconds(60)));
+    EXPECT_EQ(world.peek(*leaf)->label_state, LabelState::absent);
+    ASSERT_TRUE(world.label(*leaf, 9));
+    ASSERT_TRUE(world.promise(*leaf, {3, id_of(7)}));
+    leaf->set_identity({id_of(2), "-", {3, id_of(7)}, "tester"});
+    world.network.reset("head", "node");
+    ASSERT_TRUE(world.loop.run_until([&leaf] { return !leaf->up(); }, seconds(60)));
+    ASSERT_TRUE(world.loop.run_until([&leaf] { return leaf->up(); }, seconds(60)));
+    // And the pin holds again.
+    world.platter.replace_blank(disk_bytes);
+    world.loop.run_for(seconds(60));
+    EXPECT_FALSE(leaf->up());
+    EXPECT_EQ(leaf->last_error().code, Errc::refused);
+    world.close(*leaf);
+}
+
 /// Random operations with a model of what every sector holds. Overlapping ones are not sent together, as the mirror's
 /// range lock would see to (M11).
 class RandomLoad {
