@@ -95,7 +95,7 @@ Joiner::Joiner(StartContext context, Starter& starter)
 
 void Joiner::begin() {
     begun_ = true;
-    for (const Vertex* leaf : starter_.used_leaves()) held_[leaf->index].promised = starter_.epoch();
+    for (const Vertex* leaf : starter_.fenced_leaves()) held_[leaf->index].promised = starter_.epoch();
     look_task_.post();
 }
 

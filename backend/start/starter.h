@@ -65,7 +65,7 @@ public:
     /// It is looked at again, by somebody else.
     void forget_refusal(std::size_t leaf) { findings_.at(leaf).refusal.clear(); }
     /// Serving: the leaves that were promised the epoch.
-    std::vector<const Vertex*> used_leaves() const;
+    std::vector<const Vertex*> fenced_leaves() const;
     const Id& storage_id() const noexcept { return identity_.id; }
     const Epoch& epoch() const noexcept { return epoch_; }
 
@@ -139,7 +139,7 @@ private:
     void write_journal();
     void tell_bad_maps();
     void serve_roots();
-    std::vector<const Vertex*> fenced_leaves() const;
+    std::vector<const Vertex*> used_leaves() const;
     void collect_used(const Vertex& vertex, bool leaving, std::vector<const Vertex*>& leaves) const;
     bool below_a_mirror(const Vertex& vertex) const;
 

@@ -188,6 +188,23 @@ TEST_F(Join, M7LostInTheMiddleItIsTakenLater) {
     EXPECT_TRUE(happens("member-returns"));
 }
 
+/// A start that its journal does not decide promises on it, too, although it leaves with it.
+TEST_F(Join, M7BlankMediumReplacesAMemberThatLeftWithTheStart) {
+    world = std::make_unique<EngineWorld>(two_disks());
+    ASSERT_TRUE(world->init().done);
+    head = &world->serve();
+    write();
+    world->crash(*head);
+    world->platter("/b").power_loss();
+    head = &world->serve("another");
+    ASSERT_EQ(world->events.count("member-dropped"), 1u);
+    world->platter("/b").set_missing(true);
+    write();
+    world->platter("/b").replace_blank(16u << 20);
+    world->platter("/b").set_missing(false);
+    EXPECT_TRUE(world->loop.run_until([&] { return second().state == VertexState::in_sync; }, seconds(60)));
+}
+
 /// Another head has begun a start on the member meanwhile, with a higher epoch (M6).
 TEST_F(Join, M6PromiseThatIsRefusedAsFencedEndsTheHead) {
     serve(two_disks());
