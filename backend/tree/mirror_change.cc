@@ -130,6 +130,7 @@ void Mirror::take_over_addition() {
         Resync* const resync = resync_of(*member);
         member->changed = false;
         member->told_up = member->device.up();
+        member->piece_bytes = resync_piece_bytes;
         member->reason.clear();
         if (resync != nullptr) {
             environment_.events.event(Severity::notice, "member-in-sync", "a member is up to date and in use again",

@@ -122,7 +122,10 @@ void Mirror::watch_targets() {
             waited = now - part.sent;
             late = late || waited > (part.request.operation == Operation::flush ? flush_limit : writer_waits_max);
         }
-        if (late) drop_target(*member, "it makes writers wait");
+        if (!late) continue;
+        // Behind the resync's own pieces, perhaps: without smaller ones it would wait so every time.
+        if (!resync_of(*member)->idle()) member->piece_bytes = std::max(member->piece_bytes / 4, piece_bytes_min);
+        drop_target(*member, "it makes writers wait");
     }
     if (targets_ != 0 || !resyncs_.empty()) target_timer_.start(look_time);
 }

@@ -124,6 +124,30 @@ TEST(MirrorResync, M8ATargetThatHangsMakesWritersWaitForASecondAtMost) {
     EXPECT_FALSE(world.in_sync(1));
 }
 
+/// The way to it may be slow: what a resync had under way may be what the writer waited for.
+TEST(MirrorResync, M8ATargetThatMadeAWriterWaitIsAskedForLessTheNextTime) {
+    MirrorWorld world;
+    drop(world);
+    world.admit(1);
+    ASSERT_TRUE(world.loop.run_until([&] { return world.events.count("resync-begins") == 1; }, seconds(10)));
+    world.device(1).hold();
+    world.loop.run_for(milliseconds(100));
+    TestRequest request(Operation::write, {3 * region, 512}, filled(512, 5));
+    request.submit(*world.mirror);
+    world.loop.run_for(milliseconds(1600));
+    world.device(1).release();
+    world.loop.run_for(milliseconds(100));
+    ASSERT_TRUE(request.done);
+    world.device(1).go_up();
+    ASSERT_TRUE(world.mirror->wants_back(1));
+    world.device(1).log.clear();
+    world.admit(1);
+    ASSERT_TRUE(world.loop.run_until([&] { return world.in_sync(1); }, seconds(30)));
+    for (const auto& [operation, extent] : world.device(1).log) {
+        EXPECT_TRUE(operation != Operation::checksum || extent.length <= 256u << 10) << extent.length;
+    }
+}
+
 TEST(MirrorResync, M8AnUnreadableSourceKeepsItFromBeingCalledInSync) {
     MirrorWorld world;
     drop(world);
