@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <utility>
 
@@ -117,6 +118,8 @@ Mirror::Member* Mirror::choose_reader(const Io& io) {
             if (member->device.up() && member->number != 0) candidates |= member->mask() & ~io.tried;
         }
     }
+    // What is not reconciled must not read as one copy now and as another one then, while a start stands on it.
+    if (state_ == State::standing && candidates != 0) return members_[std::countr_zero(candidates)].get();
     int best_rank = 3;
     for (const auto& member : members_) {
         if ((candidates & member->mask()) != 0) best_rank = std::min(best_rank, rank(member->read));

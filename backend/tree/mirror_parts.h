@@ -256,6 +256,8 @@ private:
     void one_more();
     bool one_less();
     void make_owed_durable();
+    bool expects_difference();
+    void compared(bool equal);
     void pump();
     std::optional<Extent> next_piece();
     void copied(Copy& copy, Errc source, Errc target);
@@ -282,6 +284,8 @@ private:
     RegionMap flushing_;               ///< of copied_: the flush that runs covers them
     bool flush_runs_ = false;
     std::uint64_t unflushed_bytes_ = 0;
+    unsigned differing_ = 0;  ///< pieces that were compared since one was equal
+    unsigned expected_ = 0;   ///< pieces since they all differ
     std::vector<std::unique_ptr<Copy>> copies_;
     std::size_t under_way_ = 0;  ///< copies, flushes and other orders that have not answered
     std::uint64_t total_bytes_ = 0;

@@ -154,7 +154,7 @@ void Client::judge(Flight& flight) {
     if (changes_data(flight.operation)) {
         oracle_.write_acknowledged(flight.sequence, flight.extent, flight.fua);
     } else if (flight.operation == Operation::flush) {
-        oracle_.flush_acknowledged(flight.flush_mark);
+        oracle_.flush_acknowledged(flight.flush_mark, flight.sequence);
     } else {
         std::string wrong = oracle_.check_read(flight.sequence, flight.extent, flight.memory);
         if (!wrong.empty() && options_.before_verdict) {

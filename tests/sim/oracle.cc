@@ -70,7 +70,8 @@ void Oracle::write_unknown(std::uint64_t sequence, const Extent& extent) {
     }
 }
 
-void Oracle::flush_acknowledged(std::uint64_t begun) {
+void Oracle::flush_acknowledged(std::uint64_t begun, std::uint64_t sequence) {
+    flushed_ = std::max(flushed_, sequence);
     for (Sector& here : sectors_) {
         if (here.acknowledged_at <= begun) here.before.clear();
     }

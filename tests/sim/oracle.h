@@ -40,8 +40,10 @@ public:
     void write_unknown(std::uint64_t sequence, const Extent& extent);
 
     std::uint64_t flush_begun() const noexcept { return acknowledgements_; }
-    /// `begun` from flush_begun() when it was submitted.
-    void flush_acknowledged(std::uint64_t begun);
+    /// `begun` from flush_begun() when it was submitted, as request `sequence`.
+    void flush_acknowledged(std::uint64_t begun, std::uint64_t sequence = 0);
+    /// The newest flush that succeeded.
+    std::uint64_t flushed() const noexcept { return flushed_; }
     /// Every copy's cache may be gone. What is submitted from now on is not; a write that was under way may have been
     /// carried out before, in part, and is acknowledged later by a head that has not heard of the loss yet. Reads that
     /// were under way may have read before, and decide nothing. `newest`: sequence of the last request submitted.
@@ -71,6 +73,7 @@ private:
     std::string describe(const Sector& sector, std::uint64_t sequence, std::uint64_t offset, Value found) const;
 
     std::vector<Sector> sectors_;
+    std::uint64_t flushed_ = 0;
     std::uint64_t acknowledgements_ = 0;
     std::uint64_t under_way_ = 0;  ///< requests up to this one had been submitted when caches were lost last
 };

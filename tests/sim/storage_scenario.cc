@@ -292,11 +292,11 @@ bool StorageScenario::all_in_sync(const VertexStatus& vertex) const {
     });
 }
 
-bool StorageScenario::survives(const VertexStatus& vertex, const std::set<std::string>& lost) const {
-    const auto kept = [&](const VertexStatus& child) { return survives(child, lost); };
+bool StorageScenario::survives(const VertexStatus& vertex) const {
+    const auto kept = [&](const VertexStatus& child) { return survives(child); };
     switch (vertex.kind) {
         case VertexKind::disk:
-        case VertexKind::netnode: return !lost.contains(vertex.name);
+        case VertexKind::netnode: return !lost_caches_.contains(vertex.name);
         case VertexKind::linear: return std::all_of(vertex.children.begin(), vertex.children.end(), kept);
         case VertexKind::mirror:
             return std::any_of(vertex.children.begin(), vertex.children.end(), [&](const VertexStatus& member) {
@@ -307,19 +307,25 @@ bool StorageScenario::survives(const VertexStatus& vertex, const std::set<std::s
 }
 
 void StorageScenario::cache_lost(const std::string& leaf) {
-    lost_caches_.insert(leaf);
+    lost_caches_[leaf] = counts_.sequence;
+    all_lost_ = false;
     judge_lost_caches();
 }
 
 // Nothing acknowledged may be lost as long as one in-sync member has all of it: a member that has, may fail later and
-// leave one that has not as the last.
+// leave one that has not as the last. A loss counts until a flush that was begun after it has succeeded: a head may
+// hear of it only then.
 void StorageScenario::judge_lost_caches() {
+    std::erase_if(lost_caches_, [this](const auto& lost) { return lost.second < oracle_->flushed(); });
     if (lost_caches_.empty()) return;
     if (HeadProcess* head = serving_head()) last_status_ = head->engine().status();
-    if (last_status_.tree && survives(*last_status_.tree, lost_caches_)) return;
+    const bool survived = last_status_.tree && survives(*last_status_.tree);
+    if (survived || std::exchange(all_lost_, true)) {
+        all_lost_ = !survived;
+        return;
+    }
     trace_.line("scenario", "unflushed writes may be lost");
     oracle_->forget_unflushed(counts_.sequence);
-    lost_caches_.clear();
 }
 
 void StorageScenario::end_clients() {

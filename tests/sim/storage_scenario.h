@@ -53,7 +53,7 @@ private:
     void watch_status();
     void cache_lost(const std::string& leaf);
     void judge_lost_caches();
-    bool survives(const VertexStatus& vertex, const std::set<std::string>& lost) const;
+    bool survives(const VertexStatus& vertex) const;
     bool all_in_sync(const VertexStatus& vertex) const;
     void check_equal(const VertexStatus& vertex);
     Bytes content_of(const VertexStatus& vertex, std::uint64_t length);
@@ -69,10 +69,12 @@ private:
     std::unique_ptr<Oracle> oracle_;
     SharedCounts counts_;
     ClientOptions client_options_;
-    std::deque<Service> services_;       ///< stay where they are when another one comes
-    StorageStatus last_status_;          ///< of the head that serves or served last
-    std::set<std::string> lost_caches_;  ///< leaves that lost what was not flushed
-    std::uint64_t epoch_ = 0;            ///< the highest that came to serve
+    std::deque<Service> services_;                      ///< stay where they are when another one comes
+    StorageStatus last_status_;                         ///< of the head that serves or served last
+    std::map<std::string, std::uint64_t> lost_caches_;  ///< leaves that lost what was not flushed, and the last request
+                                                        ///< that was submitted before
+    bool all_lost_ = false;                             ///< no member has survived these losses
+    std::uint64_t epoch_ = 0;                           ///< the highest that came to serve
     bool rival_ = false;
     bool healing_ = false;
     bool closing_ = false;

@@ -37,6 +37,21 @@ TEST(MirrorRead, M9SequentialStreamStaysWithItsMember) {
     EXPECT_TRUE(reads(world.device(0)) == 0 || reads(world.device(1)) == 0);
 }
 
+TEST(MirrorRead, M5WhatAStartStandsOnReadsTheSameEachTime) {
+    MirrorWorld world;
+    const Record record = world.mirror->record();
+    world.mirror->stop();
+    world.loop.run_for(milliseconds(10));
+    world.device(0).put(4096, filled(512, 1));
+    world.device(1).put(4096, filled(512, 2));
+    world.mirror->stand(record, 3);
+    for (int i = 0; i < 10; ++i) {
+        TestRequest request(Operation::read, {4096, 512});
+        EXPECT_EQ(run(world.loop, *world.mirror, request), Errc::ok);
+        EXPECT_EQ(request.bytes, filled(512, 1));
+    }
+}
+
 TEST(MirrorRead, M9LeastBusyMemberAnswers) {
     MirrorWorld world;
     world.device(0).hold();

@@ -61,6 +61,19 @@ TEST(MirrorResync, M8EverythingIsComparedWhenNothingIsKnown) {
     EXPECT_EQ(checked_bytes(world.device(1)), data_end);
 }
 
+TEST(MirrorResync, M8WhereAllDiffersMostIsCopiedWithoutAComparison) {
+    MirrorWorld world(2, spec::ReadPreference::automatic, nullptr, 64 * region);
+    const Bytes data = filled(region, 5);
+    for (std::uint64_t piece = 0; piece < 40; ++piece) world.device(0).put(piece * region, data);
+    drop(world);
+    world.device(1).log.clear();
+    world.admit(1, true);
+    ASSERT_TRUE(world.loop.run_until([&] { return world.in_sync(1); }, seconds(60)));
+    EXPECT_EQ(world.device(0).bytes(0, 64 * region), world.device(1).bytes(0, 64 * region));
+    EXPECT_LE(checked_bytes(world.device(1)), 40 * region);
+    EXPECT_LE(data_writes(world.device(1)), 40u + 8u) << "what is equal is found out soon";
+}
+
 TEST(MirrorResync, M8ItIsMarkedBeforeItIsWrittenTo) {
     MirrorWorld world;
     drop(world);

@@ -17,10 +17,12 @@ class MirrorWorld : public RecordKeeper, public BlockDevice::Observer {
 public:
     /// `unclean`: what the last head left behind when it died; the mirror expects differences then.
     explicit MirrorWorld(std::size_t members = 2, spec::ReadPreference first = spec::ReadPreference::automatic,
-                         const std::function<void(MirrorWorld&)>& unclean = nullptr) {
+                         const std::function<void(MirrorWorld&)>& unclean = nullptr,
+                         std::uint64_t size_bytes = 4u << 20)
+        : size_bytes_(size_bytes) {
         std::vector<MirrorChild> children;
         for (std::size_t i = 0; i < members; ++i) {
-            devices.push_back(std::make_unique<FakeDevice>(loop));
+            devices.push_back(std::make_unique<FakeDevice>(loop, size_bytes + (4u << 20)));
             const auto read = i == 0 ? first : spec::ReadPreference::automatic;
             children.push_back({devices.back().get(), "d" + std::to_string(i), read, false});
         }
@@ -97,7 +99,7 @@ private:
         record.medium = loop.random_id();
         record.generation_id = loop.random_id();
         record.region_bytes = 1u << 20;
-        record.size_bytes = 4u << 20;
+        record.size_bytes = size_bytes_;
         record.logical_block_bytes = 512;
         record.next_number = static_cast<std::uint32_t>(devices.size()) + 1;
         for (std::size_t i = 0; i < devices.size(); ++i) {
@@ -112,7 +114,7 @@ private:
         mirror->stand(record, (1u << devices.size()) - 1);
         if (unclean) {
             Mirror::FoundMaps found;
-            found.intent = RegionMap(4, 1u << 20);
+            found.intent = RegionMap(size_bytes_ >> 20, 1u << 20);
             found.intent.set_all();
             mirror->take_maps(found);
         }
@@ -126,6 +128,8 @@ private:
         loop.run_for(std::chrono::milliseconds(1));
         for (const auto& device : devices) device->log.clear();
     }
+
+    const std::uint64_t size_bytes_;
 };
 
 }  // namespace dst
