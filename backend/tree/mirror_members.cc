@@ -50,6 +50,9 @@ void Mirror::on_down(BlockDevice& device, const Error& why) {
                                   "without it",
                                   {{"mirror", name_}, {"member", member.name}, {"why", to_string(why)}});
     }
+    // Cut off by what is above, which had waited for too long.
+    Resync* const resync = resync_of(member);
+    if (resync != nullptr && why.code == Errc::timed_out) resync->ask_for_less();
     drop_target(member, to_string(why));
     announce_task_.post();
 }

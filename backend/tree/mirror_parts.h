@@ -237,6 +237,8 @@ public:
     void marked();
     /// Nothing is begun any more; goes away when nothing of it is under way.
     void stop();
+    /// Something was not answered in time: the next one takes smaller pieces.
+    void ask_for_less();
     /// Regions are owed anew.
     void owed(const RegionRun& regions);
 

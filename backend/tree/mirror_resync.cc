@@ -123,8 +123,7 @@ void Mirror::watch_targets() {
             late = late || waited > (part.request.operation == Operation::flush ? flush_limit : writer_waits_max);
         }
         if (!late) continue;
-        // Behind the resync's own pieces, perhaps: without smaller ones it would wait so every time.
-        if (!resync_of(*member)->idle()) member->piece_bytes = std::max(member->piece_bytes / 4, piece_bytes_min);
+        resync_of(*member)->ask_for_less();
         drop_target(*member, "it makes writers wait");
     }
     if (targets_ != 0 || !resyncs_.empty()) target_timer_.start(look_time);
@@ -165,8 +164,13 @@ void Mirror::Resync::stop() {
 }
 
 void Mirror::Resync::stuck() {
-    member_.piece_bytes = std::max(member_.piece_bytes / 4, piece_bytes_min);
+    ask_for_less();
     mirror_.drop_target(member_, "it does not answer");
+}
+
+/// What others wanted may have waited behind its own pieces: without smaller ones it would wait so every time.
+void Mirror::Resync::ask_for_less() {
+    if (!idle()) member_.piece_bytes = std::max(member_.piece_bytes / 4, piece_bytes_min);
 }
 
 void Mirror::Resync::begin() {
