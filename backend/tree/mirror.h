@@ -258,6 +258,7 @@ private:
     void reap_resyncs();
     void stop_resyncs();
     void drop_target(Member& member, const std::string& why);
+    void leave_change(Mask targets);
     void owe(const RegionRun& regions, Mask members);
     void watch_targets();
 

@@ -63,13 +63,16 @@ Mirror::Resync* Mirror::resync_of(const Member& member) const {
 
 /// Before a clean end: they are owed what is not flushed on them.
 void Mirror::stop_resyncs() {
+    Mask stopped = 0;
     for (const auto& resync : resyncs_) {
         if (resync->stopped()) continue;
+        stopped |= resync->member().mask();
         if ((targets_ & resync->member().mask()) != 0) maps_.owed(resync->member().number)->unite(maps_.intent());
         resync->stop();
     }
     targets_ = promoting_ = 0;
     ++admissions_;
+    leave_change(stopped);
 }
 
 void Mirror::reap_resyncs() {
@@ -103,10 +106,16 @@ void Mirror::drop_target(Member& member, const std::string& why) {
     if (member.device.up() && (!member.outstanding.empty() || member.metadata_in_flight || !resync->idle())) {
         member.device.cut({Errc::timed_out, why});
     }
-    if (!change_ || ((change_->marked | change_->joiner) & member.mask()) == 0) return;
-    change_->late &= ~member.mask();
-    change_->marked &= ~member.mask();
-    if ((change_->joiner & member.mask()) != 0) change_->superseded = true;
+    leave_change(member.mask());
+}
+
+/// The record that is on its way does not wait for targets any more; one that calls any of them in sync is followed by
+/// another.
+void Mirror::leave_change(Mask targets) {
+    if (!change_ || ((change_->marked | change_->joiner) & targets) == 0) return;
+    change_->late &= ~targets;
+    change_->marked &= ~targets;
+    if ((change_->joiner & targets) != 0) change_->superseded = true;
     step_ended();
 }
 

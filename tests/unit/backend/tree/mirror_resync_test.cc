@@ -244,6 +244,23 @@ TEST(MirrorResync, M8TheOnlyOldMemberMayBeAwayWhileARecordIsSuperseded) {
     EXPECT_TRUE(world.loop.run_until([&] { return world.in_sync(1) && world.in_sync(2); }, seconds(20)));
 }
 
+TEST(MirrorResync, M8ACleanEndDoesNotWaitForATargetThatHangsWhileItIsAdded) {
+    MirrorWorld world;
+    drop(world);
+    world.loop.run_for(seconds(8));  // the next look for idle regions is near
+    world.admit(1);
+    const std::size_t before = world.kept.size();
+    ASSERT_TRUE(world.loop.run_until([&] { return world.kept.size() == before + 2; }, seconds(10)));
+    world.device(1).hold();
+    ASSERT_TRUE(world.loop.run_until([&] { return world.device(1).held() == 2; }, milliseconds(7500)))
+        << "its record, and a flush before idle regions are cleared";
+    bool settled = false;
+    world.mirror->settle([&](const Result<void>& result) { settled = result.has_value(); });
+    world.loop.run_for(seconds(5));
+    world.device(1).cut({Errc::timed_out, "it does not answer while the storage is closed"});
+    EXPECT_TRUE(world.loop.run_until([&] { return settled; }, seconds(10)));
+}
+
 TEST(MirrorResync, M8ACleanEndInTheMiddleKeepsWhatIsOwed) {
     MirrorWorld world;
     drop(world);
