@@ -88,7 +88,7 @@ Joiner::Joiner(StartContext context, Starter& starter)
       look_task_(context_.loop, [this] { look(); }),
       ended_task_(context_.loop, [this] { attempt_ended(); }) {
     for (const Vertex* mirror : context_.tree.mirrors()) {
-        for (const auto& child : mirror->children) children_.push_back({child.get(), pause_min, {}, {}, true});
+        for (const auto& child : mirror->children) children_.push_back({.vertex = child.get(), .pause = pause_min});
     }
     for (Vertex* mirror : context_.tree.mirrors()) inner_.push_back({mirror, pause_min, {}, {}});
 }
@@ -156,11 +156,13 @@ void Joiner::look() {
         if (!mirror.serving()) continue;
         const std::size_t index = child.vertex->position;
         watch = watch || mirror.degraded();
+        if (!mirror.degraded()) child.again = {};
         if (!mirror.wants_back(index) && !mirror.missed_nothing(index)) continue;
         if (Inner* const inner = inner_to_start(child, next)) return attempt(child, inner);
         if (!is_ready(child)) continue;
-        if (child.due <= now) return attempt(child, nullptr);
-        next = std::min(next, child.due);
+        const TimePoint due = std::max(child.due, child.admit_due);
+        if (due <= now) return attempt(child, nullptr);
+        next = std::min(next, due);
     }
     if (watch) timer_.start(next - now);
 }
@@ -241,6 +243,10 @@ void Joiner::child_ended(Child& child) {
     switch (attempt_end_) {
         case ReturnAttempt::End::done:
             child.pause = pause_min;
+            // At once for the first time. A disk that fails at the same place again, or a link that is too slow for
+            // what is written, would break the resync off several times in a second, and hold writers up each time.
+            child.admit_due = context_.loop.now() + child.again;
+            child.again = std::clamp(2 * child.again, pause_min, pause_max);
             child.told.clear();
             child.cleared = true;
             break;

@@ -36,6 +36,8 @@ private:
         const Vertex* vertex = nullptr;
         Duration pause{};     ///< until it is looked at again
         TimePoint due;        ///< not before
+        Duration again{};     ///< from one admission to the next, until all members are in sync
+        TimePoint admit_due;  ///< not before, whatever comes up: its resync was broken off
         std::string told;     ///< the last refusal, told again only when it changes
         bool cleared = true;  ///< nothing is shown in status
     };

@@ -33,6 +33,8 @@ def drops(world, set_fault, *words):
     for word in words:
         check(word in log, f"no '{word}' in the logs:\n{log}")
     check(volume.states()[0] == "in_sync", f"members: {volume.states()}")
+    tries = volume.tgtd.output().count("resync-stopped")
+    check(tries <= 4, f"within 1.5 s it was taken back and given up {tries} times")
     files[2].clear()
     volume.in_sync()
     gap_below(volume.end(), GAP_S, "a disk failed")

@@ -274,6 +274,29 @@ TEST_F(Join, ClosesWhileADiskHangsInTheMiddleOfALook) {
     }
 }
 
+TEST_F(Join, M7AMemberWhoseResyncFailsAtOnceIsTakenLessAndLessOften) {
+    serve(two_disks());
+    lose("/b");
+    // The first piece of the data cannot be written; metadata and everything else can.
+    world->platter("/b").fail(Operation::write, {0, 4096}, Errc::medium_error);
+    world->platter("/b").set_missing(false);
+    ASSERT_TRUE(happens("resync-stopped"));
+    world->loop.run_for(seconds(120));
+    const std::size_t stopped = world->events.count("resync-stopped");
+    EXPECT_GE(stopped, 8u);
+    EXPECT_LE(stopped, 20u);
+    world->platter("/b").clear_failures();
+    EXPECT_TRUE(happens("member-in-sync", seconds(15)));
+    // Once it was in sync it is taken at once again.
+    world->loop.run_for(seconds(5));
+    lose("/b");
+    const std::size_t returned = world->events.count("member-returns");
+    world->platter("/b").set_missing(false);
+    EXPECT_TRUE(world->loop.run_until([&] { return world->platter("/b").is_open(); }, seconds(60)));
+    EXPECT_TRUE(world->loop.run_until([&] { return world->events.count("member-returns") > returned; },
+                                      std::chrono::milliseconds(500)));
+}
+
 TEST_F(Join, ClosesWhileAMemberIsLookedAt) {
     serve(two_disks());
     lose("/b");
