@@ -133,7 +133,7 @@ void Mirror::watch_targets() {
         }
         if (!late) continue;
         resync_of(*member)->ask_for_less();
-        drop_target(*member, "it makes writers wait");
+        drop_target(*member, "it held a write for too long: its disk or link is too slow for what is written now");
     }
     if (targets_ != 0 || !resyncs_.empty()) target_timer_.start(look_time);
 }
