@@ -105,6 +105,34 @@ TEST(MirrorWrite, M2SecondFailureSupersedesTheRecord) {
     EXPECT_EQ(find_member(after, 3)->state, MemberState::dirty);
 }
 
+TEST(MirrorWrite, M2ARecordThatIsOvertakenWhileItsLastMemberIsAwayForAMomentGoesOn) {
+    MirrorWorld world(3);
+    world.hold_journal = true;
+    world.device(2).fail(Operation::write, Errc::medium_error);
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    world.loop.run_for(milliseconds(10));
+    // The record is on its way to both others when one fails it, which asks for another record, and one is lost.
+    world.device(0).hold();
+    world.device(1).hold();
+    world.release_journal();
+    world.loop.run_for(milliseconds(10));
+    world.device(1).answer(Errc::medium_error);
+    world.loop.run_for(milliseconds(10));
+    world.device(0).go_down();
+    world.loop.run_for(milliseconds(10));
+    world.device(0).release();
+    world.device(1).release();
+    world.device(0).go_up();
+    world.loop.run_for(seconds(5));
+    ASSERT_TRUE(request.done);
+    EXPECT_EQ(request.result(), Errc::ok);
+    const Record after = world.record_on(0);
+    EXPECT_EQ(find_member(after, 1)->state, MemberState::in_sync);
+    EXPECT_EQ(find_member(after, 2)->state, MemberState::dirty);
+    EXPECT_EQ(find_member(after, 3)->state, MemberState::dirty);
+}
+
 TEST(MirrorWrite, M2FailedFlushDropsTheMemberAndIsNotRetried) {
     MirrorWorld world;
     world.device(1).fail(Operation::flush, Errc::io_error);
