@@ -155,7 +155,7 @@ void Mirror::fan_out(Io& io) {
     io.chunk_done = 0;
     io.failed = 0;
     // What it is about is made sure of again before such a member counts (M8).
-    io.exempt = io.slot != nullptr || is_flush(io) ? ~(in_sync_ | promoting_) : 0;
+    io.exempt = io.slot != nullptr || is_flush(io) ? ~(in_sync_ | promoting_ | doubtful_) : 0;
     Mask up_now = 0;
     for (const auto& member : members_) {
         if (state_ != State::serving || (in_sync_ & ~failed_ & joined_ & member->mask()) == 0) continue;
