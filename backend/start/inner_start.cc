@@ -91,6 +91,8 @@ std::string InnerStart::check_media() {
     known_ = journal_record(start.journal, start.tree, inner_, {});
     assign_places_below(start.tree, inner_, known_ ? &*known_ : nullptr, findings_);
     refuse_older_copies(start.tree, {}, findings_);
+    const std::string swapped = known_ ? check_names(inner_, *known_) : std::string();
+    if (!swapped.empty()) return swapped;
     for (const Vertex* leaf : looked_at()) {
         LeafFinding& finding = findings_[leaf->index];
         if (finding.reachable && finding.state == LabelState::absent) {

@@ -12,7 +12,8 @@ void InnerStart::could_not_start(const std::string& why) {
     const Record* const known = known_members();
     if (known == nullptr || formed_) return finish(End::waits, why);
     formed_from_ = *known;
-    std::string refused;
+    std::string refused = check_names(inner_, formed_from_);
+    if (!refused.empty()) return finish(End::refused, refused);
     const std::string waits_for = look_for_lost(formed_from_, refused);
     if (!refused.empty()) return finish(End::refused, refused);
     if (!waits_for.empty() || lost_.empty()) return finish(End::waits, why);

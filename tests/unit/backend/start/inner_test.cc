@@ -208,6 +208,47 @@ TEST_F(Inner, M7IsNotFormedAnewOnWhatIsNotBlank) {
     EXPECT_FALSE(world->label_of("/b"));
 }
 
+TEST_F(Inner, M7ExchangedMediaAreNotUsed) {
+    for (const std::vector<std::string>& there : {std::vector<std::string>{"/b", "/c"}, {"/b"}}) {
+        serve_without_inner();
+        const Bytes b = world->platter("/b").read({0, 16u << 20});
+        const Bytes c = world->platter("/c").read({0, 16u << 20});
+        world->platter("/b").write(0, c);
+        world->platter("/c").write(0, b);
+        missing(there, false);
+        ASSERT_TRUE(happens("member-refused"));
+        EXPECT_THAT(second().reason, HasSubstr("swapped"));
+        world->loop.run_for(seconds(30));
+        EXPECT_EQ(world->events.count("mirror-started"), 0u);
+        EXPECT_EQ(world->platter("/b").read({0, 16u << 20}), c) << "nothing was written to it";
+        missing({"/b", "/c"});
+        world->loop.run_for(seconds(1));
+        world->platter("/b").write(0, b);
+        world->platter("/c").write(0, c);
+        missing({"/b", "/c"}, false);
+        ASSERT_TRUE(in_sync());
+        expect_inner_has_all();
+    }
+}
+
+TEST_F(Inner, M7ExchangedOlderCopiesAreNotUsed) {
+    make();
+    const Bytes b = world->platter("/b").read({0, 16u << 20});
+    const Bytes c = world->platter("/c").read({0, 16u << 20});
+    serve();
+    again();
+    world->close(*head);
+    missing({"/b", "/c"});
+    serve();
+    write();
+    world->platter("/b").write(0, c);
+    world->platter("/c").write(0, b);
+    missing({"/b", "/c"}, false);
+    EXPECT_TRUE(happens("member-refused"));
+    EXPECT_EQ(world->events.count("mirror-started"), 0u);
+    EXPECT_EQ(world->platter("/b").read({0, 16u << 20}), c) << "nothing was written to it";
+}
+
 TEST_F(Inner, M5WithoutAJournalThatKnowsItAllInSyncMustBeThere) {
     make();
     serve();
