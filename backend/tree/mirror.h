@@ -253,7 +253,7 @@ private:
     void want_repair(const Extent& extent, Mask broken_members);
     void repair_ended(Repair& repair, Errc code);
 
-    // mirror_resync.cc: M8
+    // mirror_targets.cc: M8
     Resync* resync_of(const Member& member) const;
     void reap_resyncs();
     void stop_resyncs();

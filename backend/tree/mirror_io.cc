@@ -185,7 +185,7 @@ void Mirror::fan_out(Io& io) {
             up_now |= member->mask();
             ++io.pending;
         }
-        if (targets_ != 0 && !target_timer_.running()) target_timer_.start(std::chrono::milliseconds(250));
+        if (targets_ != 0 && !target_timer_.running()) target_timer_.start(target_look_time);
     }
     if (io.pending == 0) return gather_change(io);
     for (const auto& member : members_) {

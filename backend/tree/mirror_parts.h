@@ -20,6 +20,10 @@ inline constexpr std::size_t repairs_max = 64;
 /// What a resync compares and copies at once (M8), unless the way to the member is slow.
 inline constexpr std::uint64_t resync_piece_bytes = 1u << 20;
 
+/// How long a target's flush may take at least, and how often targets are looked at.
+inline constexpr Duration flush_limit_min = std::chrono::seconds(20);
+inline constexpr Duration target_look_time = std::chrono::milliseconds(250);
+
 /// An answer that says nothing about the request: the way to the member broke.
 constexpr bool is_lost(Errc code) noexcept {
     return code == Errc::disconnected || code == Errc::incarnation_changed || code == Errc::cancelled;

@@ -1,0 +1,128 @@
+#include <algorithm>
+#include <utility>
+
+#include "block/assert.h"
+#include "tree/mirror_parts.h"
+
+/// M8: members that are brought up to date, as the mirror sees them: taken back, dropped, watched. How that is done is
+/// in mirror_resync.cc.
+namespace dst {
+namespace {
+
+/// A target that makes a writer wait longer is cut off.
+constexpr Duration writer_waits_max = std::chrono::seconds(1);
+
+}  // namespace
+
+bool Mirror::wants_back(std::size_t index) const {
+    const Member& member = *members_.at(index);
+    if (state_ != State::serving || served_ || settling_ || member.number == 0) return false;
+    if (((in_sync_ | failed_) & member.mask()) != 0 || resync_of(member) != nullptr) return false;
+    if (member.metadata_in_flight || !member.outstanding.empty()) return false;
+    const RecordMember* const recorded = find_member(record_, member.number);
+    return recorded != nullptr && (recorded->state == MemberState::dirty || recorded->state == MemberState::resyncing);
+}
+
+void Mirror::admit(std::size_t index, const Admission& admission) {
+    if (!wants_back(index)) return;
+    Member& member = *members_.at(index);
+    member.refused.clear();
+    resyncs_.push_back(std::make_unique<Resync>(*this, member, admission));
+    resyncs_.back()->begin();
+}
+
+void Mirror::owe_everything(std::size_t index, Callback<void> done) {
+    const Member& member = *members_.at(index);
+    RegionMap* const owed = maps_.empty() ? nullptr : maps_.owed(member.number);
+    if (state_ != State::serving || owed == nullptr) {
+        return loop_.defer([done = std::move(done)] { done(Error{Errc::disconnected, "the mirror does not serve"}); });
+    }
+    owed->set_all();
+    sync_maps(std::move(done));
+}
+
+Mirror::Resync* Mirror::resync_of(const Member& member) const {
+    for (const auto& resync : resyncs_) {
+        if (!resync->stopped() && &resync->member() == &member) return resync.get();
+    }
+    return nullptr;
+}
+
+/// Before a clean end: they are owed what is not flushed on them.
+void Mirror::stop_resyncs() {
+    Mask stopped = 0;
+    for (const auto& resync : resyncs_) {
+        if (resync->stopped()) continue;
+        stopped |= resync->member().mask();
+        if ((targets_ & resync->member().mask()) != 0) maps_.owed(resync->member().number)->unite(maps_.intent());
+        resync->stop();
+    }
+    targets_ = promoting_ = 0;
+    ++admissions_;
+    leave_change(stopped);
+}
+
+void Mirror::reap_resyncs() {
+    std::erase_if(resyncs_, [](const auto& resync) { return resync->stopped() && resync->idle(); });
+}
+
+/// Regions that some members lack, whatever they have answered.
+void Mirror::owe(const RegionRun& regions, Mask members) {
+    for (const auto& member : members_) {
+        if ((members & member->mask()) == 0) continue;
+        maps_.owed(member->number)->set(regions);
+        if (Resync* const resync = resync_of(*member)) resync->owed(regions);
+    }
+}
+
+/// It gets nothing any more. What was not flushed on it has its intent bit still, and is owed from now on.
+void Mirror::drop_target(Member& member, const std::string& why) {
+    Resync* const resync = resync_of(member);
+    if (resync == nullptr) return;
+    const bool was_target = (targets_ & member.mask()) != 0;
+    targets_ &= ~member.mask();
+    promoting_ &= ~member.mask();
+    ++admissions_;
+    resync->stop();
+    if (was_target) maps_.owed(member.number)->unite(maps_.intent());
+    member.reason = "bringing it up to date was broken off: " + why;
+    environment_.events.event(Severity::warning, "resync-stopped",
+                              "a member could not be brought up to date; it is tried again when it is there. The "
+                              "others carry on",
+                              {{"mirror", name_}, {"member", member.name}, {"why", why}});
+    if (member.device.up() && (!member.outstanding.empty() || member.metadata_in_flight || !resync->idle())) {
+        member.device.cut({Errc::timed_out, why});
+    }
+    leave_change(member.mask());
+}
+
+/// The record that is on its way does not wait for targets any more; one that calls any of them in sync is followed by
+/// another.
+void Mirror::leave_change(Mask targets) {
+    if (!change_ || ((change_->marked | change_->joiner) & targets) == 0) return;
+    change_->late &= ~targets;
+    change_->marked &= ~targets;
+    if ((change_->joiner & targets) != 0) change_->superseded = true;
+    step_ended();
+}
+
+void Mirror::watch_targets() {
+    if (state_ != State::serving) return;
+    const TimePoint now = loop_.now();
+    const Duration flush_limit = std::max(environment_.member_timeout, flush_limit_min);
+    for (const auto& member : members_) {
+        if (resync_of(*member) == nullptr) continue;
+        Duration waited{};
+        bool late = member->metadata_in_flight && now - member->metadata_since > environment_.member_timeout;
+        for (const Part& part : member->outstanding) {
+            waited = now - part.sent;
+            late = late || waited > (part.request.operation == Operation::flush ? flush_limit : writer_waits_max);
+        }
+        if (!late) continue;
+        resync_of(*member)->ask_for_less();
+        drop_target(*member, "it held a write for too long: its disk or link is too slow for what is written now");
+    }
+    if (targets_ != 0 || !resyncs_.empty()) target_timer_.start(target_look_time);
+}
+
+}  // namespace dst
