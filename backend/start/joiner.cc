@@ -156,7 +156,10 @@ void Joiner::look() {
         if (!mirror.serving()) continue;
         const std::size_t index = child.vertex->position;
         watch = watch || mirror.degraded();
-        if (!mirror.degraded()) child.again = {};
+        if (!mirror.degraded()) {
+            child.again = {};
+            child.admit_due = {};
+        }
         if (!mirror.wants_back(index) && !mirror.missed_nothing(index)) continue;
         if (Inner* const inner = inner_to_start(child, next)) return attempt(child, inner);
         if (!is_ready(child)) continue;

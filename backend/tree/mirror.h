@@ -186,6 +186,7 @@ private:
     void away_too_long(Member& member);
     void resend_all(Member& member);
     void give_up_resending(Member& member);
+    Duration watch_time() const;
     void watch();
     void watch_member(Member& member);
     void watch_held(Member& member, TimePoint since, Duration limit);

@@ -167,7 +167,7 @@ void Mirror::write_to_member(Member& member) {
     asked(member);
     member.metadata_in_flight = true;
     member.metadata_since = loop_.now();
-    if (!watch_timer_.running()) watch_timer_.start(environment_.member_timeout / 4);
+    if (!watch_timer_.running()) watch_timer_.start(watch_time());
     member.metadata.write_record(change_->next,
                                  [this, &member, attempt = change_->attempt](const Result<void>& written) {
                                      member_written(member, attempt, written);

@@ -218,7 +218,7 @@ void Mirror::send(Part& part) {
     asked(member);
     member.outstanding.push_back(part);
     ++member.counters.in_flight;
-    if (!watch_timer_.running()) watch_timer_.start(environment_.member_timeout / 4);
+    if (!watch_timer_.running()) watch_timer_.start(watch_time());
     member.device.submit(part.request);
 }
 

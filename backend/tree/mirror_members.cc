@@ -10,8 +10,9 @@
 namespace dst {
 namespace {
 
-/// How long requests wait for a lost member to come back, before the others carry on without it.
-constexpr Duration reconnect_time = std::chrono::seconds(2);
+/// How long requests wait for a lost member to come back, before the others carry on without it: with the record, no
+/// request takes a second for it.
+constexpr Duration reconnect_time = std::chrono::milliseconds(700);
 
 /// Flushes may take longer than other requests (M13).
 constexpr Duration flush_time_min = std::chrono::seconds(20);
@@ -183,6 +184,11 @@ Duration Mirror::limit_of(Operation operation) const {
     return environment_.member_timeout;
 }
 
+/// Members that hold requests are looked at so often; one is dropped that much too late at most.
+Duration Mirror::watch_time() const {
+    return std::min<Duration>(environment_.member_timeout / 4, std::chrono::milliseconds(500));
+}
+
 void Mirror::watch() {
     if (state_ != State::serving) return;
     for (const auto& member : members_) {
@@ -190,7 +196,7 @@ void Mirror::watch() {
     }
     bool any = false;
     for (const auto& member : members_) any = any || !member->outstanding.empty() || member->metadata_in_flight;
-    if (any) watch_timer_.start(environment_.member_timeout / 4);
+    if (any) watch_timer_.start(watch_time());
 }
 
 void Mirror::watch_member(Member& member) {

@@ -144,6 +144,7 @@ TEST_F(MemberMetadataTest, SecondCopyThatFailsIsTheOneToWriteFirst) {
     metadata.write_record(next, [&](Result<void>) {});
     EXPECT_EQ(device.log.back().second, half);
     device.release();
+    loop.run_for(std::chrono::seconds(1));
 }
 
 TEST_F(MemberMetadataTest, IntentMapIsAllOnesUntilItWasWritten) {

@@ -132,6 +132,27 @@ TEST(MirrorLoss, M14MemberThatIsBackAtOnceGetsTheRequestAgain) {
     EXPECT_EQ(world.device(1).bytes(0, 4096), filled(4096, 7));
 }
 
+TEST(MirrorLoss, M14MemberThatIsGoneHoldsNobodyUpForASecond) {
+    MirrorWorld world;
+    world.device(1).hold();
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    world.device(1).go_down();
+    EXPECT_TRUE(world.loop.run_until([&] { return request.done; }, milliseconds(900)));
+    EXPECT_EQ(request.result(), Errc::ok);
+    EXPECT_TRUE(world.mirror->degraded());
+}
+
+TEST(MirrorLoss, M12MemberThatHangsHoldsNobodyUpMuchLongerThanMemberTimeout) {
+    MirrorWorld world;
+    world.device(1).hold();
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    EXPECT_FALSE(world.loop.run_until([&] { return request.done; }, milliseconds(7900)));
+    EXPECT_TRUE(world.loop.run_until([&] { return request.done; }, seconds(1)));
+    EXPECT_EQ(request.result(), Errc::ok);
+}
+
 TEST(MirrorLoss, M14MemberThatIsBackChangedIsDropped) {
     MirrorWorld world;
     world.device(1).go_down();
