@@ -41,7 +41,10 @@ struct Opened {
 Opened open_copy(std::span<const std::byte> copy) noexcept {
     Opened opened;
     opened.envelope = open_envelope(copy, map_magic);
-    if (copy.size() != map_slot_bytes) return opened;
+    if (copy.size() != map_slot_bytes) {
+        if (opened.envelope.state == EnvelopeState::good) opened.envelope.state = EnvelopeState::damaged;
+        return opened;
+    }
     std::size_t whole = 0;
     std::uint64_t oldest = 0;
     for (std::size_t sector = 0; sector < sectors; ++sector) {

@@ -4,7 +4,7 @@ import os
 import struct
 import subprocess
 
-from harness import check, main
+from harness import check, main, until, same_data
 
 
 def storage(world, tree, name="vol", journal=None):
@@ -161,8 +161,12 @@ def adopted_data_are_kept(world):
     tgtd.new_target()
     tgtd.new_lun(file)
     world.initiator("verify", tgtd.url(), "--seed", 8, "--length", "48MiB")
-    states = {child["name"]: child["state"] for child in world.status("vol")["tree"]["children"]}
-    check(states[old] == "in_sync" and states[new] != "in_sync", f"members: {states}")
+    until(lambda: {child["state"] for child in world.status("vol")["tree"]["children"]} == {"in_sync"}, 20, "both in sync")
+    brought = [line for line in tgtd.output().splitlines() if " member-returns " in line]
+    check(len(brought) == 1 and f"member={new} " in brought[0] and "owed=everything" in brought[0],
+          f"only the new one is brought up to date, with all: {brought}")
+    differ = same_data(old, new, 48 << 20)
+    check(differ is None, f"the media differ at byte {differ}")
 
 
 def a_file_that_is_no_journal_is_left_alone(world):

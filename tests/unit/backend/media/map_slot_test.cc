@@ -143,6 +143,16 @@ TEST(MapSlot, TwoWritesMixedUnderOneSequenceAreNotGood) {
     EXPECT_FALSE(choose_map_slot(mixed, encoded(near, intent, 5), intent, 0, near).good);
 }
 
+TEST(MapSlot, ACopyThatIsCutShortIsNotGoodHoweverItIsSealed) {
+    Bytes copy = encoded(sample_map(), intent, 5);
+    copy.resize(map_slot_bytes - 31);
+    seal(copy, map_magic, 5);
+    EXPECT_FALSE(decode_map_slot_header(copy));
+    RegionMap map = fresh();
+    EXPECT_FALSE(choose_map_slot(copy, copy, intent, 0, map).good);
+    EXPECT_EQ(map.count(), map.regions());
+}
+
 TEST(MapSlot, BothCopiesBadReadAsAllOnes) {
     RegionMap map = fresh();
     const Bytes bad = broken(encoded(fresh(), intent, 6));
