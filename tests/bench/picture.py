@@ -11,7 +11,7 @@ def draw(report, figures):
                      for name in luns] for case in cases}
     highest = min(max(max(values) for values in ratios.values()), 3.0)
     group = len(luns) * BAR + GAP
-    width = LEFT + group * len(cases) + 20
+    width = max(LEFT + group * len(cases) + 90, LEFT + 130 * len(luns) + 40, 760)
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{TOP + HEIGHT + 110}" '
              'font-family="sans-serif" font-size="11">', '<rect width="100%" height="100%" fill="white"/>',
              f'<text x="{LEFT}" y="18" font-size="14">Rate as a multiple of {base} (medians of {report["rounds"]} '
