@@ -8,10 +8,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-TestRequest write_of(std::uint64_t offset, unsigned char value) {
-    return TestRequest(Operation::write, {offset, 4096}, filled(4096, value));
-}
-
 TEST(MirrorLoss, M10LastMemberIsNeverDropped) {
     MirrorWorld world;
     world.device(1).fail(Operation::write, Errc::medium_error);

@@ -36,6 +36,11 @@ struct TestRequest {
 
 inline Bytes filled(std::size_t size, unsigned char value) { return Bytes(size, static_cast<std::byte>(value)); }
 
+/// A write of 4 KiB that hold `value`.
+inline TestRequest write_of(std::uint64_t offset, unsigned char value) {
+    return TestRequest(Operation::write, {offset, 4096}, filled(4096, value));
+}
+
 /// Submits and runs to the end.
 inline Errc run(sim::SimLoop& loop, BlockDevice& device, TestRequest& request) {
     request.submit(device);
