@@ -1,5 +1,6 @@
 #include "asio/asio_loop.h"
 
+#include <sched.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -12,8 +13,10 @@
 namespace dst {
 namespace {
 
-/// Rounds of posted work in one turn before the descriptors get their chance again.
+/// Rounds of posted work in one step before the descriptors get their chance again.
 constexpr int rounds_max = 16;
+/// A loop that always finds work looks at Asio's handlers once in as many steps.
+constexpr unsigned steps_between_asio = 16;
 
 constexpr std::int64_t ns_per_second = 1'000'000'000;
 
@@ -27,13 +30,18 @@ bool LoopGate::post(std::function<void()> run) {
 }
 
 AsioLoop::AsioLoop()
-    : work_(boost::asio::make_work_guard(context_)), timer_(context_), gate_(std::make_shared<LoopGate>()) {
+    : work_(boost::asio::make_work_guard(context_)),
+      timer_(context_),
+      descriptors_watch_(context_, descriptors_.fd()),
+      spin_policy_(cores()),
+      gate_(std::make_shared<LoopGate>()) {
     gate_->loop_ = this;
 }
 
 AsioLoop::~AsioLoop() {
     const std::lock_guard lock(gate_->mutex_);
     gate_->loop_ = nullptr;
+    descriptors_watch_.release();
 }
 
 TimePoint AsioLoop::now() const {
@@ -57,38 +65,79 @@ std::uint64_t AsioLoop::random() {
 
 void AsioLoop::run() {
     context_.restart();
-    context_.run();
+    stopped_ = false;
+    while (!stopped_) {
+        if (!step() && !spin()) sleep();
+    }
 }
 
 void AsioLoop::stop() {
-    boost::asio::post(context_, [this] { context_.stop(); });
+    boost::asio::post(context_, [this] { stopped_ = true; });
 }
 
 void AsioLoop::post_from_any_thread(std::function<void()> run) { boost::asio::post(context_, std::move(run)); }
 
-void AsioLoop::wake() {
-    if (!in_turn_) schedule_turn();
+/// Does what there is; false when there was nothing.
+bool AsioLoop::step() {
+    bool any = descriptors_.poll();
+    any = look_at_sources() || any;
+    for (int round = 0; round < rounds_max && run_ready(); ++round) any = true;
+    // Asio's handlers are not in a hurry; whoever sleeps runs them first.
+    if (++steps_ % steps_between_asio == 0) any = context_.poll() > 0 || any;
+    return any;
 }
 
-void AsioLoop::schedule_turn() {
-    if (turn_scheduled_) return;
-    turn_scheduled_ = true;
-    // From the loop's own thread this goes to a list of that thread: no lock, no system call.
-    boost::asio::post(context_, [this] {
-        turn_scheduled_ = false;
-        turn();
-    });
+bool AsioLoop::look_at_sources() {
+    bool any = false;
+    for (next_source_ = sources_.begin(); next_source_ != sources_.end();) any = (next_source_++)->look() || any;
+    return any;
 }
 
-void AsioLoop::turn() {
-    in_turn_ = true;
-    int rounds = 0;
+void AsioLoop::remove(LoopSource& source) noexcept {
+    const auto where = sources_.iterator_to(source);
+    if (where == next_source_) ++next_source_;
+    sources_.erase(where);
+}
+
+/// True: there is work again.
+bool AsioLoop::spin() {
+    const TimePoint start = now();
+    if (!spin_policy_.begin(start)) return false;
+    ++waits_.spins;
+    bool found = false;
+    TimePoint at = start;
     do {
-        run_ready();
-    } while (has_posted() && ++rounds < rounds_max);
-    in_turn_ = false;
-    if (has_posted()) schedule_turn();
-    arm_timer();
+        // Whoever else wants this processor has it.
+        sched_yield();
+        const TimePoint back = now();
+        spin_policy_.yielded(back - at);
+        found = step();
+        at = now();
+    } while (!found && spin_policy_.go_on(at));
+    waits_.spun += at - start;
+    if (found) ++waits_.spins_paid;
+    spin_policy_.end(found);
+    return found;
+}
+
+void AsioLoop::sleep() {
+    const TimePoint start = now();
+    for (LoopSource& source : sources_) source.sleeps();
+    if (!look_at_sources()) {
+        watch_descriptors();
+        arm_timer();
+        ++waits_.sleeps;
+        context_.run_one();
+    }
+    for (LoopSource& source : sources_) source.awake();
+    spin_policy_.slept(now() - start);
+}
+
+/// One poll waits on the other.
+void AsioLoop::watch_descriptors() {
+    if (std::exchange(watched_, true)) return;
+    descriptors_watch_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                                  [this](const boost::system::error_code&) { watched_ = false; });
 }
 
 void AsioLoop::arm_timer() {
@@ -99,9 +148,7 @@ void AsioLoop::arm_timer() {
     const std::uint64_t arming = ++arming_;
     timer_.expires_at(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(due->ns)));
     timer_.async_wait([this, arming](const boost::system::error_code&) {
-        if (arming != arming_) return;
-        armed_.reset();
-        turn();
+        if (arming == arming_) armed_.reset();
     });
 }
 

@@ -3,11 +3,15 @@
 #include <array>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/intrusive/list.hpp>
 #include <functional>
 #include <memory>
 #include <mutex>
 
+#include "asio/fd_poll.h"
+#include "asio/spin.h"
 #include "block/loop.h"
 
 namespace dst {
@@ -26,11 +30,34 @@ private:
     AsioLoop* loop_ = nullptr;
 };
 
-/// The production Loop: one io_context, run by one thread. Everything but the members marked "any thread" belongs to
-/// the thread that is in run() (or to the only thread there is, before and after). Posted work costs no system call.
+/// Where work for a loop comes from by memory, without a descriptor, while the loop is awake.
+class LoopSource : public boost::intrusive::list_base_hook<> {
+public:
+    /// Takes what is there; true when there was something.
+    virtual bool look() = 0;
+    /// The loop is about to sleep: from now on its descriptor tells, until awake(). look() follows once more.
+    virtual void sleeps() = 0;
+    virtual void awake() = 0;
+
+protected:
+    ~LoopSource() = default;
+};
+
+/// The production Loop, run by one thread. Data arrive through descriptors() and sources, everything else (control
+/// sockets, signals, other threads' posts) through an io_context, which the loop looks at between. Everything but the
+/// members marked "any thread" belongs to the thread that is in run() (or to the only thread there is, before and
+/// after). Posted work costs no system call. Before it sleeps the loop spins for a moment when that has paid (spin.h).
 /// Objects that use the loop are destroyed before it; work still posted then is dropped.
 class AsioLoop : public Loop {
 public:
+    /// What it cost to wait.
+    struct Waits {
+        std::uint64_t sleeps = 0;
+        std::uint64_t spins = 0;
+        std::uint64_t spins_paid = 0;  ///< that ended with work
+        Duration spun{};               ///< in all of them
+    };
+
     AsioLoop();
     ~AsioLoop() override;
 
@@ -38,6 +65,10 @@ public:
     std::uint64_t random() override;
 
     boost::asio::io_context& context() noexcept { return context_; }
+    FdPoll& descriptors() noexcept { return descriptors_; }
+    void add(LoopSource& source) noexcept { sources_.push_back(source); }
+    /// May be called from inside a look().
+    void remove(LoopSource& source) noexcept;
 
     /// Works until stop(). May be called again afterwards.
     void run();
@@ -47,19 +78,32 @@ public:
     void post_from_any_thread(std::function<void()> run);
     const std::shared_ptr<LoopGate>& gate() const noexcept { return gate_; }
 
+    const Waits& waits() const noexcept { return waits_; }
+
 private:
-    void wake() override;
-    void turn();
-    void schedule_turn();
+    void wake() override {}
+    bool step();
+    bool look_at_sources();
+    bool spin();
+    void sleep();
     void arm_timer();
+    void watch_descriptors();
 
     boost::asio::io_context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
     boost::asio::steady_timer timer_;
+    FdPoll descriptors_;
+    boost::asio::posix::stream_descriptor descriptors_watch_;
+    using Sources = boost::intrusive::list<LoopSource, boost::intrusive::constant_time_size<false>>;
+    Sources sources_;
+    Sources::iterator next_source_ = sources_.end();
+    SpinPolicy spin_policy_;
+    Waits waits_;
     std::optional<TimePoint> armed_;
     std::uint64_t arming_ = 0;
-    bool turn_scheduled_ = false;
-    bool in_turn_ = false;
+    unsigned steps_ = 0;
+    bool stopped_ = false;
+    bool watched_ = false;
     std::array<std::uint64_t, 32> random_buffer_{};
     std::size_t random_left_ = 0;
     std::shared_ptr<LoopGate> gate_;

@@ -1,65 +1,89 @@
 #include "asio/fd_watch.h"
 
-#include <boost/asio/posix/stream_descriptor.hpp>
+#include <sys/epoll.h>
+
+#include <system_error>
 #include <utility>
 
 namespace dst {
+namespace {
 
-struct FdReadiness::State {
-    State(AsioLoop& loop, int fd) : descriptor(loop.context(), fd) {}
+/// As Asio does when it cannot watch a descriptor: there is no memory, or the user's watches are used up.
+void check(int error) {
+    if (error != 0) throw std::system_error(error, std::generic_category(), "epoll");
+}
 
-    boost::asio::posix::stream_descriptor descriptor;
-    std::function<void()> readable;
-    std::function<void()> writable;
-    bool waits_to_read = false;
-    bool waits_to_write = false;
-    bool stopped = false;
-};
+}  // namespace
+
+void FdReadiness::Side::edge() {
+    if (std::exchange(wanted, false)) {
+        ready = false;
+        run();
+    } else {
+        ready = true;
+    }
+}
+
+void FdReadiness::Side::want() {
+    if (std::exchange(ready, false)) {
+        late.post();
+    } else if (!late.posted()) {
+        wanted = true;
+    }
+}
 
 FdReadiness::FdReadiness(AsioLoop& loop, int fd, std::function<void()> readable, std::function<void()> writable)
-    : state_(std::make_shared<State>(loop, fd)) {
-    state_->readable = std::move(readable);
-    state_->writable = std::move(writable);
+    : loop_(loop), fd_(fd), read_(loop, std::move(readable)), write_(loop, std::move(writable)) {
+    check(loop_.descriptors().add(fd_, *this));
 }
 
 FdReadiness::~FdReadiness() { stop(); }
 
 void FdReadiness::stop() {
-    if (state_->stopped) return;
-    state_->stopped = true;
-    state_->descriptor.release();
+    if (std::exchange(stopped_, true)) return;
+    loop_.descriptors().remove(fd_, *this);
+    read_.late.cancel();
+    write_.late.cancel();
+}
+
+void FdReadiness::on_events(std::uint32_t events) {
+    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) ended_ = true;
+    if (ended_ || (events & EPOLLIN) != 0) read_.edge();
+    if (!stopped_ && (ended_ || (events & EPOLLOUT) != 0)) write_.edge();
 }
 
 void FdReadiness::want_read() {
-    if (state_->waits_to_read || state_->stopped) return;
-    state_->waits_to_read = true;
-    state_->descriptor.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                                  [state = state_](const boost::system::error_code&) {
-                                      state->waits_to_read = false;
-                                      if (!state->stopped) state->readable();
-                                  });
+    if (stopped_) return;
+    read_.ready = read_.ready || ended_;
+    read_.want();
 }
 
 void FdReadiness::want_write() {
-    if (state_->waits_to_write || state_->stopped) return;
-    state_->waits_to_write = true;
-    state_->descriptor.async_wait(boost::asio::posix::stream_descriptor::wait_write,
-                                  [state = state_](const boost::system::error_code&) {
-                                      state->waits_to_write = false;
-                                      if (!state->stopped) state->writable();
-                                  });
+    if (stopped_) return;
+    write_.ready = write_.ready || ended_;
+    write_.want();
+}
+
+void FdReadiness::want_more_to_read() {
+    read_.ready = false;
+    want_read();
+}
+
+void FdReadiness::want_more_room() {
+    write_.ready = false;
+    want_write();
 }
 
 FdWatch::FdWatch(AsioLoop& loop, int fd, std::function<void()> readable)
-    : run_(std::move(readable)),
-      readiness_(
-          loop, fd,
-          [this] {
-              readiness_.want_read();
-              run_();
-          },
-          [] {}) {
-    readiness_.want_read();
+    : loop_(loop), fd_(fd), run_(std::move(readable)) {
+    check(loop_.descriptors().add(fd_, *this));
+}
+
+FdWatch::~FdWatch() { loop_.descriptors().remove(fd_, *this); }
+
+void FdWatch::on_events(std::uint32_t events) {
+    // Room to write is no news, though it may come along with some.
+    if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) run_();
 }
 
 }  // namespace dst

@@ -9,7 +9,7 @@ namespace dst {
 
 /// Readiness of one descriptor, asked for one by one. The descriptor stays the caller's, who destroys this object
 /// before closing it. Not destroyed from inside its own callbacks.
-class FdReadiness {
+class FdReadiness final : private FdPoll::Watcher {
 public:
     FdReadiness(AsioLoop& loop, int fd, std::function<void()> readable, std::function<void()> writable);
     ~FdReadiness();
@@ -20,23 +20,50 @@ public:
     void want_read();
     /// Likewise for room to write.
     void want_write();
+    /// The same, for whoever has just found nothing (more) to read, or no room: only what comes from now on counts.
+    void want_more_to_read();
+    void want_more_room();
     /// No callback comes any more. May be called from inside a callback.
     void stop();
 
 private:
-    struct State;
-    std::shared_ptr<State> state_;
+    /// One direction: what was told and not asked for yet, and what was asked for.
+    struct Side {
+        Side(AsioLoop& loop, std::function<void()> told) : run(std::move(told)), late(loop, [this] { run(); }) {}
+        void edge();
+        void want();
+
+        std::function<void()> run;
+        Task late;  ///< for what was there before it was asked for
+        bool ready = false;
+        bool wanted = false;
+    };
+
+    void on_events(std::uint32_t events) override;
+
+    AsioLoop& loop_;
+    int fd_;
+    Side read_;
+    Side write_;
+    bool ended_ = false;  ///< the peer's end or an error: both directions stay ready
+    bool stopped_ = false;
 };
 
-/// Calls `readable` on the loop whenever `fd` has something to read, again and again; for eventfds. The function reads
-/// the descriptor empty. The descriptor stays the caller's, who destroys the watch before closing it.
-class FdWatch {
+/// Calls `readable` on the loop whenever something is written to an eventfd, again and again; the function need not
+/// read it. The descriptor stays the caller's, who destroys the watch before closing it.
+class FdWatch final : private FdPoll::Watcher {
 public:
     FdWatch(AsioLoop& loop, int fd, std::function<void()> readable);
+    ~FdWatch();
+    FdWatch(const FdWatch&) = delete;
+    FdWatch& operator=(const FdWatch&) = delete;
 
 private:
+    void on_events(std::uint32_t events) override;
+
+    AsioLoop& loop_;
+    int fd_;
     std::function<void()> run_;
-    FdReadiness readiness_;
 };
 
 }  // namespace dst

@@ -19,6 +19,7 @@
 
 namespace dst {
 
+static_assert(Link::pieces_max <= IOV_MAX);
 static_assert(sizeof(Piece) == sizeof(iovec) && offsetof(Piece, data) == offsetof(iovec, iov_base) &&
               offsetof(Piece, size) == offsetof(iovec, iov_len));
 
@@ -159,10 +160,10 @@ void TcpLink::give_up_address(const std::string& why) {
 
 std::size_t TcpLink::read(Pieces into) {
     if (state_ != State::connected || into.empty()) return 0;
-    const auto count = static_cast<int>(std::min<std::size_t>(into.size(), IOV_MAX));
+    DST_ASSERT(into.size() <= pieces_max);
     ssize_t got = 0;
     do {
-        got = ::readv(fd_, reinterpret_cast<const iovec*>(into.data()), count);
+        got = ::readv(fd_, reinterpret_cast<const iovec*>(into.data()), static_cast<int>(into.size()));
     } while (got < 0 && errno == EINTR);
     if (got < 0 && errno != EAGAIN) {
         fail_with_errno(errno);
@@ -174,15 +175,16 @@ std::size_t TcpLink::read(Pieces into) {
         return 0;
     }
     const std::size_t bytes = got < 0 ? 0 : static_cast<std::size_t>(got);
-    if (bytes < wanted) readiness_->want_read();
+    if (bytes < wanted) readiness_->want_more_to_read();
     return bytes;
 }
 
 std::size_t TcpLink::write(Pieces from) {
     if (state_ != State::connected || from.empty()) return 0;
+    DST_ASSERT(from.size() <= pieces_max);
     msghdr message{};
     message.msg_iov = reinterpret_cast<iovec*>(const_cast<Piece*>(from.data()));
-    message.msg_iovlen = std::min<std::size_t>(from.size(), IOV_MAX);
+    message.msg_iovlen = from.size();
     ssize_t sent = 0;
     do {
         sent = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
@@ -192,7 +194,7 @@ std::size_t TcpLink::write(Pieces from) {
         return 0;
     }
     const std::size_t bytes = sent < 0 ? 0 : static_cast<std::size_t>(sent);
-    if (bytes < total_size(from)) readiness_->want_write();
+    if (bytes < total_size(from)) readiness_->want_more_room();
     return bytes;
 }
 

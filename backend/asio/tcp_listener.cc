@@ -75,7 +75,7 @@ void TcpListener::accept_ready() {
             accepted_(make_accepted_link(loop_, fd, to_string(peer)));
             continue;
         }
-        if (errno == EAGAIN) break;
+        if (errno == EAGAIN) return readiness_.want_more_to_read();
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             // The connection stays in the queue and would wake the loop at once again.
             rest_.start(rest_without_descriptors);
@@ -83,7 +83,8 @@ void TcpListener::accept_ready() {
         }
         // Anything else concerns the one connection, which has gone (accept(2)).
     }
-    readiness_.want_read();
+    // There may be more, of which nothing new will be told; others have their turn first.
+    rest_.start(Duration::zero());
 }
 
 }  // namespace dst

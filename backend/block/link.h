@@ -29,6 +29,9 @@ public:
         virtual void on_closed(const Error& why) = 0;
     };
 
+    /// What read() and write() take at once.
+    static constexpr std::size_t pieces_max = 1024;
+
     virtual ~Link() = default;  ///< closes
 
     /// Set before connect(), or at once on an accepted link.

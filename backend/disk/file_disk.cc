@@ -87,10 +87,8 @@ void FileDisk::opened(Result<OpenedMedium> medium) {
                       {{"disk", path_}, {"reason", medium->incarnation->problem()}});
     }
     engine_ = std::make_unique<DiskEngine>(std::move(*medium), std::move(*ring), options_.own_buffers);
-    watch_.emplace(loop_, engine_->ring().event_fd(), [this] {
-        engine_->ring().clear_event();
-        pump();
-    });
+    watch_.emplace(loop_, engine_->ring().fd(), [] {});  // wakes the loop, which looks
+    loop_.add(*this);
     state_ = State::up;
     warned_hang_ = false;
     warned_deleted_ = false;
@@ -173,20 +171,26 @@ void FileDisk::start_waiting() {
 
 void FileDisk::pump() {
     if (!engine_) return;
-    Ring& ring = engine_->ring();
-    // Whoever looks at the ring anyway need not be woken for what is done inside submit().
-    ring.notify(false);
     bool more = true;
     for (int round = 0; more && round < rounds_max; ++round) {
         start_waiting();
-        if (ring.submit() != 0) retry_.start(submit_retry);
+        if (engine_->ring().submit() != 0) retry_.start(submit_retry);
         more = engine_->reap();
     }
-    ring.notify(true);
-    // What came before the notice was on again would not be told.
-    more = engine_->reap() || more;
     if (more) pump_.post();
     look_after();
+}
+
+bool FileDisk::look() {
+    if (!engine_->ring().has_completions()) return false;
+    pump();
+    return true;
+}
+
+void FileDisk::stop_looking() {
+    if (!watch_) return;
+    loop_.remove(*this);
+    watch_.reset();
 }
 
 /// One event for each kind of error and minute, however many requests fail.
@@ -225,7 +229,7 @@ void FileDisk::look_after() {
 
 void FileDisk::tick() {
     if (!engine_) return;
-    if (state_ == State::up && active_) static_cast<void>(medium_stands());
+    if (state_ == State::up && active_ && medium_stands()) look_for_deletion();
     active_ = false;
     const std::optional<TimePoint> oldest = engine_->oldest();
     if (!oldest) return;
@@ -257,13 +261,16 @@ bool FileDisk::medium_stands() {
         go_down({Errc::not_found, path_ + " " + now}, Errc::io_error);
         return false;
     }
-    if (!warned_deleted_ && medium_deleted(medium.fd->get())) {
+    return true;
+}
+
+void FileDisk::look_for_deletion() {
+    if (!warned_deleted_ && medium_deleted(engine_->medium().fd->get())) {
         warned_deleted_ = true;
         events_.event(Severity::warning, "disk-deleted",
                       "the file of a disk was deleted while in use; its data last until the disk is closed",
                       {{"disk", path_}});
     }
-    return true;
 }
 
 void FileDisk::go_down(const Error& why, Errc unanswered) {
@@ -287,7 +294,7 @@ void FileDisk::give_back_waiting(Errc code) {
 }
 
 void FileDisk::drained() {
-    watch_.reset();
+    stop_looking();
     engine_.reset();
     tick_.stop();
     retry_.stop();
@@ -325,7 +332,7 @@ void FileDisk::abandon_engine() {
     events_.event(Severity::warning, "disk-close-hangs",
                   "a disk is closed while the kernel still holds requests; it stays locked until the kernel lets go",
                   {{"disk", path_}});
-    watch_.reset();
+    stop_looking();
     DiskEngine::abandon(std::move(engine_));
     drained();
 }

@@ -24,7 +24,7 @@ struct OpenedMedium;
 /// M12: see DiskOptions::own_buffers. A disk that is closed or goes down while the kernel still holds requests keeps
 /// the descriptor, its lock and its own buffers until the kernel has let go, on a thread of its own if need be; until
 /// then the medium cannot be opened again (busy).
-class FileDisk : public RawMedium {
+class FileDisk final : public RawMedium, private LoopSource {
 public:
     FileDisk(AsioLoop& loop, EventSink& events, std::string path, DiskOptions options);
     ~FileDisk() override;
@@ -47,6 +47,12 @@ public:
 private:
     enum class State { down, opening, up, closing, closed };
 
+    // Completions are taken from the ring's memory while the loop is awake; its descriptor wakes the loop.
+    bool look() override;
+    void sleeps() override {}
+    void awake() override {}
+    void stop_looking();
+
     void start_opening();
     void opened(Result<OpenedMedium> medium);
     void tell_down(const Error& why);
@@ -57,6 +63,7 @@ private:
     void tick();
     void check_hang();
     bool medium_stands();
+    void look_for_deletion();
     void go_down(const Error& why, Errc unanswered);
     void give_back_waiting(Errc code);
     void end_probe(Result<Probe> result);

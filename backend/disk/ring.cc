@@ -1,8 +1,5 @@
 #include "disk/ring.h"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 
@@ -31,25 +28,11 @@ Result<std::unique_ptr<Ring>> Ring::make() {
     }
     if (error != 0) return ring_failure(-error);
     ring->made_ = true;
-    ring->event_fd_ = OwnedFd(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-    if (!ring->event_fd_) return ring_failure(errno);
-    error = io_uring_register_eventfd(&ring->ring_, ring->event_fd_.get());
-    if (error != 0) return ring_failure(-error);
     return Result<std::unique_ptr<Ring>>(std::move(ring));
 }
 
 Ring::~Ring() {
     if (made_) io_uring_queue_exit(&ring_);
-}
-
-void Ring::notify(bool on) noexcept {
-    // Kernels before 5.8 cannot; they wake once too often.
-    static_cast<void>(io_uring_cq_eventfd_toggle(&ring_, on));
-}
-
-void Ring::clear_event() noexcept {
-    std::uint64_t count = 0;
-    static_cast<void>(::read(event_fd_.get(), &count, sizeof count));
 }
 
 io_uring_sqe& Ring::prepare() {

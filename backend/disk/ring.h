@@ -4,7 +4,6 @@
 
 #include <memory>
 
-#include "asio/owned_fd.h"
 #include "block/error.h"
 
 namespace dst {
@@ -21,10 +20,8 @@ public:
     Ring(const Ring&) = delete;
     Ring& operator=(const Ring&) = delete;
 
-    int event_fd() const noexcept { return event_fd_.get(); }
-    /// While off, completions do not wake the eventfd: whoever is about to look at the ring anyway saves the wake-up.
-    void notify(bool on) noexcept;
-    void clear_event() noexcept;
+    /// Readable when there is a completion; for a poll to wait on.
+    int fd() const noexcept { return ring_.ring_fd; }
 
     /// A place in the submission queue; there must be room: at most `entries` in flight.
     io_uring_sqe& prepare();
@@ -37,6 +34,7 @@ public:
         void* data = nullptr;
         int result = 0;
     };
+    bool has_completions() noexcept { return io_uring_cq_ready(&ring_) != 0; }
     /// The next completion that is there; false when none is.
     bool take(Completion& completion) noexcept;
     /// Blocks until there is one.
@@ -47,7 +45,6 @@ private:
 
     io_uring ring_{};
     bool made_ = false;
-    OwnedFd event_fd_;
 };
 
 }  // namespace dst

@@ -15,28 +15,30 @@ Attachment::Attachment(AsioLoop& loop, BlockDevice& root, const Lun::Config& con
     });
 }
 
+Attachment::~Attachment() { stop_looking(); }
+
 void Attachment::start() {
-    watch_.emplace(loop_, port_->storage_bell.fd(), [this] {
-        port_->storage_bell.answer();
-        take();
-    });
-    take();
+    watch_.emplace(loop_, port_->storage_bell.fd(), [] {});  // wakes the loop, which looks
+    loop_.add(*this);
+    port_->storage_bell.wake();
+    drain();
 }
 
-void Attachment::take() {
-    do {
-        drain();
-        port_->storage_bell.sleep();
-    } while (!port_->to_storage.empty());
-}
-
-void Attachment::drain() {
+bool Attachment::drain() {
     ScsiCommand* command = nullptr;
-    while (port_->to_storage.pop(command)) lun_->submit(*command);
+    bool any = false;
+    for (; port_->to_storage.pop(command); any = true) lun_->submit(*command);
+    return any;
+}
+
+void Attachment::stop_looking() {
+    if (!watch_) return;
+    loop_.remove(*this);
+    watch_.reset();
 }
 
 void Attachment::close() {
-    watch_.reset();
+    stop_looking();
     lun_->close([self = shared_from_this()] {
         // The task dies with this object: ring for it.
         self->port_->tgtd_bell.ring();

@@ -12,9 +12,10 @@ namespace dst::tgt {
 
 /// The storage's side of a Port: takes commands from it, has a Lun carry them out, sends them back. Made, used and
 /// destroyed on the storage's thread.
-class Attachment : public std::enable_shared_from_this<Attachment> {
+class Attachment final : public std::enable_shared_from_this<Attachment>, private LoopSource {
 public:
     Attachment(AsioLoop& loop, BlockDevice& root, const Lun::Config& config, std::shared_ptr<Port> port);
+    ~Attachment();
 
     /// Takes what was handed over, and waits for more.
     void start();
@@ -23,8 +24,13 @@ public:
     void close();
 
 private:
-    void take();
-    void drain();
+    // While the storage's thread is awake it looks into the ring itself, and tgtd need not ring.
+    bool look() override { return drain(); }
+    void sleeps() override { port_->storage_bell.sleep(); }
+    void awake() override { port_->storage_bell.wake(); }
+
+    bool drain();
+    void stop_looking();
 
     AsioLoop& loop_;
     std::shared_ptr<Port> port_;

@@ -28,7 +28,9 @@ public:
 
     /// Consumer: from now on a ring makes fd() readable.
     void sleep() noexcept { asleep_.store(true, std::memory_order_seq_cst); }
-    /// Consumer, awake: takes the readiness away.
+    /// Consumer: it looks into the ring by itself; nobody rings.
+    void wake() noexcept { asleep_.store(false, std::memory_order_relaxed); }
+    /// Consumer, awake, whose poll is level-triggered: takes the readiness away.
     void answer() noexcept;
     /// Makes fd() readable whether the consumer sleeps or not. Any thread.
     void signal() noexcept;

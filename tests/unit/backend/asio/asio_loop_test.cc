@@ -124,6 +124,94 @@ TEST(AsioLoop, RandomNumbersDiffer) {
     EXPECT_EQ(seen.size(), 1000u);
 }
 
+/// Numbers that another thread hands over.
+struct Numbers final : LoopSource {
+    explicit Numbers(AsioLoop& of) : loop(of) { loop.add(*this); }
+    ~Numbers() { loop.remove(*this); }
+    bool look() override {
+        if (ready == taken) return false;
+        ++taken;
+        if (on_look) on_look();
+        return true;
+    }
+    void sleeps() override {
+        ++sleeping;
+        if (arrives_at_sleep) ++ready;
+    }
+    void awake() override { --sleeping; }
+
+    AsioLoop& loop;
+    std::function<void()> on_look;
+    std::atomic<int> ready{0};
+    int taken = 0;
+    int sleeping = 0;
+    bool arrives_at_sleep = false;
+};
+
+TEST(AsioLoop, LooksAtASourceOnceMoreBeforeItSleeps) {
+    AsioLoop loop;
+    Numbers numbers(loop);
+    numbers.arrives_at_sleep = true;
+    numbers.on_look = [&] {
+        if (numbers.taken == 3) loop.stop();
+    };
+    loop.run();
+    EXPECT_GE(numbers.taken, 3);
+    EXPECT_EQ(numbers.sleeping, 0);
+}
+
+TEST(AsioLoop, ASourceMayGoWhileItIsLookedAt) {
+    AsioLoop loop;
+    auto first = std::make_unique<Numbers>(loop);
+    auto second = std::make_unique<Numbers>(loop);
+    Numbers last(loop);
+    first->ready = second->ready = last.ready = 1;
+    first->on_look = [&] { second.reset(); };
+    last.on_look = [&] { loop.stop(); };
+    loop.run();
+    EXPECT_EQ(last.taken, 1);
+    EXPECT_EQ(first->taken, 1);
+}
+
+TEST(AsioLoop, DoesNotSpinWhenThereIsLittleToDo) {
+    AsioLoop loop;
+    int ticks = 0;
+    Timer tick(loop, [&] {
+        if (++ticks == 20) return loop.stop();
+        tick.start(milliseconds(5));
+    });
+    tick.start(milliseconds(5));
+    loop.run();
+    EXPECT_GE(loop.waits().sleeps, 20u);
+    // A sleep may end early by chance, for the timer's own news.
+    EXPECT_LE(loop.waits().spins, 10u);
+}
+
+TEST(AsioLoop, SpinsWhileWorkComesQuickly) {
+    if (cores() < 2) GTEST_SKIP() << "one processor: it never spins";
+    AsioLoop loop;
+    const OwnedFd here(eventfd(0, EFD_NONBLOCK));
+    const OwnedFd there(eventfd(0, 0));
+    constexpr int turns = 5000;
+    std::thread other([&] {
+        eventfd_t count = 0;
+        for (int i = 0; i < turns; ++i) {
+            eventfd_read(there.get(), &count);
+            eventfd_write(here.get(), 1);
+        }
+    });
+    int seen = 0;
+    FdWatch watch(loop, here.get(), [&] {
+        if (++seen == turns) return loop.stop();
+        eventfd_write(there.get(), 1);
+    });
+    eventfd_write(there.get(), 1);
+    loop.run();
+    other.join();
+    EXPECT_EQ(seen, turns);
+    EXPECT_GT(loop.waits().spins_paid, 0u);
+}
+
 TEST(FdWatch, TellsAgainAfterEveryEvent) {
     AsioLoop loop;
     const OwnedFd event(eventfd(0, EFD_NONBLOCK));

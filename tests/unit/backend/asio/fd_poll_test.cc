@@ -1,0 +1,158 @@
+#include "asio/fd_poll.h"
+
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "asio/fd_watch.h"
+#include "support/run_loop.h"
+
+namespace dst {
+namespace {
+
+struct Told final : FdPoll::Watcher {
+    explicit Told(std::function<void()> then = [] {}) : run(std::move(then)) {}
+    void on_events(std::uint32_t) override {
+        ++times;
+        run();
+    }
+    std::function<void()> run;
+    int times = 0;
+};
+
+/// Two ends of a stream.
+struct Ends {
+    Ends() {
+        int fds[2];
+        EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+        here = OwnedFd(fds[0]);
+        there = OwnedFd(fds[1]);
+    }
+    void arrives(const std::string& text) const {
+        EXPECT_EQ(::write(there.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    }
+    std::string read() const {
+        char text[64];
+        const ssize_t got = ::read(here.get(), text, sizeof text);
+        return got < 0 ? "nothing" : std::string(text, static_cast<std::size_t>(got));
+    }
+    OwnedFd here;
+    OwnedFd there;
+};
+
+TEST(FdPoll, TellsOfEachEventOnce) {
+    FdPoll poll;
+    const OwnedFd event(eventfd(0, EFD_NONBLOCK));
+    Told told;
+    ASSERT_EQ(poll.add(event.get(), told), 0);
+    poll.poll();  // there is room to write
+    const int before = told.times;
+    EXPECT_FALSE(poll.poll());
+    for (int i = 1; i <= 3; ++i) {
+        eventfd_write(event.get(), 1);  // and nobody reads it
+        EXPECT_TRUE(poll.poll());
+        EXPECT_FALSE(poll.poll());
+        EXPECT_EQ(told.times, before + i);
+    }
+}
+
+TEST(FdPoll, WhatIsRemovedMeanwhileIsNotTold) {
+    FdPoll poll;
+    const OwnedFd first(eventfd(1, EFD_NONBLOCK));
+    const OwnedFd second(eventfd(1, EFD_NONBLOCK));
+    int told = 0;
+    // Whichever comes first removes the other.
+    Told* others[2] = {};
+    Told one([&] {
+        ++told;
+        poll.remove(second.get(), *others[1]);
+    });
+    Told two([&] {
+        ++told;
+        poll.remove(first.get(), *others[0]);
+    });
+    others[0] = &one;
+    others[1] = &two;
+    ASSERT_EQ(poll.add(first.get(), one), 0);
+    ASSERT_EQ(poll.add(second.get(), two), 0);
+    EXPECT_TRUE(poll.poll());
+    EXPECT_EQ(told, 1);
+}
+
+TEST(FdPoll, SaysWhatItCannotWatch) {
+    FdPoll poll;
+    Told told;
+    EXPECT_EQ(poll.add(-1, told), EBADF);
+}
+
+TEST(FdReadiness, TellsWhatCameBeforeItWasAskedFor) {
+    AsioLoop loop;
+    const Ends ends;
+    std::string got;
+    FdReadiness readiness(
+        loop, ends.here.get(), [&] { got = ends.read(); }, [] {});
+    ends.arrives("early");
+    run_for(loop, std::chrono::milliseconds(5));
+    EXPECT_EQ(got, "");
+    readiness.want_read();
+    EXPECT_EQ(got, "");  // never from inside
+    ASSERT_TRUE(run_until(loop, [&] { return got == "early"; }));
+}
+
+TEST(FdReadiness, WhatWasReadAlreadyIsNotToldAgain) {
+    AsioLoop loop;
+    const Ends ends;
+    int told = 0;
+    FdReadiness readiness(
+        loop, ends.here.get(), [&] { ++told; }, [] {});
+    ends.arrives("early");
+    run_for(loop, std::chrono::milliseconds(5));
+    EXPECT_EQ(ends.read(), "early");
+    readiness.want_more_to_read();
+    run_for(loop, std::chrono::milliseconds(20));
+    EXPECT_EQ(told, 0);
+    ends.arrives("more");
+    EXPECT_TRUE(run_until(loop, [&] { return told == 1; }));
+}
+
+TEST(FdReadiness, AnEndThatCameAlongWithDataIsToldAfterThem) {
+    AsioLoop loop;
+    Ends ends;
+    int told = 0;
+    FdReadiness readiness(
+        loop, ends.here.get(), [&] { ++told; }, [] {});
+    readiness.want_read();
+    ends.arrives("last");
+    ends.there.reset();
+    ASSERT_TRUE(run_until(loop, [&] { return told == 1; }));
+    EXPECT_EQ(ends.read(), "last");
+    readiness.want_more_to_read();  // the read came short
+    EXPECT_TRUE(run_until(loop, [&] { return told == 2; }));
+    EXPECT_EQ(ends.read(), "");
+}
+
+TEST(FdReadiness, TellsOfRoomAfterAFullSocket) {
+    AsioLoop loop;
+    const Ends ends;
+    bool room = false;
+    FdReadiness readiness(
+        loop, ends.here.get(), [] {}, [&] { room = true; });
+    run_for(loop, std::chrono::milliseconds(5));
+    const std::string chunk(4096, 'x');
+    while (::write(ends.here.get(), chunk.data(), chunk.size()) > 0) {
+    }
+    readiness.want_more_room();
+    run_for(loop, std::chrono::milliseconds(20));
+    EXPECT_FALSE(room);
+    std::string taken(1 << 20, ' ');
+    EXPECT_GT(::read(ends.there.get(), taken.data(), taken.size()), 0);
+    EXPECT_TRUE(run_until(loop, [&] { return room; }));
+}
+
+}  // namespace
+}  // namespace dst
