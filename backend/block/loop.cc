@@ -72,7 +72,7 @@ bool Loop::run_posted() {
     tasks.swap(tasks_);
     RequestList completions;
     completions.swap(completions_);
-    std::deque<std::function<void()>> deferred;
+    std::vector<std::function<void()>> deferred;
     deferred.swap(deferred_);
     while (!completions.empty()) {
         Request& request = completions.front();

@@ -3,9 +3,10 @@
 #include <boost/intrusive/list.hpp>
 #include <boost/intrusive/set.hpp>
 #include <cstdint>
-#include <deque>
+
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "block/id.h"
 #include "block/request.h"
@@ -102,7 +103,7 @@ private:
     TaskList tasks_;
     TimerSet timers_;
     RequestList completions_;
-    std::deque<std::function<void()>> deferred_;
+    std::vector<std::function<void()>> deferred_;
     std::uint64_t timer_sequence_ = 0;
 };
 

@@ -201,6 +201,11 @@ void* dst_lun_unit(const dst_lun* lun) { return lun->unit; }
 
 int dst_lun_take_data_lost(dst_lun* lun) { return lun->queue.port()->data_lost.exchange(false) ? 1 : 0; }
 
+uint64_t dst_lun_wakes(const dst_lun* lun) {
+    const Port& port = *lun->queue.port();
+    return port.storage_bell.rings() + port.tgtd_bell.rings();
+}
+
 int dst_lun_drain(dst_lun* lun) {
     lun->queue.drain([lun](const ScsiCommand& command) {
         const dst_answer answer = answer_of(command);

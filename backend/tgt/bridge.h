@@ -74,6 +74,9 @@ int dst_lun_take_data_lost(struct dst_lun* lun);
 /* Calls done() for what has ended. 1: it was closed and the last command is back: dst_lun_free() is due. */
 int dst_lun_drain(struct dst_lun* lun);
 
+/* How often one of the two threads had to be woken for the other's sake since it was opened. */
+uint64_t dst_lun_wakes(const struct dst_lun* lun);
+
 /*
  * Ends the storage; at most 3 seconds, what takes longer goes on in the background. 1: dst_lun_free() is due. 0:
  * commands are still out, dst_lun_drain() will say when.

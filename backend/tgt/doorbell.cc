@@ -31,6 +31,7 @@ void Doorbell::answer() noexcept {
 }
 
 void Doorbell::signal() noexcept {
+    rings_.fetch_add(1, std::memory_order_relaxed);
     const std::uint64_t one = 1;
     // EAGAIN: the counter is full, so the descriptor is readable already.
     while (::write(fd_, &one, sizeof one) < 0 && errno == EINTR) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 
 #include "block/error.h"
 
@@ -35,8 +36,12 @@ public:
     /// Makes fd() readable whether the consumer sleeps or not. Any thread.
     void signal() noexcept;
 
+    /// How often it was signalled. Any thread.
+    std::uint64_t rings() const noexcept { return rings_.load(std::memory_order_relaxed); }
+
 private:
     int fd_ = -1;
+    std::atomic<std::uint64_t> rings_{0};
     std::atomic<bool> asleep_{true};
 };
 
