@@ -40,3 +40,28 @@ def draw(report, figures):
         parts.append(f'<text transform="translate({middle:.1f},{TOP + HEIGHT + 14}) rotate(30)">{case}</text>')
     parts.append("</svg>")
     return "\n".join(parts) + "\n"
+
+
+def draw_sizes(rows):
+    """Two panels over the size of a storage: time to start and memory of the head."""
+    width, tall, left, top = 380, 220, 60, 60
+    panels = [("Start, ms", [1000 * row["start_s"] for row in rows]),
+              ("Memory of the head, MiB", [row["memory_mib"] for row in rows])]
+    names = [f"{row['gib']} GiB" if row["gib"] < 1024 else f"{row['gib'] // 1024} TiB" for row in rows]
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * width}" height="{top + tall + 60}" '
+             'font-family="sans-serif" font-size="11">', '<rect width="100%" height="100%" fill="white"/>']
+    for panel, (title, values) in enumerate(panels):
+        x0 = panel * width + left
+        highest = max(values) * 1.15
+        parts.append(f'<text x="{x0}" y="30" font-size="14">{title}, by the size of a mirror of two disks</text>')
+        parts.append(f'<line x1="{x0}" x2="{x0 + width - left - 20}" y1="{top + tall}" y2="{top + tall}" stroke="#888"/>')
+        step = (width - left - 20) / len(values)
+        for i, value in enumerate(values):
+            x, height = x0 + step * i + step / 4, tall * value / highest
+            parts.append(f'<rect x="{x:.1f}" y="{top + tall - height:.1f}" width="{step / 2:.1f}" height="{height:.1f}" '
+                         f'fill="{COLOURS[2]}"/>')
+            parts.append(f'<text x="{x + step / 4:.1f}" y="{top + tall - height - 4:.1f}" text-anchor="middle">'
+                         f'{value:.0f}</text>')
+            parts.append(f'<text x="{x + step / 4:.1f}" y="{top + tall + 18}" text-anchor="middle">{names[i]}</text>')
+    parts.append("</svg>")
+    return "\n".join(parts) + "\n"
