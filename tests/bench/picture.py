@@ -45,15 +45,15 @@ def draw(report, figures):
 def draw_sizes(rows):
     """Two panels over the size of a storage: time to start and memory of the head."""
     width, tall, left, top = 380, 220, 60, 60
-    panels = [("Start, ms", [1000 * row["start_s"] for row in rows]),
-              ("Memory of the head, MiB", [row["memory_mib"] for row in rows])]
+    panels = [("Start of a mirror of two disks, ms", [1000 * row["start_s"] for row in rows]),
+              ("What the head grows by, MiB", [row["memory_mib"] for row in rows])]
     names = [f"{row['gib']} GiB" if row["gib"] < 1024 else f"{row['gib'] // 1024} TiB" for row in rows]
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * width}" height="{top + tall + 60}" '
              'font-family="sans-serif" font-size="11">', '<rect width="100%" height="100%" fill="white"/>']
     for panel, (title, values) in enumerate(panels):
         x0 = panel * width + left
         highest = max(values) * 1.15
-        parts.append(f'<text x="{x0}" y="30" font-size="14">{title}, by the size of a mirror of two disks</text>')
+        parts.append(f'<text x="{x0}" y="30" font-size="14">{title}</text>')
         parts.append(f'<line x1="{x0}" x2="{x0 + width - left - 20}" y1="{top + tall}" y2="{top + tall}" stroke="#888"/>')
         step = (width - left - 20) / len(values)
         for i, value in enumerate(values):
