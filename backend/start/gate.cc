@@ -76,7 +76,8 @@ void Gate::serve(BlockDevice& tree) {
 }
 
 void Gate::on_up(BlockDevice& device) {
-    if (outermost() || tree_ == nullptr || closing_ || failed_ != Errc::ok) return;
+    if (tree_ == nullptr || closing_ || failed_ != Errc::ok) return;
+    if (outermost()) return retry();
     const Incarnation incarnation = device.incarnation();
     if (tree_up_ && incarnation == incarnation_) return;
     // Whoever is above must hear that something may be lost (M14).

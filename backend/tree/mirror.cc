@@ -237,7 +237,7 @@ void Mirror::stop() {
 Mirror::Mask Mirror::reachable() const {
     Mask mask = 0;
     for (const auto& member : members_) {
-        if (member->device.up() && !member->changed) mask |= member->mask();
+        if (member->is_back() && !member->changed) mask |= member->mask();
     }
     return mask & in_sync_ & joined_ & ~failed_;
 }

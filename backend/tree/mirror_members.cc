@@ -92,7 +92,7 @@ void Mirror::judge_changed() {
     for (const auto& member : members_) {
         if ((members & member->mask()) == 0) continue;
         if (member->changed) changed |= member->mask();
-        if (!member->device.up()) down |= member->mask();
+        if (!member->is_back()) down |= member->mask();
     }
     // They went away again before the record that says so reached them.
     if (changed == 0 && redraw_medium_ && down == 0 && !change_) return request_change();

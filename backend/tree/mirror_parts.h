@@ -121,6 +121,8 @@ struct Mirror::Member {
     bool probing = false;
 
     Mask mask() const noexcept { return bit(index); }
+    /// It is up and has said so. Before it has, nobody has looked at its incarnation.
+    bool is_back() const { return device.up() && told_up; }
     bool has_nothing_to_answer() const noexcept { return outstanding.empty() && !metadata_in_flight && !probing; }
 };
 

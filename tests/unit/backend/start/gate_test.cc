@@ -142,6 +142,17 @@ TEST_F(Outermost, M10TellsThatItHoldsAndThatItGoesOn) {
     EXPECT_EQ(told("storage-resumed"), 1u);
 }
 
+// Its parts are there before it is.
+TEST_F(Outermost, M10HeldRequestIsTriedAgainAsSoonAsALinearIsBack) {
+    serve_outermost(mirror_node("m0", {linear_node("l0", {disk_node("/a")}), linear_node("l1", {disk_node("/b")})}));
+    set_missing(true);
+    Order order(*head, Operation::read);
+    world->loop.run_for(seconds(5));
+    world->platter("/a").set_missing(false);
+    ASSERT_TRUE(comes([&] { return told("member-back") > 0; }, seconds(15)));
+    EXPECT_TRUE(comes([&] { return order.done; }, milliseconds(20)));
+}
+
 TEST_F(Outermost, ALinearThatLostAPartTellsItOnce) {
     serve_outermost(linear_node("l0", {disk_node("/a"), disk_node("/b")}));
     world->platter("/a").set_missing(true);

@@ -159,6 +159,46 @@ TEST(MirrorLoss, M14MemberThatIsBackChangedIsDropped) {
     EXPECT_EQ(world.mirror->record().generation, 2u);
 }
 
+// A linear's parts are up before it can say so, and others have heard of the parts: they may ask the mirror then.
+TEST(MirrorLoss, M14MemberIsNotReadBeforeItSaysThatItIsBack) {
+    MirrorWorld world;
+    world.device(1).go_down();
+    world.device(1).change_incarnation();
+    world.device(1).put(0, filled(4096, 6));
+    world.device(1).come_up_untold();
+    for (int i = 0; i < 4; ++i) {
+        TestRequest request(Operation::read, {0, 4096});
+        EXPECT_EQ(run(world.loop, *world.mirror, request), Errc::ok);
+        EXPECT_EQ(request.bytes, filled(4096, 0));
+    }
+    world.device(1).go_up();
+    world.loop.run_for(milliseconds(10));
+    EXPECT_EQ(world.mirror->child_status(1).state, VertexState::dirty);
+}
+
+TEST(MirrorLoss, M14MirrorIsNotUpBeforeAMemberSaysThatItIsBack) {
+    MirrorWorld world;
+    for (int i : {0, 1}) world.device(i).go_down();
+    world.device(0).change_incarnation();
+    world.device(0).come_up_untold();
+    EXPECT_FALSE(world.mirror->up());
+    world.device(0).go_up();
+    EXPECT_FALSE(world.mirror->up());
+}
+
+TEST(MirrorLoss, M10AMemberThatHasNotSaidThatItIsBackMayHaveAll) {
+    MirrorWorld world;
+    for (int i : {0, 1}) world.device(i).go_down();
+    world.device(0).change_incarnation();
+    world.device(1).come_up_untold();
+    world.device(0).go_up();
+    world.device(1).go_up();
+    world.loop.run_for(milliseconds(10));
+    EXPECT_EQ(world.last_changed, 0);
+    EXPECT_EQ(world.mirror->child_status(0).state, VertexState::dirty);
+    EXPECT_TRUE(world.in_sync(1));
+}
+
 TEST(MirrorLoss, M14MemberThatStaysAwayIsDroppedByTheFirstWrite) {
     MirrorWorld world;
     world.device(1).go_down();

@@ -26,6 +26,8 @@ public:
     /// Goes down: what is held answers `disconnected`.
     void go_down();
     void go_up();
+    /// Takes requests again, and has not told its observer yet: go_up() does.
+    void come_up_untold() { up_ = true; }
     /// Down, and told why it may not come back.
     void stay_down(const Error& why) {
         go_down();
