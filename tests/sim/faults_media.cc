@@ -128,13 +128,8 @@ bool Faults::exchange_media() {
     const bool off = loop_.chance(500);
     note("media exchanged: " + name + " and " + other_name + (off ? " (while all is off)" : ""));
     if (off) all_off();
-    SimPlatter::Content content = platter->durable();
-    platter->take_out(other->durable());
-    other->take_out(std::move(content));
-    later(milliseconds(500), seconds(15), [one = platter, two = other] {
-        one->put_back();
-        two->put_back();
-    });
+    platter->exchange_with(*other);
+    later(milliseconds(500), seconds(15), [one = platter] { one->put_back(); });
     return true;
 }
 

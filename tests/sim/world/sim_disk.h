@@ -84,7 +84,10 @@ public:
     /// What was taken out is there again, as durable() then; but a blank one that has been labelled meanwhile stays,
     /// since it was taken in. False: nothing was taken out.
     bool put_back();
-    bool taken_out() const noexcept { return taken_out_.has_value(); }
+    /// The two media change places, until put_back() of one of them: then both are where they were, with all that was
+    /// written and flushed meanwhile. Openers hear both as down. Changes the incarnations.
+    void exchange_with(SimPlatter& other);
+    bool taken_out() const noexcept { return taken_out_.has_value() || exchanged_ != nullptr; }
     /// Grows or shrinks in place; the opener hears it as down.
     void resize(std::uint64_t size_bytes);
 
@@ -144,6 +147,7 @@ private:
     void make_durable(std::uint64_t upto);
     void lose_unflushed();
     void put_in(Content content);
+    void change_places(SimPlatter& other);
     void flush_failed();
     Errc take_failure(const Request& request);
     void change_incarnation();
@@ -163,7 +167,8 @@ private:
     std::uint64_t sequence_ = 0;
     std::unordered_map<std::uint64_t, Sector> sectors_;  ///< what reads see; absent: zero
     std::optional<Content> taken_out_;
-    Bytes label_in_place_;  ///< of the other medium when it was put in
+    Bytes label_in_place_;             ///< of the other medium when it was put in
+    SimPlatter* exchanged_ = nullptr;  ///< whose medium is here
     static constexpr std::uint64_t label_bytes = 8192;
     Bytes label_area() const;
     std::map<std::uint64_t, std::vector<Version>> volatile_;  ///< per sector: durable first, then what followed

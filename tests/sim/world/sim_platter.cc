@@ -117,7 +117,7 @@ SimPlatter::Content SimPlatter::durable() const {
 }
 
 void SimPlatter::take_out(Content in_place) {
-    DST_ASSERT(!taken_out_);
+    DST_ASSERT(!taken_out());
     Content kept = durable();
     put_in(std::move(in_place));
     label_in_place_ = label_area();
@@ -126,6 +126,12 @@ void SimPlatter::take_out(Content in_place) {
 }
 
 bool SimPlatter::put_back() {
+    if (exchanged_ != nullptr) {
+        SimPlatter& other = *exchanged_;
+        exchanged_ = other.exchanged_ = nullptr;
+        change_places(other);
+        return true;
+    }
     if (!taken_out_) return false;
     if (label_area() != label_in_place_) {
         taken_out_.reset();
@@ -134,6 +140,22 @@ bool SimPlatter::put_back() {
     put_in(std::move(*taken_out_));
     taken_out_.reset();
     return true;
+}
+
+void SimPlatter::exchange_with(SimPlatter& other) {
+    DST_ASSERT(this != &other && !taken_out() && !other.taken_out());
+    change_places(other);
+    exchanged_ = &other;
+    other.exchanged_ = this;
+}
+
+void SimPlatter::change_places(SimPlatter& other) {
+    Content mine = durable();
+    put_in(other.durable());
+    other.put_in(std::move(mine));
+    for (const SimPlatter* const platter : {this, &other}) {
+        if (platter->on_cache_lost) platter->on_cache_lost();
+    }
 }
 
 Bytes SimPlatter::label_area() const { return read({geometry_.size_bytes - label_bytes, label_bytes}); }

@@ -298,6 +298,29 @@ TEST_F(SimDiskTest, AnotherMediumMayBeInItsPlaceForAWhile) {
     close();
 }
 
+TEST_F(SimDiskTest, ExchangedMediaTakeWithThemWhatWasWrittenMeanwhile) {
+    open();
+    sim::SimPlatter other(loop);
+    int lost = 0;
+    other.on_cache_lost = [&lost] { ++lost; };
+    other.write(0, Bytes(512, std::byte{'x'}));
+    run(Operation::write, {0, 512}, 'a', true);
+    run(Operation::write, {0, 512}, 'b');
+    platter.exchange_with(other);
+    EXPECT_TRUE(platter.taken_out() && other.taken_out());
+    loop.run_for(milliseconds(1));
+    EXPECT_FALSE(disk->up());
+    EXPECT_EQ(first_byte(0), 'x');
+    EXPECT_EQ(other.read({0, 512})[0], std::byte{'a'});
+    other.write(0, Bytes(512, std::byte{'c'}));
+    EXPECT_TRUE(other.put_back());
+    EXPECT_EQ(first_byte(0), 'c');
+    EXPECT_EQ(other.read({0, 512})[0], std::byte{'x'});
+    EXPECT_EQ(lost, 2);
+    EXPECT_FALSE(platter.taken_out() || platter.put_back());
+    close();
+}
+
 TEST_F(SimDiskTest, AnotherMediumIsBlankAndHasAnotherIncarnation) {
     open();
     const Incarnation before = platter.incarnation();
