@@ -104,9 +104,9 @@ bool StorageScenario::serve_first() {
 
 void StorageScenario::start_head(World::Head& head) {
     if (world_->ending(head)) {
-        // The process before still closes the storage and holds its locks.
-        loop_.after(milliseconds(300), [this, &head, guard = std::weak_ptr<int>(alive_)] {
-            if (!guard.expired() && !closing_) start_head(head);
+        // The process before still closes the storage and holds its locks. What heals says itself which head starts.
+        loop_.after(milliseconds(300), [this, &head, healing = healing_, guard = std::weak_ptr<int>(alive_)] {
+            if (!guard.expired() && !closing_ && healing == healing_) start_head(head);
         });
         return;
     }
