@@ -241,6 +241,7 @@ void Mirror::Part::done(Request& request) {
 void Mirror::answered(Part& part, Errc code) {
     Io& io = *part.io;
     Member& member = *part.member;
+    if (code != Errc::ok && is_flush(io) && broken(Rule::m2_flush_drops)) member.flush_failed = true;
     if (should_resend(part, code)) {
         ++part.resends;
         if (member.device.up() && part.arrival != member.arrivals && !member.changed) return send(part);

@@ -60,9 +60,9 @@ void Mirror::on_down(BlockDevice& device, const Error& why) {
 
 void Mirror::returned(Member& member) {
     member.away.stop();
-    if (member.device.incarnation() != member.incarnation && !broken(Rule::m14_incarnation)) {
-        return returned_changed(member);
-    }
+    const bool changed = member.device.incarnation() != member.incarnation && !broken(Rule::m14_incarnation);
+    // What a failed flush does to a disk's incarnation drops its member as well (M2).
+    if (changed && !std::exchange(member.flush_failed, false)) return returned_changed(member);
     member.changed = false;
     member.reason.clear();
     environment_.events.event(Severity::notice, "member-back", "a member is back as if nothing had been",

@@ -91,6 +91,7 @@ struct Mirror::Member {
     std::uint64_t acknowledged = 0;  ///< revision of the record
     Id known_generation;             ///< of the last record that it acknowledged
     bool changed = false;            ///< came back with another incarnation, and is not used until judged
+    bool flush_failed = false;       ///< Rule::m2_flush_drops is left out: may come back changed
     std::uint32_t losses = 0;        ///< times that it came back changed
     std::uint64_t arrivals = 0;      ///< times that it came up
     bool told_up = false;            ///< the last that it said, while its requests may already have ended

@@ -82,6 +82,7 @@ private:
     void all_off();
     void put_in_place(const std::string& name, SimPlatter& platter, SimPlatter::Content content);
     bool blank_medium();
+    bool has_older_copy(SimPlatter& platter) const;
     bool older_medium();
     bool other_size();
     bool foreign_medium();

@@ -31,7 +31,7 @@ std::optional<Label> label_on(const SimPlatter::Content& content) {
 // Somebody copies media and journals away now and then, to put the copies back later.
 void Faults::keep_copies() {
     const auto [name, platter] = any_leaf();
-    if (!platter->taken_out() && (!copies_.contains(platter) || loop_.chance(300))) {
+    if (!platter->taken_out() && (!copies_.contains(platter) || loop_.chance(100))) {
         copies_[platter] = {platter->durable(), host_.times_served()};
     }
     if (journal_copy_ == nullptr || loop_.chance(300)) {
@@ -75,16 +75,36 @@ bool Faults::blank_medium() {
 }
 
 // A copy from before the last start on it that came to serve: one that is newer is outside the fault model.
-bool Faults::older_medium() {
-    const auto [name, platter] = any_leaf();
-    const auto copy = copies_.find(platter);
-    if (platter->taken_out() || copy == copies_.end() || journal_changed_ || host_.has_rival()) return false;
+bool Faults::has_older_copy(SimPlatter& platter) const {
+    const auto copy = copies_.find(&platter);
+    if (platter.taken_out() || copy == copies_.end() || journal_changed_ || host_.has_rival()) return false;
     if (copy->second.times_served == host_.times_served()) return false;
     const auto then = label_on(copy->second.content);
-    const auto now = label_on(platter->durable());
-    if (!then || !now || then->promised.number >= now->served.number) return false;
+    const auto now = label_on(platter.durable());
+    return then && now && then->promised.number < now->served.number;
+}
+
+bool Faults::older_medium() {
+    const auto [name, platter] = any_leaf();
+    if (!has_older_copy(*platter)) return false;
     journal_needed_ = true;
-    put_in_place("medium replaced by an older copy: " + name, *platter, copy->second.content);
+    const std::string what = "medium replaced by an older copy: " + name;
+    if (loop_.chance(400)) {
+        put_in_place(what, *platter, copies_[platter].content);
+        return true;
+    }
+    // No map names then what the copy lacks.
+    note(what + " (after a clean end)");
+    World::Head& head = *host_.world().heads().front();
+    if (head.process != nullptr) {
+        host_.head_ends(head, true);
+        host_.world().stop(head);
+    }
+    later(seconds(2), seconds(2), [this, old = platter, &head] {
+        if (has_older_copy(*old)) old->take_out(copies_[old].content);
+        host_.start_head(head);
+        later(seconds(5), seconds(15), [old] { old->put_back(); });
+    });
     return true;
 }
 
