@@ -120,10 +120,12 @@ void StorageScenario::head_changed(HeadProcess& process) {
     }
     if (!process.failed()) return;
     trace_.coverage().count("head failed");
-    if (closing_ || healing_) return;
+    const bool looked_before = process.name() == kept_ && loop_.now() < mended_at_ + seconds(1);
+    if (closing_ || (healing_ && !looked_before)) return;
     // A label that cannot be read just now, for example: the administrator starts it again.
     loop_.after(seconds(1), [this, life = process.name(), guard = std::weak_ptr<int>(alive_)] {
-        if (guard.expired() || closing_ || healing_) return;
+        if (guard.expired() || closing_ || (healing_ && life != kept_)) return;
+        kept_.clear();
         for (const auto& head : world_->heads()) {
             if (head->process == nullptr || head->process->name() != life) continue;
             head_ends(*head, false);
@@ -244,6 +246,7 @@ void StorageScenario::break_things() {
 void StorageScenario::heal_and_wait() {
     faults_->end();
     healing_ = true;
+    mended_at_ = loop_.now();
     trace_.line("scenario", "heals");
     world_->heal();
     // One head is left to serve: the one that does; else the first, unless it was overtaken and only has not heard it.
@@ -253,7 +256,10 @@ void StorageScenario::heal_and_wait() {
         if (process == nullptr || process == keep) continue;
         const bool first = head == world_->heads().front();
         const bool fresh = !process->fenced() && !process->failed() && service_of(*process) == nullptr;
-        if (keep == nullptr && first && fresh) continue;
+        if (keep == nullptr && first && fresh) {
+            kept_ = process->name();
+            continue;
+        }
         head_ends(*head, false);
         world_->stop(*head);
     }

@@ -77,6 +77,8 @@ private:
     std::uint64_t epoch_ = 0;                           ///< the highest that came to serve
     bool rival_ = false;
     bool healing_ = false;
+    TimePoint mended_at_;  ///< when `healing_` began
+    std::string kept_;     ///< the head that was starting then: what it refuses just after, it had seen before
     bool closing_ = false;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
