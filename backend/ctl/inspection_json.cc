@@ -66,6 +66,7 @@ json::object member_json(const RecordMember& member) {
                         {"size_bytes", member.size_bytes},
                         {"leaves", array_of(member.leaves, leaf_json)}};
     if (!member.last_generation.is_nil()) object["last_generation"] = to_string(member.last_generation);
+    object["may_have"] = array_of(member.may_have, [](const Id& id) { return json::string(to_string(id)); });
     return object;
 }
 

@@ -16,9 +16,10 @@ bool contains(const std::vector<Id>& ids, const Id& id) noexcept {
     return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
-bool has_absent_member_of(const Record& record, const Id& generation) noexcept {
+bool some_member_may_have(const Record& record, const Id& generation) noexcept {
     return std::any_of(record.members.begin(), record.members.end(), [&](const RecordMember& member) {
-        return member.state != MemberState::in_sync && member.last_generation == generation;
+        return (member.state != MemberState::in_sync && member.last_generation == generation) ||
+               contains(member.may_have, generation);
     });
 }
 
@@ -70,12 +71,20 @@ RecordMember* find_member(Record& record, std::uint32_t number) noexcept {
     return const_cast<RecordMember*>(find_member(std::as_const(record), number));
 }
 
+void remember_generation(std::vector<Id>& may_have, const Id& generation) {
+    if (generation.is_nil() || contains(may_have, generation)) return;
+    may_have.insert(may_have.begin(), generation);
+}
+
 void bound_lineage(Record& record) {
+    for (RecordMember& member : record.members) {
+        if (member.may_have.size() > may_have_max) member.may_have.resize(may_have_max);
+    }
     if (record.lineage.size() <= lineage_kept) return;
     std::vector<Id> kept(record.lineage.begin(), record.lineage.begin() + lineage_kept);
     for (std::size_t i = lineage_kept; i < record.lineage.size(); ++i) {
         const Id& generation = record.lineage[i];
-        if (has_absent_member_of(record, generation) && !contains(kept, generation)) kept.push_back(generation);
+        if (some_member_may_have(record, generation) && !contains(kept, generation)) kept.push_back(generation);
     }
     record.lineage = std::move(kept);
 }

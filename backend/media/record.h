@@ -9,6 +9,7 @@
 #include "block/buffer.h"
 #include "block/error.h"
 #include "block/id.h"
+#include "media/layout.h"
 
 namespace dst {
 
@@ -34,9 +35,12 @@ struct RecordMember {
     std::uint32_t number = 0;  ///< from 1; never used again in this mirror
     std::string name;          ///< as the file named it last, for messages
     MemberState state = MemberState::in_sync;
-    Incarnation incarnation;         ///< when it was last in sync or in touch
-    std::uint64_t revision = 0;      ///< of the record, last acknowledged by it
-    Id last_generation;              ///< not in sync: the last generation id it knew; else nil
+    Incarnation incarnation;     ///< when it was last in sync or in touch
+    std::uint64_t revision = 0;  ///< of the record, last acknowledged by it
+    Id last_generation;          ///< not in sync: the last generation id it knew; else nil
+    /// Other generation ids that its own record may name: what it had, and what it was given since and has not
+    /// acknowledged. In sync: beside the record's own. Newest first, at most may_have_max.
+    std::vector<Id> may_have;
     std::uint64_t size_bytes = 0;    ///< of the member's device
     std::vector<RecordLeaf> leaves;  ///< in reading order
     bool operator==(const RecordMember&) const = default;
@@ -82,9 +86,15 @@ const Record& newer_of(const Record& first, const Record& second) noexcept;
 const RecordMember* find_member(const Record& record, std::uint32_t number) noexcept;
 RecordMember* find_member(Record& record, std::uint32_t number) noexcept;
 
-/// How much of a lineage is kept: the newest lineage_kept ids, and behind them, in order, those older ones that are the
-/// last generation of a member that is not in sync, so that such a member is never taken for a split (M7).
+/// Adds an id to the front of RecordMember::may_have; nil and what is there already are left out.
+void remember_generation(std::vector<Id>& may_have, const Id& generation);
+
+/// How much of a lineage is kept: the newest lineage_kept ids, and behind them, in order, those older ones that a
+/// member's own record may name (last_generation of one that is not in sync, may_have), so that such a member is never
+/// taken for a split (M5, M7).
 inline constexpr std::size_t lineage_kept = 64;
+inline constexpr std::size_t may_have_max = 8;
+inline constexpr std::size_t lineage_max = lineage_kept + mirror_members_max * (1 + may_have_max);
 /// Drops the rest. encode_record() encodes a record as if this had been called.
 void bound_lineage(Record& record);
 

@@ -24,7 +24,8 @@ bool state_valid(std::uint8_t state) noexcept {
 void write_member(ByteWriter& writer, const RecordMember& member) {
     writer.u32(member.number);
     writer.u8(static_cast<std::uint8_t>(member.state));
-    writer.zeroes(3);
+    writer.u8(static_cast<std::uint8_t>(member.may_have.size()));
+    writer.zeroes(2);
     writer.id(member.incarnation.id);
     writer.u64(member.revision);
     writer.id(member.last_generation);
@@ -32,13 +33,16 @@ void write_member(ByteWriter& writer, const RecordMember& member) {
     writer.text(member.name);
     writer.u16(static_cast<std::uint16_t>(std::min(member.leaves.size(), leaves_max)));
     for (const RecordLeaf& leaf : member.leaves) write_leaf(writer, leaf);
+    for (const Id& generation : member.may_have) writer.id(generation);
 }
 
 RecordMember read_member(ByteReader& reader) {
     RecordMember member;
     member.number = reader.u32();
     const std::uint8_t state = reader.u8();
-    reader.skip(3);
+    const std::size_t may_have = reader.u8();
+    reader.skip(2);
+    if (may_have > may_have_max) reader.fail();
     member.incarnation.id = reader.id();
     member.revision = reader.u64();
     member.last_generation = reader.id();
@@ -46,6 +50,7 @@ RecordMember read_member(ByteReader& reader) {
     member.name = reader.text();
     const std::size_t leaves = reader.u16();
     for (std::size_t i = 0; i < leaves && reader.ok(); ++i) member.leaves.push_back(read_leaf(reader));
+    for (std::size_t i = 0; i < may_have && reader.ok(); ++i) member.may_have.push_back(reader.id());
     if (state_valid(state)) {
         member.state = static_cast<MemberState>(state);
     } else {
@@ -127,7 +132,7 @@ Record read_record(ByteReader& reader) {
     record.forced = (reader.u32() & flag_forced) != 0;
     const std::size_t members = reader.u16();
     const std::size_t lineage = reader.u16();
-    if (members > mirror_members_max || lineage > lineage_kept + mirror_members_max) reader.fail();
+    if (members > mirror_members_max || lineage > lineage_max) reader.fail();
     for (std::size_t i = 0; i < lineage && reader.ok(); ++i) record.lineage.push_back(reader.id());
     for (std::size_t i = 0; i < members && reader.ok(); ++i) record.members.push_back(read_member(reader));
     if (!block_size_valid(record.logical_block_bytes) || !region_size_valid(record.region_bytes) ||

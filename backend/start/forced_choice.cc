@@ -101,15 +101,18 @@ void renew(Record& record, std::uint64_t generation_max) {
 }
 
 /// Owed everything: no generation is the last that the record knows of it (M7). One that was being resynchronised stays
-/// marked as a mixture.
-void leave_out(RecordMember& member) {
-    if (member.state == MemberState::in_sync) member.state = MemberState::dirty;
+/// marked as a mixture. `generation`: the id of the record in which it stands as it was.
+void leave_out(RecordMember& member, const Id& generation) {
+    const bool in_sync = member.state == MemberState::in_sync;
+    remember_generation(member.may_have, in_sync ? generation : member.last_generation);
+    if (in_sync) member.state = MemberState::dirty;
     member.last_generation = {};
 }
 
 void leave_out(Record& record, const std::vector<std::uint32_t>& numbers) {
     for (RecordMember& member : record.members) {
-        if (std::find(numbers.begin(), numbers.end(), member.number) != numbers.end()) leave_out(member);
+        if (std::find(numbers.begin(), numbers.end(), member.number) == numbers.end()) continue;
+        leave_out(member, record.generation_id);
     }
 }
 
@@ -120,9 +123,11 @@ void stand_alone(StartChoice& choice, const Record& best, const std::vector<Memb
     choice.record = best;
     renew(choice.record, 0);
     choice.record.forced = true;
-    for (RecordMember& member : choice.record.members) leave_out(member);
+    for (RecordMember& member : choice.record.members) leave_out(member, best.generation_id);
     for (std::size_t i = 0; i < views.size(); ++i) {
-        if ((choice.used & bit(i)) != 0) find_member(choice.record, views[i].number)->state = MemberState::in_sync;
+        RecordMember* const member = find_member(choice.record, views[i].number);
+        if (member != nullptr && views[i].record) remember_generation(member->may_have, views[i].record->generation_id);
+        if ((choice.used & bit(i)) != 0) member->state = MemberState::in_sync;
     }
 }
 
@@ -181,6 +186,7 @@ std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides
     const Record kept = *newest_record(others);
     Discard discard;
     discard.numbers.push_back(number);
+    discard.records.emplace_back(number, given_up->generation_id);
     const auto goes = [&](const Record& record) {
         if (compare_descent(record, kept) != Descent::split) return false;
         discard.abandoned.push_back(record.generation_id);
@@ -196,6 +202,7 @@ std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides
         if (!view.reachable || !view.record || !goes(*view.record)) continue;
         discard.names.push_back(view.name);
         discard.numbers.push_back(view.number);
+        discard.records.emplace_back(view.number, view.record->generation_id);
         view.record.reset();
         view.reachable = false;
         view.why_not = "its data are given up by 'dstctl resolve'";
@@ -217,6 +224,10 @@ void resolve_choice(StartChoice& choice, const Discard& discard) {
     }
     renew(record, discard.generation_max);
     record.lineage.insert(record.lineage.begin() + 1, abandoned.begin(), abandoned.end());
+    for (const auto& [number, generation] : discard.records) {
+        RecordMember* const member = find_member(record, number);
+        if (member != nullptr) remember_generation(member->may_have, generation);
+    }
 }
 
 }  // namespace dst

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "start/choose_record.h"
@@ -29,8 +30,9 @@ struct Discard {
     std::vector<std::string> names;      ///< of members that were reached: that one, and others of the same side
     std::vector<std::uint32_t> numbers;  ///< of those, and the member's own
     std::vector<Id> abandoned;           ///< the generation ids of that side
-    std::uint64_t generation_max = 0;    ///< of that side
-    bool journal = false;                ///< the journal's record was of that side
+    std::vector<std::pair<std::uint32_t, Id>> records;  ///< which of them each of the members has
+    std::uint64_t generation_max = 0;                   ///< of that side
+    bool journal = false;                               ///< the journal's record was of that side
 };
 
 /// The record of member `number`, and those that go with it, count for nothing: they are taken from `views` and

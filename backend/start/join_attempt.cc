@@ -226,7 +226,7 @@ void JoinAttempt::admit() {
         {{"mirror", mirror().name()},
          {"member", child_.spec->name},
          {"owed", everything_ ? "everything" : "what it missed"}});
-    mirror().admit(index, {everything_, leaves_now()});
+    mirror().admit(index, {everything_, leaves_now(), found_.record ? found_.record->generation_id : Id{}});
     end(End::done, {});
 }
 

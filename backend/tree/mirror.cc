@@ -135,6 +135,10 @@ void Mirror::stand(const Record& record, std::uint32_t used) {
     for (const auto& member : members_) {
         member->changed = false;
         member->known_generation = record.generation_id;
+        if (const RecordMember* const recorded = find_member(record, member->number)) {
+            member->may_have = recorded->may_have;
+            if (recorded->state == MemberState::in_sync) remember_generation(member->may_have, record.generation_id);
+        }
         member->reason.clear();
         member->refused.clear();
         if ((used & member->mask()) == 0) continue;
@@ -146,6 +150,7 @@ void Mirror::stand(const Record& record, std::uint32_t used) {
     unreconciled_ =
         RegionMap((record.size_bytes + reconcile_piece_bytes - 1) / reconcile_piece_bytes, reconcile_piece_bytes);
     maps_ = MirrorMaps(record);
+    given_ = true;
     state_ = State::standing;
 }
 
@@ -160,8 +165,7 @@ void Mirror::write_start_record(const Record& record, Callback<void> done) {
         member->metadata.write_record(
             record, [this, to = member.get(), record, ended = joined->one()](const Result<void>& written) {
                 if (!written) return ended(written);
-                to->acknowledged = record.revision;
-                to->known_generation = record.generation_id;
+                to->took(record);
                 write_all_maps(*to, 0, ended);
             });
     }

@@ -105,6 +105,7 @@ public:
     struct Admission {
         bool everything = false;  ///< owed everything: a new medium below, an older copy, or another place of the line
         std::vector<RecordLeaf> leaves;  ///< as they are now
+        Id generation;                   ///< that its own record names; nil: it has none
     };
     /// M8: the child is up, its labels and its record are in order, the epoch is promised on all leaves below. Brings
     /// it up to date and makes it in sync. When it fails meanwhile wants_back() is true again.
@@ -273,6 +274,7 @@ private:
     Record next_record() const;
     void journal_kept(std::uint64_t attempt, const Result<void>& kept);
     void take_over_addition();
+    void write_record_to(Member& member, void (Mirror::*written)(Member&, std::uint64_t attempt, const Result<void>&));
     void write_to_member(Member& member);
     void write_to_targets();
     void target_written(Member& member, std::uint64_t attempt, const Result<void>& written);
@@ -307,6 +309,7 @@ private:
 
     std::unique_ptr<Change> change_;
     std::uint64_t attempts_ = 0;
+    bool given_ = true;           ///< some member may have submitted_, or its id is noted as a coming one
     Callback<void> served_;       ///< waits for the members that leave at the start
     bool redraw_medium_ = false;  ///< the next record names a new medium: something may be lost below (incarnation)
 

@@ -34,11 +34,12 @@ void Mirror::request_change() {
 }
 
 /// The newest record that was given away, one further. A record that may be on some member and does not stand is
-/// overtaken by a new generation.
+/// overtaken by a new generation; one that got no further than the journal is written there again.
 Record Mirror::next_record() const {
     Record record = submitted_;
     ++record.revision;
-    if (failed_ != 0 || change_->joiner != 0 || submitted_.generation_id != record_.generation_id) {
+    const bool stands = submitted_.generation_id == record_.generation_id;
+    if (change_->joiner != 0 || (stands ? failed_ != 0 : given_)) {
         ++record.generation;
         record.lineage.insert(record.lineage.begin(), record.generation_id);
         record.generation_id = loop_.random_id();
@@ -71,7 +72,12 @@ Record Mirror::next_record() const {
             // An addition that was given up.
             recorded->state = MemberState::resyncing;
             recorded->last_generation = member->known_generation;
+        } else {
+            continue;
         }
+        recorded->may_have = member->may_have;
+        const Id& named = recorded->state == MemberState::in_sync ? record.generation_id : recorded->last_generation;
+        std::erase(recorded->may_have, named);
     }
     return record;
 }
@@ -85,9 +91,11 @@ void Mirror::begin_change() {
     for (const auto& member : members_) {
         if ((in_sync_ & ~failed_ & member->mask()) == 0) continue;
         const bool joined = (joined_ & member->mask()) != 0;
-        const bool reached = joined && (member->device.up() || may_return(*member));
+        const bool reached = joined && (member->device.up() || may_return(*member)) && !member->takes_no_record();
         if (reached || (joined && reachable() == 0) || !may_fail(*member)) continue;
-        fail_member(*member, member->reason.empty() ? "it was not there at the start" : member->reason);
+        const char* const why =
+            joined ? "it has acknowledged none of the last records" : "it was not there at the start";
+        fail_member(*member, member->reason.empty() ? why : member->reason);
     }
     change_->superseded = false;
     const bool plain = failed_ == 0 && submitted_.generation_id == record_.generation_id && !redraw_medium_;
@@ -109,6 +117,7 @@ void Mirror::begin_change() {
         ++change_->next.revision;
         doubtful_ |= change_->joiner;
     }
+    given_ = change_->joiner != 0 || (given_ && submitted_.generation_id == change_->next.generation_id);
     submitted_ = change_->next;
     for (const auto& member : members_) {
         if ((in_sync_ & ~failed_ & member->mask()) != 0) change_->pending |= member->mask();
@@ -155,6 +164,19 @@ void Mirror::journal_kept(std::uint64_t attempt, const Result<void>& kept) {
     for (const auto& member : members_) write_to_member(*member);
 }
 
+/// Until it has answered, its record may be of this generation or of one that it had.
+void Mirror::write_record_to(Member& member,
+                             void (Mirror::*written)(Member&, std::uint64_t attempt, const Result<void>&)) {
+    given_ = true;
+    remember_generation(member.may_have, change_->next.generation_id);
+    member.metadata_in_flight = true;
+    member.metadata_since = loop_.now();
+    member.metadata.write_record(change_->next,
+                                 [this, &member, written, attempt = change_->attempt](const Result<void>& result) {
+                                     (this->*written)(member, attempt, result);
+                                 });
+}
+
 void Mirror::write_to_member(Member& member) {
     if (!change_ || !change_->in_journal || change_->superseded || member.metadata_in_flight) return;
     if ((change_->pending & ~failed_ & member.mask()) == 0) return;
@@ -165,13 +187,8 @@ void Mirror::write_to_member(Member& member) {
         return;
     }
     asked(member);
-    member.metadata_in_flight = true;
-    member.metadata_since = loop_.now();
     if (!watch_timer_.running()) watch_timer_.start(watch_time());
-    member.metadata.write_record(change_->next,
-                                 [this, &member, attempt = change_->attempt](const Result<void>& written) {
-                                     member_written(member, attempt, written);
-                                 });
+    write_record_to(member, &Mirror::member_written);
 }
 
 /// Those that are not in sync yet get the record when all that are have it.
@@ -179,12 +196,7 @@ void Mirror::write_to_targets() {
     change_->late_begun = true;
     for (const auto& member : members_) {
         if (!change_ || (change_->late & member->mask()) == 0 || member->metadata_in_flight) continue;
-        member->metadata_in_flight = true;
-        member->metadata_since = loop_.now();
-        member->metadata.write_record(
-            change_->next, [this, to = member.get(), attempt = change_->attempt](const Result<void>& written) {
-                target_written(*to, attempt, written);
-            });
+        write_record_to(*member, &Mirror::target_written);
     }
 }
 
@@ -201,8 +213,7 @@ void Mirror::target_written(Member& member, std::uint64_t attempt, const Result<
     if ((change_->late & member.mask()) == 0) return step_ended();
     if (!written) return drop_target(member, "its record could not be written: " + to_string(written.error()));
     change_->late &= ~member.mask();
-    member.acknowledged = change_->next.revision;
-    member.known_generation = change_->next.generation_id;
+    member.took(change_->next);
     step_ended();
 }
 
@@ -227,8 +238,7 @@ void Mirror::member_written(Member& member, std::uint64_t attempt, const Result<
     }
     if (written) {
         change_->pending &= ~member.mask();
-        member.acknowledged = change_->next.revision;
-        member.known_generation = change_->next.generation_id;
+        member.took(change_->next);
         return step_ended();
     }
     // The newer record goes to it when it returns.

@@ -51,8 +51,7 @@ bool Mirror::use_late(Member& member, const std::vector<RecordLeaf>& leaves) {
     if (!missed_nothing(member.index) || !member.device.up()) return false;
     joined_ |= member.mask();
     member.incarnation = member.device.incarnation();
-    member.acknowledged = record_.revision;
-    member.known_generation = record_.generation_id;
+    member.took(record_);
     member.changed = false;
     member.told_up = true;
     member.reason.clear();

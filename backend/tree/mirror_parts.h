@@ -90,6 +90,7 @@ struct Mirror::Member {
     Incarnation incarnation;         ///< when it joined
     std::uint64_t acknowledged = 0;  ///< revision of the record
     Id known_generation;             ///< of the last record that it acknowledged
+    std::vector<Id> may_have;        ///< generation ids that its record may name, newest first
     bool changed = false;            ///< came back with another incarnation, and is not used until judged
     bool flush_failed = false;       ///< Rule::m2_flush_drops is left out: may come back changed
     std::uint32_t losses = 0;        ///< times that it came back changed
@@ -124,6 +125,14 @@ struct Mirror::Member {
     Mask mask() const noexcept { return bit(index); }
     /// It is up and has said so. Before it has, nobody has looked at its incarnation.
     bool is_back() const { return device.up() && told_up; }
+    /// It has acknowledged `record`.
+    void took(const Record& record) {
+        acknowledged = record.revision;
+        known_generation = record.generation_id;
+        may_have = {record.generation_id};
+    }
+    /// Of what it was given since it acknowledged one, no more can be kept in mind.
+    bool takes_no_record() const noexcept { return may_have.size() > may_have_max; }
     bool has_nothing_to_answer() const noexcept { return outstanding.empty() && !metadata_in_flight && !probing; }
 };
 

@@ -27,6 +27,8 @@ void Mirror::admit(std::size_t index, const Admission& admission) {
     if (!wants_back(index)) return;
     Member& member = *members_.at(index);
     member.refused.clear();
+    member.may_have.clear();
+    remember_generation(member.may_have, admission.generation);
     resyncs_.push_back(std::make_unique<Resync>(*this, member, admission));
     resyncs_.back()->begin();
 }

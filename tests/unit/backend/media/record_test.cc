@@ -43,6 +43,7 @@ TEST(Record, OfTheLargestOrdinaryMirrorFitsItsPlace) {
         record.members[i].number = i + 1;
         record.members[i].name = std::string(255, 'm');
         record.members[i].leaves.assign(24, record.members[i].leaves[0]);
+        record.members[i].may_have.assign(may_have_max, id_of(1));
     }
     record.lineage.assign(1000, id_of(1));
     const Result<Bytes> copy = encode_record(record, 1);
@@ -94,17 +95,44 @@ INSTANTIATE_TEST_SUITE_P(
         Spoiling{"odd_leaf_block", [](Record& record) { record.members[0].leaves[0].logical_block_bytes = 7; }}),
     [](const auto& instance) { return instance.param.what; });
 
-TEST(Lineage, KeepsTheNewestAndTheLastGenerationsOfAbsentMembers) {
+TEST(Lineage, KeepsTheNewestAndWhatMembersMayHave) {
     Record record = sample_record();
     record.lineage.clear();
     for (std::uint8_t i = 0; i < 100; ++i) record.lineage.push_back(id_of(i));
     record.members[0].last_generation = id_of(98);  // in sync: not needed
+    record.members[0].may_have = {id_of(97)};
     record.members[1].last_generation = id_of(99);
+    record.members[1].may_have = {id_of(80), id_of(70)};
     bound_lineage(record);
-    ASSERT_EQ(record.lineage.size(), lineage_kept + 1);
+    ASSERT_EQ(record.lineage.size(), lineage_kept + 4);
     EXPECT_EQ(record.lineage[0], id_of(0));
     EXPECT_EQ(record.lineage[lineage_kept - 1], id_of(lineage_kept - 1));
-    EXPECT_EQ(record.lineage[lineage_kept], id_of(99));
+    EXPECT_EQ(record.lineage[lineage_kept], id_of(70));
+    EXPECT_EQ(record.lineage[lineage_kept + 1], id_of(80));
+    EXPECT_EQ(record.lineage[lineage_kept + 2], id_of(97));
+    EXPECT_EQ(record.lineage[lineage_kept + 3], id_of(99));
+}
+
+TEST(Lineage, TheLongestIsDecoded) {
+    Record record = sample_record();
+    record.lineage.clear();
+    for (std::uint8_t i = 0; i < 200; ++i) record.lineage.push_back(id_of(i));
+    record.members.resize(mirror_members_max, record.members[1]);
+    record.next_number = mirror_members_max + 1;
+    for (std::uint8_t i = 0; i < mirror_members_max; ++i) {
+        RecordMember& member = record.members[i];
+        member.number = i + 1u;
+        member.state = MemberState::dirty;
+        member.last_generation = id_of(static_cast<std::uint8_t>(100 + i));
+        member.may_have.clear();
+        for (std::uint8_t j = 0; j < may_have_max + 2; ++j) {
+            member.may_have.push_back(id_of(static_cast<std::uint8_t>(110 + may_have_max * i + j)));
+        }
+    }
+    const Result<DecodedRecord> decoded = decode_record(*encode_record(record, 1));
+    ASSERT_TRUE(decoded.has_value());
+    EXPECT_EQ(decoded->record.lineage.size(), lineage_max);
+    EXPECT_EQ(decoded->record.members[7].may_have.size(), may_have_max);
 }
 
 TEST(Lineage, IsBoundedWhenEncoded) {

@@ -55,7 +55,7 @@ public:
     }
 
     /// A member that failed is there again, and the engine has looked at it.
-    void admit(std::size_t index, bool everything = false) { mirror->admit(index, {everything, {}}); }
+    void admit(std::size_t index, bool everything = false) { mirror->admit(index, {everything, {}, {}}); }
     bool in_sync(std::size_t index) const { return mirror->child_status(index).state == VertexState::in_sync; }
 
     void keep(const Record& record, Callback<void> done) override {
