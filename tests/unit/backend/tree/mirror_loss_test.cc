@@ -323,6 +323,34 @@ TEST(MirrorLoss, M10LastMemberThatIsBackChangedCarriesOnWithANewMedium) {
     EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 8)), Errc::ok);
 }
 
+TEST(MirrorLoss, M10LastMemberThatIsBackChangedIsNotGivenUpForTheRecordThatItsReturnAskedFor) {
+    MirrorWorld world;
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    world.device(0).hold();
+    TestRequest first = write_of(0, 8);
+    first.submit(*world.mirror);
+    TestRequest second = write_of(0, 9);
+    second.submit(*world.mirror);
+    world.loop.run_for(milliseconds(10));
+    world.device(0).go_down();
+    world.device(0).change_incarnation();
+    world.device(0).go_up();
+    // The second write begins when the first one has ended, and finds a member that is not used before its record.
+    world.loop.run_for(milliseconds(10));
+    ASSERT_TRUE(first.done);
+    ASSERT_EQ(world.device(0).held(), 1u);
+    EXPECT_FALSE(second.done);
+    world.loop.run_for(seconds(2));
+    EXPECT_TRUE(second.done) << "it does not wait for that longer";
+    EXPECT_EQ(world.events.count("mirror-record-failed"), 0u);
+    world.device(0).release();
+    world.loop.run_for(milliseconds(10));
+    EXPECT_EQ(world.events.count("mirror-record-failed"), 0u);
+    EXPECT_TRUE(world.mirror->up());
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 9)), Errc::ok);
+}
+
 TEST(MirrorLoss, M10LastMemberThatGoesAwayAgainBeforeItsRecordCarriesOnWhenItReturns) {
     MirrorWorld world;
     world.device(1).fail(Operation::write, Errc::medium_error);

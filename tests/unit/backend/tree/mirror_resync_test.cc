@@ -215,6 +215,50 @@ TEST(MirrorResync, M1AFlushIsNotAcknowledgedBeforeAnAdditionThatWasGivenUpIsOver
     EXPECT_NE(world.record_on(0).members[1].state, MemberState::in_sync);
 }
 
+TEST(MirrorResync, M8AFlushFromBeforeAnAdditionDoesNotDropTheNewMember) {
+    MirrorWorld world;
+    drop(world);
+    world.device(0).hold();
+    TestRequest request(Operation::flush, {});
+    request.submit(*world.mirror);
+    world.loop.run_for(milliseconds(10));
+    ASSERT_EQ(world.device(0).held(), 1u);
+    world.device(0).hold_no_more();
+    world.admit(1);
+    ASSERT_TRUE(world.loop.run_until([&] { return world.in_sync(1); }, seconds(10)));
+    ASSERT_FALSE(request.done);
+    const std::size_t records = world.kept.size();
+    world.device(0).release();
+    world.loop.run_for(seconds(1));
+    ASSERT_TRUE(request.done);
+    EXPECT_EQ(request.result(), Errc::ok);
+    EXPECT_TRUE(world.in_sync(1)) << "it had flushed before it counted";
+    EXPECT_EQ(world.kept.size(), records);
+}
+
+/// The flush and the record would wait for each other's end in turn.
+TEST(MirrorResync, M8AFlushFromBeforeAnAdditionDoesNotAskForOneRecordAfterAnother) {
+    MirrorWorld world;
+    drop(world);
+    world.device(0).hold();
+    TestRequest request(Operation::flush, {});
+    request.submit(*world.mirror);
+    world.loop.run_for(milliseconds(10));
+    world.device(0).hold_no_more();
+    world.admit(1);
+    const std::size_t before = world.kept.size();
+    ASSERT_TRUE(world.loop.run_until([&] { return world.kept.size() == before + 2; }, seconds(10)));
+    // The addition is on its way.
+    world.hold_journal = true;
+    world.device(0).release();
+    world.loop.run_for(seconds(1));
+    EXPECT_TRUE(request.done);
+    EXPECT_EQ(request.result(), Errc::ok);
+    world.release_journal();
+    ASSERT_TRUE(world.loop.run_until([&] { return world.in_sync(1); }, seconds(10)));
+    EXPECT_EQ(world.kept.size(), before + 3);
+}
+
 TEST(MirrorResync, M2AMemberThatFailsDuringAnAdditionLeavesAndTheAdditionIsMadeAnew) {
     MirrorWorld world(3);
     drop(world);

@@ -38,6 +38,8 @@ public:
     /// From now on requests are held until answer() or release().
     void hold() { holding_ = true; }
     void release();
+    /// What is held stays so; requests from now on are answered at once.
+    void hold_no_more() { holding_ = false; }
     /// Answers the oldest held request.
     void answer(Errc code = Errc::ok);
     std::size_t held() const { return held_.size(); }
