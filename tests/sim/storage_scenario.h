@@ -42,6 +42,8 @@ private:
     void finish();
     bool all_answered();
     void check_write_back(HeadProcess& head);
+    static bool others_in_sync(const VertexStatus& vertex, const std::string& leaf);
+    static bool has_leaf(const VertexStatus& vertex, const std::string& leaf);
     static bool is_mirrored(const VertexStatus& vertex);
     void end_clients();
 
