@@ -25,6 +25,11 @@ MODULE_FOLDER = "/usr/lib/tgt/backing-store"
 TARGET = "iqn.2026-11.example.dst:vol"
 
 
+# Limits of waiting are for a machine with nothing else to do; a slow or busy one is given more. How long something may
+# take by promise is checked with World.fair().
+PATIENCE = 3
+
+
 class Failure(Exception):
     """A test's finding."""
 
@@ -44,13 +49,13 @@ def run(*command, limit=60, ok=(0,), env=None, cwd=None):
 
 
 def until(condition, limit, what):
-    """Waits for condition() to be true."""
-    end = time.monotonic() + limit
+    """Waits for condition() to be true: for PATIENCE times `limit` seconds."""
+    end = time.monotonic() + PATIENCE * limit
     while time.monotonic() < end:
         if condition():
             return
         time.sleep(0.05)
-    raise Failure(f"not within {limit} s: {what}")
+    raise Failure(f"not within {PATIENCE * limit} s: {what}")
 
 
 class Process:
@@ -72,12 +77,12 @@ class Process:
 
     def kill(self):
         self.signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(PATIENCE * 10)
 
     def terminate(self, limit=10):
         """SIGTERM, and the exit status."""
         self.signal(signal.SIGTERM)
-        return self.process.wait(limit)
+        return self.process.wait(PATIENCE * limit)
 
     def output(self):
         with open(self.log, encoding="utf-8", errors="replace") as file:
@@ -95,6 +100,33 @@ class Process:
                 if line.startswith("VmRSS:"):
                     return int(line.split()[1])
         return 0
+
+
+class Pulse(Process):
+    """Wakes up all the time and writes down when that came late: then the machine had no time for anybody."""
+
+    EVERY_S = 0.005
+    LATE_S = 0.002
+    PROGRAM = f"""
+import time
+while True:
+    due = time.monotonic() + {EVERY_S}
+    time.sleep({EVERY_S})
+    now = time.monotonic()
+    if now > due + {LATE_S}:
+        print(due, now, flush=True)
+"""
+
+    def __init__(self, log):
+        super().__init__("pulse", [sys.executable, "-S", "-c", self.PROGRAM], log)
+
+    def stalled(self, begin, end):
+        """For how many seconds between two moments (time.monotonic()) nobody could count on the machine."""
+        total = 0.0
+        for line in self.output().split("\n")[:-1]:  # the last one may be half a line
+            due, now = map(float, line.split())
+            total += max(0.0, min(now, end) - max(due, begin))
+        return total
 
 
 class Tgtd(Process):
@@ -129,14 +161,14 @@ class Tgtd(Process):
         self.admin("--lld", "iscsi", "--op", "bind", "--mode", "target", "--tid", str(tid), "-I", "ALL")
 
     def new_lun(self, path, tid=1, lun=1, bstype="dst", block=None, thin=False, ok=(0,)):
-        """Adds a LUN; returns (status, stdout, stderr, seconds)."""
+        """Adds a LUN; returns (status, stdout, stderr, fair seconds)."""
         arguments = ["--lld", "iscsi", "--op", "new", "--mode", "logicalunit", "--tid", str(tid), "--lun", str(lun),
                      "--bstype", bstype, "-b", path]
         if block:
             arguments += ["--blocksize", str(block)]
         begin = time.monotonic()
         result = self.admin(*arguments, ok=ok)
-        seconds = time.monotonic() - begin
+        seconds = self.world.fair(begin, time.monotonic())
         if thin and result[0] == 0:
             self.admin("--lld", "iscsi", "--op", "update", "--mode", "logicalunit", "--tid", str(tid), "--lun", str(lun),
                        "--params", "thin_provisioning=1")
@@ -179,6 +211,11 @@ class World:
         self.endings = []
         for path in self.environment.values():
             os.makedirs(path)
+        self.pulse = Pulse(self.path("pulse.log"))
+
+    def fair(self, begin, end):
+        """How long that was without what a busy machine adds: several processes wait for their turn one after the other."""
+        return max(0.0, end - begin - 4 * self.pulse.stalled(begin, end))
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -243,7 +280,7 @@ class World:
         self.endings.append(what)
 
     def end(self):
-        for process in self.processes:
+        for process in [*self.processes, self.pulse]:
             with contextlib.suppress(Exception):
                 process.kill()
         for ending in reversed(self.endings):

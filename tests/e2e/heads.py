@@ -21,7 +21,7 @@ def tgtd_is_killed_again_and_again(world):
         volume.start_head()
     time.sleep(1)
     counted = volume.end()
-    check(counted["reopened"] >= 3, f"the load saw nothing of it: {counted}")
+    check(counted["reopened"] > 0, f"the load saw nothing of it: {counted}")
     volume.finish()
 
 
@@ -71,18 +71,18 @@ def old_data_are_not_served(world):
     held = world.start_initiator("check", volume.tgtd.url(), "--record", volume.record, name="held")
     time.sleep(3)
     check(held.running(), f"something was read from the one that lacks it: {held.output()}")
-    check(volume.status()["state"] == "held", f"{volume.status()}")
+    until(lambda: volume.status()["state"] == "held", 10, "the storage is held")
     held.kill()
     # The same with a new head.
     volume.tgtd.kill()
     volume.start_head()
-    shown = volume.status()
-    check(shown["state"] == "waiting" and volume.machines[1].member in shown["reason"], f"{shown}")
+    until(lambda: volume.status()["state"] == "waiting" and volume.machines[1].member in volume.status()["reason"], 10,
+          "the new head waits for the one that has all")
     held = world.start_initiator("check", volume.tgtd.url(), "--record", volume.record, name="held2")
     time.sleep(2)
     check(held.running(), f"something was read from the one that lacks it: {held.output()}")
     volume.machines[1].start()
-    check(held.process.wait(30) == 0, f"what was written is not there: {held.output()}")
+    check(held.process.wait(90) == 0, f"what was written is not there: {held.output()}")
     volume.finish()
 
 
@@ -129,7 +129,7 @@ def another_machine_asks_before_it_takes_over(world):
     until(lambda: world.status("vol", env=env)["state"] == "healthy", 10, "the second head serves")
     until(lambda: volume.status()["state"] == "fenced", 10, "the first head is fenced")
     check("storage-fenced" in volume.tgtd.output(), "no event")
-    volume.load.terminate(30)
+    volume.load.terminate(60)
     # All that the first one acknowledged is there, and it serves nothing any more.
     world.initiator("check", second.url(), "--record", volume.record)
     command = [os.path.join(BUILD, "tests", "dst-initiator"), "fill", volume.tgtd.url(), "--length", "4KiB", "--request", "4KiB"]

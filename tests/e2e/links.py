@@ -4,7 +4,7 @@ import random
 import time
 
 from faults import Machine, Volume, gap_below
-from harness import check, main
+from harness import main, until
 from proxy import Proxy
 
 MEMBER_TIMEOUT_S = 1
@@ -46,8 +46,7 @@ def longer_than_a_session_lives(world):
     volume = Volume(world)
     volume.begin(depth=8)
     volume.loses(1, Machine.cut)
-    time.sleep(21)
-    check("session-" in volume.machines[1].process.output(), "the node does not notice")
+    until(lambda: "session-timed-out" in volume.machines[1].process.output(), 25, "the node notices")
     volume.machines[1].heal()
     volume.in_sync()
     volume.end()
@@ -66,7 +65,8 @@ def a_link_flaps(world):
         machine.heal()
         time.sleep(times.uniform(0.05, 0.8))
     volume.in_sync()
-    gap_below(volume.end(), 2 * GAP_S, "a link flapped")
+    # TCP sends again after twice the time that it was cut, and a link may be cut again just before.
+    gap_below(volume.end(), 4 * GAP_S, "a link flapped")
     volume.finish()
 
 

@@ -29,13 +29,13 @@ def all_members_die_and_return(world):
     check(held.running(), f"I/O was not held: {held.output()}")
     for n in (1, 2):
         world.start_netnode(f"again{n}", world.path(f"node{n}.yaml"), 7790 + n)
-    check(held.process.wait(40) == 0, f"held I/O failed: {held.output()}")
+    check(held.process.wait(120) == 0, f"held I/O failed: {held.output()}")
 
 
 def the_last_member_comes_back_as_another(world):
     """M10: its machine was off, so that unflushed writes may be lost: every initiator meets one unit attention."""
     tgtd, nodes, _ = mirror(world)
-    load = world.start_initiator("load", tgtd.url(), "--seconds", 12, "--request", "8KiB", "--depth", 4, name="load")
+    load = world.start_initiator("load", tgtd.url(), "--seconds", 3600, "--request", "8KiB", "--depth", 4, name="load")
     time.sleep(1)
     nodes[1].kill()
     until(lambda: "member-dropped" in tgtd.output(), 6, "the other one is dropped")
@@ -44,7 +44,9 @@ def the_last_member_comes_back_as_another(world):
     shutil.rmtree(world.path("run-node1"))
     world.start_netnode("node1", world.path("node1.yaml"), 7791)
     until(lambda: "last-member-changed" in tgtd.output(), 15, "the last member is back")
-    check(load.process.wait(60) == 0, f"I/O did not carry on: {load.output()}")
+    until(lambda: world.status("vol")["state"] == "degraded", 10, "the storage serves")
+    time.sleep(1)
+    check(load.terminate(60) == 0, f"I/O did not carry on: {load.output()}")
     found = json.loads(load.output().splitlines()[-1])
     check(found["send_again"] == 1, f"not one unit attention: {found}")
     tgtd.stop()

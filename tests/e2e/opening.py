@@ -122,9 +122,8 @@ def netnodes_that_are_not_there(world):
     tgtd.delete_lun()
     for node in nodes:
         node.terminate()
-    begin = time.monotonic()
-    tgtd.new_lun(file)
-    check(time.monotonic() - begin < OPEN_LIMIT, "it took too long to come up without its netnodes")
+    *_, seconds = tgtd.new_lun(file)
+    check(seconds < OPEN_LIMIT, f"it took {seconds:.1f} s to come up without its netnodes")
     shown = world.status("vol")
     check(shown["state"] == "waiting" and "7791" in shown["reason"], f"status: {shown}")
     check(shown["size_bytes"] > 16 << 20, f"the size is not known: {shown}")
@@ -133,7 +132,7 @@ def netnodes_that_are_not_there(world):
     check(held.running(), f"the read was not held: {held.output()}")
     for n in (1, 2):
         world.start_netnode(f"again{n}", world.path(f"node{n}.yaml"), 7790 + n)
-    check(held.process.wait(30) == 0, f"held reads failed: {held.output()}")
+    check(held.process.wait(90) == 0, f"held reads failed: {held.output()}")
     until(lambda: world.status("vol")["state"] == "healthy", 10, "the storage is healthy again")
     check(load.running(), f"the other LUN was disturbed: {load.output()}")
 
@@ -153,7 +152,7 @@ def names_that_resolve_slowly(world):
         begin = time.monotonic()
         load.kill()
         tgtd.stop(tids=(1, 2))
-        check(time.monotonic() - begin < 8, "tgtd does not end while a name is looked up")
+        check(world.fair(begin, time.monotonic()) < 8, "tgtd does not end while a name is looked up")
     finally:
         stop.set()
         subprocess.run(["umount", "/etc/resolv.conf"], check=False)

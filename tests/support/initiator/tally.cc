@@ -57,7 +57,10 @@ std::uint64_t Tally::other(const Outcome& outcome) {
     } else if (!outcome.lost()) {
         ++errors_;
     }
-    return ++answers_[name_of(outcome)];
+    const std::string name = name_of(outcome);
+    const std::uint64_t count = ++answers_[name];
+    if (count == 1) std::fprintf(stderr, "first answer %s\n", name.c_str());
+    return count;
 }
 
 void Tally::mistake(const std::string& text) {
