@@ -78,6 +78,22 @@ def a_member_that_hung_comes_back(world):
     volume.finish()
 
 
+def a_member_hangs_with_the_timeout_that_nobody_chose(world):
+    """member_timeout is 8 s."""
+    volume = Volume(world, policy="{replace: blank}")
+    for number in (1, 0):
+        volume.begin()
+        time.sleep(1)
+        volume.loses(number, Machine.freeze, limit=12)
+        time.sleep(1)
+        volume.machines[number].thaw()
+        volume.in_sync()
+        counted = volume.end()
+        print(f"     longest pause: {max(gap['seconds'] for gap in counted['gaps']):.2f} s", flush=True)
+        gap_below(counted, 9, "a netnode hung")
+    volume.finish()
+
+
 def a_member_hangs_for_a_moment_only(world):
     """Shorter than member_timeout: it stays."""
     volume = Volume(world, policy="{member_timeout: 4s}")
@@ -149,4 +165,5 @@ def a_member_that_comes_after_the_start_has_missed_nothing(world):
 main([a_member_is_killed_under_load_and_comes_back, a_member_is_killed_while_it_is_brought_up_to_date,
       the_other_member_is_killed_during_a_resync, a_member_that_hung_comes_back, a_member_hangs_for_a_moment_only,
       a_blank_disk_is_taken_in, the_head_dies_while_a_member_is_away,
-      a_member_that_comes_after_the_start_has_missed_nothing])
+      a_member_that_comes_after_the_start_has_missed_nothing],
+     slow=[a_member_hangs_with_the_timeout_that_nobody_chose])
