@@ -28,7 +28,12 @@ std::string StorageEngine::Impl::state_reason() const {
     switch (storage_state()) {
         case StorageState::healthy: return {};
         case StorageState::degraded: return "members are missing or not in sync";
-        case StorageState::held: return "no usable member is left for a part of the storage; requests wait";
+        case StorageState::held: {
+            const std::string loss = gate_.loss_text();
+            return "no usable member is left for a part of the storage; " +
+                   (loss.empty() ? "requests for it wait, and are answered so that initiators send them again" : loss) +
+                   ". Bring back what is not there below";
+        }
         case StorageState::fenced: return fenced_reason_;
         case StorageState::waiting:
         case StorageState::split:
@@ -36,12 +41,13 @@ std::string StorageEngine::Impl::state_reason() const {
     }
     if (journal_error_.code != Errc::ok) return journal_error_.text;
     if (starter_.state() == Starter::State::serving) {
-        return gate_.outermost() ? "no usable member has been left for too long; requests fail until one returns"
+        return gate_.outermost() ? "no usable member is left; " + gate_.loss_text()
                                  : "no usable member is left for a part of the tree; it is down until one returns";
     }
     if (!leaves_open_) return opened_ ? "the journal is being opened" : "not opened yet";
     const std::string reason = starter_.reason();
-    return reason.empty() ? "the start is under way" : reason;
+    if (reason.empty()) return "the start is under way";
+    return gate_.given_up() ? reason + ". Meanwhile " + gate_.loss_text() : reason;
 }
 
 VertexStatus StorageEngine::Impl::vertex_status(const Vertex& vertex) const {

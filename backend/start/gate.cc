@@ -18,6 +18,10 @@ bool is_loss(Errc code) {
     return code == Errc::disconnected || code == Errc::incarnation_changed || code == Errc::not_ready;
 }
 
+std::string whole(Duration time) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(time).count()) + " s";
+}
+
 }  // namespace
 
 void Gate::granted(RangeLock::Holder& holder) {
@@ -70,7 +74,7 @@ void Gate::opened() {
 
 void Gate::serve(BlockDevice& tree) {
     tree_ = &tree;
-    lost_ = false;
+    found_again();
     if (tree.up()) on_up(tree);
     retry();
 }
@@ -95,6 +99,14 @@ void Gate::on_down(BlockDevice&, const Error& why) {
     if (was_up) notify_down(why);
 }
 
+std::string Gate::loss_text() const {
+    if (!outermost() || !opened_ || !lost_) return {};
+    const std::string since = "nothing could be answered for " + whole(loop_.now() - lost_since_);
+    if (given_up()) return since + ", so that requests fail at once until a disk or netnode is back";
+    return since + "; requests wait, after " + whole(hold_) +
+           " each the initiator is told to send it again, and from " + whole(give_up_) + " on all fail";
+}
+
 bool Gate::given_up() const { return outermost() && opened_ && lost_ && loop_.now() - lost_since_ >= give_up_; }
 
 Incarnation Gate::incarnation() const {
@@ -108,7 +120,7 @@ void Gate::submit(Request& request) {
     if (!outermost() && !up()) return loop_.complete_later(request, Errc::disconnected);
     const Errc code = geometry_.size_bytes == 0 ? Errc::not_ready : check_request(request, geometry_);
     if (code != Errc::ok) return loop_.complete_later(request, code);
-    if (tree_ == nullptr && given_up()) return loop_.complete_later(request, Errc::io_error);
+    if (tree_ == nullptr && given_up()) return loop_.complete_later(request, why_not());
     Item& item = items_->take();
     ++in_flight_;
     item.gate = this;
@@ -131,7 +143,7 @@ void Gate::start(Item& item) {
     if (!outermost() && !tree_up_) return finish(item, Errc::disconnected);
     if (tree_ != nullptr) return pass(item);
     if (closing_) return finish(item, Errc::cancelled);
-    if (loop_.now() - item.arrived >= hold_) return finish(item, given_up() ? Errc::io_error : Errc::not_ready);
+    if (loop_.now() - item.arrived >= hold_) return finish(item, why_not());
     held_.push_back(item);
 }
 
@@ -158,26 +170,43 @@ void Gate::hold(Item& item) {
     }
     if (!told_held_) {
         told_held_ = true;
-        const auto whole = [](Duration time) {
-            return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(time).count()) + " s";
-        };
         events_.event(
             Severity::error, "storage-held",
             "no usable member is left: requests are held until one returns. After " + whole(hold_) +
                 " they are answered so that the initiator sends them again; when nothing could be answered for " +
-                whole(give_up_) + ", all fail. Bring a disk or netnode back; the lines before name them",
+                whole(give_up_) +
+                ", all fail (policy: on_loss). Bring a disk or netnode back; the lines before name them",
             {});
     }
-    if (given_up()) return finish(item, Errc::io_error);
-    if (loop_.now() - item.arrived >= hold_) return finish(item, Errc::not_ready);
+    if (given_up() || loop_.now() - item.arrived >= hold_) return finish(item, why_not());
     if (!item.was_held) ++were_held_;
     item.was_held = true;
     held_.push_back(item);
 }
 
+/// What a request that was held for long enough, or need not be, is answered.
+Errc Gate::why_not() {
+    if (!given_up()) return Errc::not_ready;
+    if (!told_gave_up_) {
+        told_gave_up_ = true;
+        events_.event(Severity::error, "storage-gave-up",
+                      "nothing could be answered for " + whole(give_up_) +
+                          " (policy: on_loss.give_up): all requests, held and new ones, fail from now on until a disk "
+                          "or netnode is back. They are still looked for; 'dstctl status' shows what is missing",
+                      {});
+    }
+    return Errc::io_error;
+}
+
+void Gate::found_again() {
+    lost_ = false;
+    // Then that it goes on is told too.
+    if (std::exchange(told_gave_up_, false)) told_held_ = true;
+}
+
 /// The tree answered one. Of a linear with a lost part the others answer all the time; that alone is not told.
 void Gate::went_on(const Item& item) {
-    lost_ = false;
+    found_again();
     if (!told_held_ || were_held_ > (item.was_held ? 1U : 0U)) return;
     if (!item.was_held && loop_.now() - last_loss_ < quiet_time) return;
     told_held_ = false;
@@ -231,7 +260,7 @@ void Gate::end_late_ones() {
     while (!late.empty()) {
         Item& item = late.front();
         late.pop_front();
-        finish(item, over ? Errc::io_error : Errc::not_ready);
+        finish(item, why_not());
     }
 }
 

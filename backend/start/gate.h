@@ -46,6 +46,8 @@ public:
     bool outermost() const noexcept { return standing_ == Standing::outermost; }
     bool holding() const noexcept { return !held_.empty(); }
     bool given_up() const;
+    /// For people: for how long nothing could be answered, and what comes of it. Empty: something can.
+    std::string loss_text() const;
     bool idle() const noexcept { return in_flight_ == 0; }
 
     const Geometry& geometry() const override { return geometry_; }
@@ -79,6 +81,8 @@ private:
     void finish(Item& item, Errc code);
     void tick();
     void end_late_ones();
+    Errc why_not();
+    void found_again();
     void went_on(const Item& item);
     void check_closed();
 
@@ -101,6 +105,7 @@ private:
     TimePoint lost_since_;
     TimePoint last_loss_;        ///< when a request last met the loss
     bool told_held_ = false;     ///< and not yet that it goes on
+    bool told_gave_up_ = false;  ///< the same
     std::size_t were_held_ = 0;  ///< requests in flight that were held at least once
     bool opened_ = false;
     bool closing_ = false;

@@ -51,7 +51,8 @@ def longer_than_hold_and_give_up(world):
     counted, _ = away_for(volume, 7)
     check(counted["answers"].get("not_ready_0401", 0) >= 32, f"nothing was sent again: {counted['answers']}")
     check(counted["errors"] > 32, f"nothing failed: {counted['answers']}")
-    check("storage-resumed" in volume.tgtd.output(), "no event")
+    for event in ("storage-held", "storage-gave-up", "storage-resumed"):
+        check(volume.count(event) == 1, f"{event} was told {volume.count(event)} times")
     volume.finish()
 
 

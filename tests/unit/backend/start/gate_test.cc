@@ -153,6 +153,30 @@ TEST_F(Outermost, M10HeldRequestIsTriedAgainAsSoonAsALinearIsBack) {
     EXPECT_TRUE(comes([&] { return order.done; }, milliseconds(20)));
 }
 
+TEST_F(Outermost, M10TellsOnceThatItGivesUpAndThatItGoesOn) {
+    serve_outermost(two_disks());
+    set_missing(true);
+    Order first(*head, Operation::write);
+    world->loop.run_for(seconds(117));
+    EXPECT_TRUE(first.done);
+    EXPECT_EQ(told("storage-gave-up"), 0u);
+    EXPECT_NE(head->engine->status().reason.find("; requests wait"), std::string::npos);
+    Order held(*head, Operation::write);
+    world->loop.run_for(seconds(6));
+    ASSERT_TRUE(held.done);
+    EXPECT_EQ(held.request.result, Errc::io_error);
+    Order late(*head, Operation::read);
+    ASSERT_TRUE(comes([&] { return late.done; }, seconds(1)));
+    EXPECT_EQ(told("storage-gave-up"), 1u);
+    EXPECT_NE(head->engine->status().reason.find(", so that requests fail"), std::string::npos);
+    set_missing(false);
+    world->loop.run_for(seconds(60));
+    Order last(*head, Operation::read);
+    ASSERT_TRUE(comes([&] { return last.done; }, seconds(20)));
+    EXPECT_EQ(last.request.result, Errc::ok);
+    EXPECT_EQ(told("storage-resumed"), 1u);
+}
+
 TEST_F(Outermost, ALinearThatLostAPartTellsItOnce) {
     serve_outermost(linear_node("l0", {disk_node("/a"), disk_node("/b")}));
     world->platter("/a").set_missing(true);
