@@ -21,12 +21,23 @@ enum class LabelState : std::uint8_t {
     unreadable = 3,  ///< the disk does not read it
 };
 
+/// A head that has a medium open.
+struct LiveHead {
+    Epoch epoch;
+    std::string
+        name;  ///< as it calls itself, and from where: "tgtd[1234] on alpha at 10.0.0.1:55066"; empty: not known
+
+    bool operator==(const LiveHead&) const = default;
+};
+/// For messages: its name, or that it said none, and its epoch.
+std::string to_string(const LiveHead& head);
+
 /// The answer to a peek (M5 step 1): what is there, without fencing anybody.
 struct Peek {
     LabelState label_state = LabelState::absent;
-    LabelImage label{};         ///< the newest good copy; zero unless valid
-    Incarnation incarnation;    ///< of the medium as exported now
-    std::optional<Epoch> live;  ///< a session of this epoch is alive on the medium (never one of the asker's own)
+    LabelImage label{};            ///< the newest good copy; zero unless valid
+    Incarnation incarnation;       ///< of the medium as exported now
+    std::optional<LiveHead> live;  ///< a session of it is alive on the medium (never one of the asker's own)
 };
 
 /// What libblkid and the label area say of a medium, for `init` and M7's "blank".

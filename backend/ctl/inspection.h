@@ -46,7 +46,7 @@ struct MediumInspection {
     LabelState label_state = LabelState::absent;
     std::string label_fault;  ///< damaged, unreadable: why; valid: what is wrong with one of the copies
     std::optional<Label> label;
-    std::optional<Epoch> live;              ///< netnode: a head has it open
+    std::optional<LiveHead> live;           ///< netnode: a head has it open
     std::vector<MirrorInspection> mirrors;  ///< innermost first
 };
 

@@ -127,7 +127,10 @@ json::object medium_json(const MediumInspection& medium) {
     object["label_state"] = token_of(medium.label_state);
     if (!medium.label_fault.empty()) object["label_fault"] = medium.label_fault;
     if (medium.label) object["label"] = label_json(*medium.label);
-    if (medium.live) object["live"] = epoch_json(*medium.live);
+    if (medium.live) {
+        object["live"] = epoch_json(medium.live->epoch);
+        object["held_by"] = medium.live->name;
+    }
     object["mirrors"] = array_of(medium.mirrors, mirror_json);
     return object;
 }

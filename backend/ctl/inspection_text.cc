@@ -61,7 +61,7 @@ std::string map_text(const MapInspection& map) {
 std::string medium_text(const MediumInspection& medium, const Terminal& terminal) {
     if (medium.error) return {};  // told as an error
     std::string text = medium.name + "  " + format_size(medium.size_bytes) + "\n" + label_text(medium, terminal);
-    if (medium.live) text += row("open", "by a head of epoch " + epoch_text(*medium.live));
+    if (medium.live) text += row("held by", to_string(*medium.live));
     for (const MirrorInspection& mirror : medium.mirrors) {
         text += record_text(mirror.record);
         if (mirror.bad_copies != 0) {

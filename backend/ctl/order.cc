@@ -59,7 +59,7 @@ void show_media(const Inspection& found, const Terminal& terminal) {
             terminal.out << (medium.error ? to_string(*medium.error) : "it carries no label that can be read") << "\n";
             continue;
         }
-        if (medium.live) terminal.out << "another head has it open; ";
+        if (medium.live) terminal.out << "held by another head, " << to_string(*medium.live) << "; ";
         if (medium.mirrors.empty()) terminal.out << "it carries the storage's label\n";
         for (std::size_t i = 0; i < medium.mirrors.size(); ++i) {
             const Record& record = medium.mirrors[i].record;

@@ -39,6 +39,7 @@ public:
         /// Else what it promised or adopted. Set by Medium.
         Epoch epoch;
         Id connection;         ///< names the connection, for replace(); nil for a local leaf
+        std::string opener;    ///< whose it is, for messages: LiveHead::name
         bool closing = false;  ///< its link is gone, it only waits for what still runs: no longer `live`
 
     private:

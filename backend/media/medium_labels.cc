@@ -267,8 +267,8 @@ Error Medium::check_write_label(const LabelOperation& operation) const {
     if (!still_as_seen(operation.seen)) {
         return {Errc::changed, "the label or the medium " + name() + " changed since it was looked at"};
     }
-    const std::optional<Epoch> live = current_peek(*operation.asker).live;
-    if (live) return {Errc::busy, "a head of epoch " + epoch_text(*live) + " serves from " + name()};
+    const std::optional<LiveHead> live = current_peek(*operation.asker).live;
+    if (live) return {Errc::busy, "another head serves from " + name() + ": " + to_string(*live)};
     if (operation.image == LabelImage{}) return none;
     const Result<Label> label = decode_label(operation.image);
     if (!label) return {Errc::invalid_argument, "what should be written to " + name() + " is no label"};
@@ -288,7 +288,9 @@ Peek Medium::current_peek(const Session& asker) const {
     Peek peek{label_state(), label_image(), incarnation(), std::nullopt};
     for (const Session* session : sessions_) {
         const bool serves = !session->closing && !session->epoch.none() && session->epoch == promised_;
-        if (session != &asker && serves && session->epoch.head != asker.epoch.head) peek.live = session->epoch;
+        if (session != &asker && serves && session->epoch.head != asker.epoch.head) {
+            peek.live = LiveHead{session->epoch, session->opener};
+        }
     }
     return peek;
 }

@@ -160,7 +160,7 @@ Error check_init_leaf(const Vertex& leaf, const InitLeaf& found, const std::stri
         const auto label = decode_label(found.peek.label);
         return {Errc::busy, name + " is being served" +
                                 (label ? " as a part of the storage '" + label->storage_name + "'" : "") +
-                                " by a head that is alive; end that first"};
+                                " by a head that is alive, " + to_string(*found.peek.live) + "; end that first"};
     }
     if (options.force) return {Errc::ok, {}};
     switch (found.peek.label_state) {

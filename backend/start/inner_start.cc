@@ -98,10 +98,10 @@ std::string InnerStart::check_media() {
         if (finding.reachable && finding.state == LabelState::absent) {
             finding.refusal = leaf->spec->name + " carries no label";
         }
-        const std::optional<Epoch>& live = peeks_[leaf->index].live;
+        const std::optional<LiveHead>& live = peeks_[leaf->index].live;
         if (!finding.reachable || !live) continue;
-        return leaf->spec->name + " is in use by another head (epoch " + std::to_string(live->number) +
-               "); it is left alone while that one is alive. End it";
+        return leaf->spec->name + " is in use by another head, " + to_string(*live) +
+               "; it is left alone while that one is alive. End it";
     }
     return {};
 }

@@ -169,7 +169,7 @@ std::string Starter::other_storages_journal(const Label& label) const {
 bool Starter::other_head_lives(std::string& where) const {
     for (const Vertex* leaf : context_.tree.leaves()) {
         if (!findings_[leaf->index].reachable || !peeks_[leaf->index].live) continue;
-        where = leaf->spec->name;
+        where = leaf->spec->name + ": " + to_string(*peeks_[leaf->index].live);
         return true;
     }
     return false;

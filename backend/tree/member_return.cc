@@ -49,7 +49,7 @@ std::string larger_blocks(const ReturningLeaf& leaf, std::uint32_t block_bytes) 
 }  // namespace
 
 ReturnJudgement judge_return(const Record& mine, const RecordMember& member, const std::optional<Record>& found) {
-    if (!found) return {ReturnKind::everything, {}};
+    if (!found) return {ReturnKind::everything, "it carries no record of this mirror"};
     if (found->storage != mine.storage || found->mirror != mine.mirror) {
         return {ReturnKind::refused, "the record on " + member.name +
                                          " is of another mirror; it is not used. Put the right medium there, or a "
@@ -57,12 +57,14 @@ ReturnJudgement judge_return(const Record& mine, const RecordMember& member, con
     }
     if (!on_lineage(mine, found->generation_id)) return judge_split(mine, member, *found);
     if (broken(Rule::m7_older_copy)) return {ReturnKind::known, {}};
-    if (found->revision < member.revision) return {ReturnKind::everything, {}};
-    if (member.last_generation.is_nil() || !on_lineage(mine, member.last_generation)) {
-        return {ReturnKind::everything, {}};
+    if (found->revision < member.revision) {
+        return {ReturnKind::everything, "its record is older than what it acknowledged: an older copy"};
     }
-    const bool as_it_left = age_of(mine, found->generation_id) <= age_of(mine, member.last_generation);
-    return {as_it_left ? ReturnKind::known : ReturnKind::everything, {}};
+    if (member.last_generation.is_nil() || !on_lineage(mine, member.last_generation)) {
+        return {ReturnKind::everything, "nobody knows what it lacked when it left"};
+    }
+    if (age_of(mine, found->generation_id) <= age_of(mine, member.last_generation)) return {ReturnKind::known, {}};
+    return {ReturnKind::everything, "its record is older than when it left: an older copy"};
 }
 
 LeafJudgement judge_leaf(const Record& mine, const RecordMember& member, const ReturningLeaf& leaf) {
@@ -94,8 +96,8 @@ LeafJudgement judge_leaf(const Record& mine, const RecordMember& member, const R
                        "; it is not touched. Put the right medium there, or correct the file");
     }
     if (leaf.live) {
-        return refused(leaf.name + " is in use by another head (epoch " + std::to_string(leaf.live->number) +
-                       "); it is left alone while that one is alive. End it");
+        return refused(leaf.name + " is in use by another head, " + to_string(*leaf.live) +
+                       "; it is left alone while that one is alive. End it");
     }
     if (label.size_bytes != leaf.geometry.size_bytes) {
         return refused(leaf.name + " has " + std::to_string(leaf.geometry.size_bytes) + " bytes, its label says " +

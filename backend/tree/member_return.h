@@ -21,7 +21,7 @@ enum class ReturnKind {
 
 struct ReturnJudgement {
     ReturnKind kind = ReturnKind::refused;
-    std::string why;  ///< refused, split: a sentence
+    std::string why;  ///< refused, split: a sentence; everything: a clause
 };
 
 /// By the record that lies on the member (none: nothing good is there) against `mine`, the newest durable one, in which
@@ -33,8 +33,8 @@ struct ReturningLeaf {
     std::string name;   ///< as the file names it
     std::string place;  ///< where the file has it
     LabelState label_state = LabelState::absent;
-    std::optional<Label> label;  ///< set when valid
-    std::optional<Epoch> live;   ///< a session of another head
+    std::optional<Label> label;    ///< set when valid
+    std::optional<LiveHead> live;  ///< a session of another head
     Geometry geometry;
     std::uint64_t remembered_bytes = 0;  ///< its size by record or journal; 0: not known
     Epoch left_with;                     ///< what this head had promised it; none: nothing

@@ -40,6 +40,7 @@ void ServerSessionImpl::handle_open(Work& work) {
     for (std::string* text : {&open_.export_name, &open_.place, &open_.head}) {
         *text = wire::printable_reason(std::as_bytes(std::span(*text)));
     }
+    opener = who();
     const Result<Medium*> found = exports_.find(open_.export_name, peer_);
     if (!found) return refuse_open(work, found.error());
     Medium& medium = **found;

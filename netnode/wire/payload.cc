@@ -22,9 +22,11 @@ void put_peek(PayloadWriter& out, const Peek& peek) {
     out.put(static_cast<std::uint8_t>(peek.label_state));
     out.put_flag(peek.live.has_value());
     out.put<std::uint16_t>(0);
-    out.put_epoch(peek.live.value_or(Epoch{}));
+    const LiveHead live = peek.live.value_or(LiveHead{});
+    out.put_epoch(live.epoch);
     out.put_id(peek.incarnation.id);
     out.put_bytes(peek.label);
+    out.put_text(std::string_view(live.name).substr(0, name_bytes_max));
 }
 
 /// False: a state that is out of range.
@@ -35,15 +37,19 @@ bool get_state(PayloadReader& in, LabelState& state) noexcept {
     return true;
 }
 
-bool get_peek(PayloadReader& in, Peek& peek) noexcept {
+bool get_peek(PayloadReader& in, Peek& peek) {
     if (!get_state(in, peek.label_state)) return false;
     const bool live = in.get_flag();
     if (in.get<std::uint16_t>() != 0) return false;
     const Epoch epoch = in.get_epoch();
-    if (live) peek.live = epoch;
     peek.incarnation.id = in.get_id();
     in.get_bytes(peek.label);
-    return in.ok() && (live || epoch == Epoch{});
+    // It goes into messages.
+    std::string name = in.get_text(name_bytes_max);
+    name = printable_reason(std::as_bytes(std::span(name)));
+    if (!in.ok() || (!live && (epoch != Epoch{} || !name.empty()))) return false;
+    if (live) peek.live = LiveHead{epoch, std::move(name)};
+    return true;
 }
 
 }  // namespace

@@ -122,6 +122,10 @@ def another_machine_asks_before_it_takes_over(world):
     check(status != 0 and seconds < 3.3, f"a second head opened it: status {status} after {seconds} s")
     _, text, _ = world.dstctl("status", "vol", env=env, ok=None)
     check(f"dstctl start {volume.file} --takeover" in text, f"the way out is not named:\n{text}")
+    _, shown, refusal = world.dstctl("start", volume.file, "--takeover", env=env, ok=None)
+    who = f"tgtd[{volume.tgtd.pid}] on "
+    for place, said in (("the log", second.output()), ("the status", text), ("dstctl start", shown + refusal)):
+        check(who in said, f"{place} does not say who the other head is ({who}):\n{said}")
     time.sleep(1)
     check(volume.load.running() and volume.status()["state"] == "healthy", "the first head was disturbed")
     world.dstctl("start", volume.file, "--takeover", "--yes", env=env)

@@ -308,7 +308,7 @@ TEST_F(InspectFile, JsonHoldsWhatTheSchemaDemands) {
     Inspection found;
     found.media = {inspect_local_medium(write(labelled(mirror_leaf()))), inspect_local_medium(path("none"))};
     found.media.push_back({.name = "n:1/d", .netnode = true, .label_state = LabelState::damaged, .label_fault = "x"});
-    found.media.back().live = Epoch{4, make_id(3)};
+    found.media.back().live = LiveHead{{4, make_id(3)}, "tgtd[7] on alpha"};
     found.journals = {good_journal(), inspect_journal(path("none"))};
     EXPECT_THAT(schema_violations("inspect.json", inspection_to_json(found)), IsEmpty());
 }

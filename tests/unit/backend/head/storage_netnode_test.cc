@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <chrono>
 #include <thread>
 
@@ -86,6 +88,7 @@ TEST_F(StorageOverNetnodesTest, ASecondHeadIsToldHowToTakeOver) {
     spec_.journal = elsewhere.folder() / "own.journal";
     const std::string reason = elsewhere.fail_to_open(spec_).text;
     EXPECT_NE(reason.find("another head is alive on 127.0.0.1:"), std::string::npos) << reason;
+    EXPECT_NE(reason.find("[" + std::to_string(::getpid()) + "] on "), std::string::npos) << reason;
     EXPECT_NE(reason.find("--takeover' does it once, 'policy: {takeover: auto}' in the storage's file always"),
               std::string::npos)
         << reason;

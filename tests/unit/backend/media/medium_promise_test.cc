@@ -280,8 +280,9 @@ TEST_F(MediumEpochs, AnEpochThatTheLabelNeverSawIsRefused) {
 }
 
 TEST_F(MediumEpochs, PeekShowsALiveHeadToOthersOnly) {
+    first->opener = "tgtd[7] on alpha";
     ASSERT_TRUE(promise(*first, epoch(4, 0xa)).has_value());
-    EXPECT_EQ(peek(*second)->live, epoch(4, 0xa));
+    EXPECT_EQ(peek(*second)->live, (LiveHead{epoch(4, 0xa), "tgtd[7] on alpha"}));
     EXPECT_EQ(peek(*first)->live, std::nullopt);
 }
 
@@ -299,7 +300,7 @@ TEST_F(MediumEpochs, PeekDoesNotShowAClosingOrFencedSession) {
     FakeSession third(loop);
     medium->attach(third);
     ASSERT_TRUE(promise(*second, epoch(5, 0xb)).has_value());
-    EXPECT_EQ(peek(third)->live, epoch(5, 0xb));
+    EXPECT_EQ(peek(third)->live, (LiveHead{epoch(5, 0xb), {}}));
     medium->detach(third);
 }
 

@@ -153,9 +153,9 @@ TEST_F(Returns, M7DamagedOrUnreadableLabelIsRefused) {
 }
 
 TEST_F(Returns, M7MediumOfALivingHeadIsRefused) {
-    leaf.live = Epoch{7, id(201)};
+    leaf.live = LiveHead{{7, id(201)}, "tgtd[7] on alpha"};
     EXPECT_EQ(leaf_kind(), LeafReturn::refused);
-    EXPECT_THAT(leaf_why(), HasSubstr("in use by another head (epoch 7)"));
+    EXPECT_THAT(leaf_why(), HasSubstr("in use by another head, tgtd[7] on alpha (epoch 7)"));
 }
 
 TEST_F(Returns, M7OtherSizeOrLargerBlocksAreRefused) {

@@ -145,7 +145,10 @@ TEST(BothSides, M6AHigherEpochFencesTheOneBefore) {
     world.open(*new_head);
     ASSERT_TRUE(world.label(*old_head));
     ASSERT_TRUE(world.promise(*old_head, {3, id_of(7)}));
-    EXPECT_EQ(world.peek(*new_head)->live, (Epoch{3, id_of(7)}));
+    const auto live = world.peek(*new_head)->live;
+    ASSERT_TRUE(live);
+    EXPECT_EQ(live->epoch, (Epoch{3, id_of(7)}));
+    EXPECT_EQ(live->name.find("head:"), 0u) << live->name;
     TestRequest before(Operation::write, {0, 4096}, 4096);
     EXPECT_EQ(world.run(*old_head, before), Errc::ok);
     ASSERT_TRUE(world.promise(*new_head, {4, id_of(8)}));

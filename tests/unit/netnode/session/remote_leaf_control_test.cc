@@ -21,7 +21,7 @@ TEST(RemoteLeafControl, PeekIsOneOrderAndItsAnswer) {
     Peek peek;
     peek.label_state = LabelState::valid;
     peek.label.fill(std::byte{3});
-    peek.live = Epoch{5, id_of(5)};
+    peek.live = LiveHead{{5, id_of(5)}, "tgtd[7] on alpha at 10.0.0.1:5"};
     rig.send(answer(orders[0].header), wire::encode(peek));
     ASSERT_TRUE(result && *result);
     EXPECT_EQ((*result)->label, peek.label);

@@ -176,7 +176,8 @@ TEST(ServerSessionFence, IsToldOfASessionThatStillServesOnly) {
     ServerRig::Peer& other = rig.opened(3);
     const auto peeked = rig.ask(other, frame_bytes(order(Kind::peek, 5)));
     const auto peek = wire::decode_peek(peeked.at(0).payload);
-    ASSERT_TRUE(peek);
+    ASSERT_TRUE(peek && peek->live);
+    EXPECT_EQ(peek->live->name.find("tgtd[1] on alpha at "), 0u) << peek->live->name;
     const wire::PromiseOrder promise{*peek, {8, id_of(8)}};
     const auto promised = rig.ask(other, frame_bytes(order(Kind::promise, 6), wire::encode(promise)));
     EXPECT_EQ(promised.at(0).header.status, Errc::ok);

@@ -130,7 +130,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(WirePayload, PeekRoundTripsWithAndWithoutALiveHead) {
     Peek live = peek();
-    live.live = Epoch{7, id_of(3)};
+    live.live = LiveHead{{7, id_of(3)}, "tgtd[7] on alpha"};
     const auto decoded = wire::decode_peek(wire::encode(live));
     ASSERT_TRUE(decoded);
     EXPECT_EQ(decoded->live, live.live);
@@ -138,6 +138,16 @@ TEST(WirePayload, PeekRoundTripsWithAndWithoutALiveHead) {
     EXPECT_EQ(decoded->incarnation, live.incarnation);
     EXPECT_EQ(wire::decode_peek(wire::encode(peek()))->live, std::nullopt);
     expect_exact(wire::encode(live), &wire::decode_peek);
+}
+
+TEST(WirePayload, TheNameOfALiveHeadIsBoundedPrintableAndOfSomebody) {
+    Peek live = peek();
+    live.live = LiveHead{{7, id_of(3)}, "a\nb" + std::string(300, 'x')};
+    EXPECT_EQ(wire::decode_peek(wire::encode(live))->live->name, "a?b" + std::string(252, 'x'));
+    Bytes nobody = wire::encode(peek());
+    nobody[nobody.size() - 2] = std::byte{1};
+    nobody.push_back(std::byte{'x'});
+    EXPECT_FALSE(wire::decode_peek(nobody));
 }
 
 TEST(WirePayload, ProbeRoundTripsAndCutsWhatIsTooLong) {

@@ -27,7 +27,7 @@ public:
         LocalLeaf::peek([live = live_, done = std::move(done)](const Result<Peek>& peek) {
             if (!peek || !live) return done(peek);
             Peek seen = *peek;
-            seen.live = Epoch{1, Id{{7}}};
+            seen.live = LiveHead{{1, Id{{7}}}, "tgtd[7] on alpha"};
             done(seen);
         });
     }

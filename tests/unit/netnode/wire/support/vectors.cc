@@ -47,7 +47,7 @@ Peek peek() {
     peek.label_state = LabelState::valid;
     peek.label.fill(std::byte{0xab});
     peek.incarnation.id = id_of(5);
-    peek.live = Epoch{3, id_of(7)};
+    peek.live = LiveHead{{3, id_of(7)}, "tgtd[7] on alpha at 10.0.0.1:55066"};
     return peek;
 }
 
