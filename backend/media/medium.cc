@@ -153,7 +153,9 @@ void Medium::go_down(const Error& why) {
     last_error_ = why;
     if (why.code == Errc::refused) {
         events_.event(Severity::error, "medium-refused",
-                      name() + " is not taken back: " + why.text + "; it is tried again until the right one is there",
+                      name() + " is not used as it is: " + why.text +
+                          "; it is looked at until the right one is there. A mirror may take it in and fill it anew, "
+                          "and says so",
                       {{"medium", name()}});
     } else {
         events_.event(Severity::warning, "medium-down",

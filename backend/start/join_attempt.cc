@@ -66,7 +66,7 @@ void JoinAttempt::peek_all() {
 }
 
 void JoinAttempt::peeked() {
-    everything_ = false;
+    everything_.clear();
     std::uint64_t served = 0;
     for (Leaf& leaf : leaves_) {
         leaf.seen = returning(*leaf.vertex, leaf.peek, *member());
@@ -78,9 +78,11 @@ void JoinAttempt::peeked() {
         const LeafJudgement judged = judge_leaf(mirror().record(), *member(), leaf.seen);
         if (judged.kind == LeafReturn::refused) return end(End::refused, judged.why);
         leaf.kind = judged.kind;
-        everything_ = everything_ || judged.kind != LeafReturn::same;
+        if (judged.kind == LeafReturn::same) continue;
+        // A blank one was labelled by this attempt before it looked again.
+        everything_ = leaf.vertex->spec->name + (labelled_ ? " was blank" : " is another medium, or an older copy");
     }
-    if (late_ && everything_) return leave_out("another medium lies in its place");
+    if (late_ && !everything_.empty()) return leave_out("another medium lies in its place");
     if (!any_blank()) return read_record();
     if (labelled_) return end(End::later, "a medium lost the label that it was just given");
     probe_blank();
@@ -134,15 +136,19 @@ void JoinAttempt::record_read() {
         case ReturnKind::refused: return end(End::refused, judged.why);
         case ReturnKind::split: return end(End::split, judged.why);
         // One that is in sync has no last generation; it is judged as at a start.
-        case ReturnKind::everything: everything_ = !late_; break;
+        case ReturnKind::everything:
+            if (!late_ && everything_.empty()) everything_ = judged.why;
+            break;
         case ReturnKind::known: break;
     }
     // A promise is durable before a record is written under it.
     const auto older = [this](const Leaf& leaf) {
         return leaf.seen.label && found_.record && leaf.seen.label->promised.number < found_.record->epoch.number;
     };
-    everything_ = everything_ || std::any_of(leaves_.begin(), leaves_.end(), older);
-    if (late_) return everything_ ? leave_out("it holds an older copy of its medium") : late_record_read();
+    if (everything_.empty() && std::any_of(leaves_.begin(), leaves_.end(), older)) {
+        everything_ = "its label is older than its record: an older copy";
+    }
+    if (late_) return everything_.empty() ? late_record_read() : leave_out("it holds an older copy of its medium");
     any_blank() ? owe_everything() : promise_all();
 }
 
@@ -220,13 +226,15 @@ void JoinAttempt::admit() {
     mirror().set_refused(index, {});
     context_.start.events.event(
         Severity::notice, "member-returns",
-        everything_
-            ? "a member is taken back and brought up to date: all of it is compared, and copied where it differs"
-            : "a member is taken back and brought up to date with what it missed",
+        everything_.empty()
+            ? "a member is taken back and brought up to date with what it missed"
+            : "a member is taken back and brought up to date: all of it is compared, and copied where it "
+              "differs, since " +
+                  everything_,
         {{"mirror", mirror().name()},
          {"member", child_.spec->name},
-         {"owed", everything_ ? "everything" : "what it missed"}});
-    mirror().admit(index, {everything_, leaves_now(), found_.record ? found_.record->generation_id : Id{}});
+         {"owed", everything_.empty() ? "what it missed" : "everything"}});
+    mirror().admit(index, {!everything_.empty(), leaves_now(), found_.record ? found_.record->generation_id : Id{}});
     end(End::done, {});
 }
 

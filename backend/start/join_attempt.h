@@ -51,8 +51,8 @@ private:
 
     std::vector<Leaf> leaves_;
     FoundRecord found_;
-    bool late_ = false;  ///< in sync, and has missed nothing
-    bool everything_ = false;
+    bool late_ = false;       ///< in sync, and has missed nothing
+    std::string everything_;  ///< owed all of it: why; empty: what it missed
     bool labelled_ = false;
 };
 

@@ -17,8 +17,8 @@ void Mirror::fail_member(Member& member, const std::string& why) {
     member.away.stop();
     member.give_up.post();
     environment_.events.event(Severity::warning, "member-dropped",
-                              "a member failed and is left out; the others carry on. It stays out until it is brought "
-                              "up to date",
+                              "a member failed and is left out; the others carry on. Mend its disk, its machine or "
+                              "the way to it: when it is there again it is brought up to date by itself",
                               {{"mirror", name_}, {"member", member.name}, {"why", why}});
     request_change();
 }

@@ -37,7 +37,7 @@ void Mirror::on_up(BlockDevice& device) {
 
 void Mirror::on_down(BlockDevice& device, const Error& why) {
     Member& member = member_of(device);
-    member.told_up = false;
+    const bool was_up = std::exchange(member.told_up, false);
     // Refused when it wanted to come back: nothing else would ask it again (M6).
     if (why.code == Errc::fenced && state_ == State::serving && (in_sync_ & joined_ & member.mask()) != 0) {
         report_fenced(member);
@@ -46,9 +46,12 @@ void Mirror::on_down(BlockDevice& device, const Error& why) {
     if (used || (in_sync_ & member.mask()) != 0) member.reason = to_string(why);
     if (used) {
         member.away.start(std::min(environment_.member_timeout, reconnect_time));
+    }
+    // Told once, whatever fails while it is away; a head that is fenced says so itself.
+    if (used && was_up && why.code != Errc::fenced) {
         environment_.events.event(Severity::warning, "member-away",
-                                  "a member went down; it stays in use if it is back at once, else the others carry on "
-                                  "without it",
+                                  "a member went down; it stays in use if it is back at once, else the others, while "
+                                  "there are any, carry on without it",
                                   {{"mirror", name_}, {"member", member.name}, {"why", to_string(why)}});
     }
     // Cut off by what is above, which had waited for too long.
@@ -109,7 +112,8 @@ void Mirror::judge_changed() {
         member->incarnation = member->device.incarnation();
         environment_.events.event(Severity::error, "last-member-changed",
                                   "the last member in sync came back and may have lost writes that were never flushed; "
-                                  "the storage carries on with it",
+                                  "the storage carries on with it, and initiators are told. Check the file systems and "
+                                  "data bases on the storage",
                                   {{"mirror", name_}, {"member", member->name}});
     }
     // Each may have lost something else of what was not flushed.

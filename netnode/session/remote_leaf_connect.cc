@@ -186,7 +186,8 @@ void RemoteLeafImpl::notice_changes(const wire::OpenAnswer& opened) {
         events_.event(Severity::warning, "medium-changed",
                       options_.name + " shows another medium than before: " +
                           (opened.medium.is_nil() ? "one without a label" : short_string(opened.medium)) +
-                          " in place of " + short_string(medium_),
+                          " in place of " + short_string(medium_) +
+                          "; if nobody changed the disk, look at the netnode's file",
                       {});
     }
     if (!geometry_known_ || geometry_.size_bytes == opened.geometry.size_bytes) return;
@@ -241,9 +242,11 @@ void RemoteLeafImpl::tell_down(const Error& why, Fall fall) {
     if (closing_ || up_ || (told_ && fall == Fall::unreachable)) return;
     told_ = true;
     if (why.code == Errc::refused && !identity_.epoch.none()) {
-        events_.event(
-            Severity::error, "medium-refused",
-            options_.name + " is not taken back: " + why.text + "; it is tried again until the right one is there", {});
+        events_.event(Severity::error, "medium-refused",
+                      options_.name + " is not used as it is: " + why.text +
+                          "; it is looked at until the right one is there. A mirror may take it in and fill it anew, "
+                          "and says so",
+                      {});
         return leaf_.notify_down(why);
     }
     std::string text = options_.name;

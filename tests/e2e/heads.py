@@ -132,7 +132,8 @@ def another_machine_asks_before_it_takes_over(world):
     check(open_it()[0] == 0, f"it was not taken over:\n{second.output()[-2000:]}")
     until(lambda: world.status("vol", env=env)["state"] == "healthy", 10, "the second head serves")
     until(lambda: volume.status()["state"] == "fenced", 10, "the first head is fenced")
-    check("storage-fenced" in volume.tgtd.output(), "no event")
+    check(volume.count("storage-fenced") == 1, "no event")
+    check(volume.count("member-away") == 0, "its members are said to be away, and it is itself that is out")
     volume.load.terminate(60)
     # All that the first one acknowledged is there, and it serves nothing any more.
     world.initiator("check", second.url(), "--record", volume.record)

@@ -104,6 +104,7 @@ TEST_F(Join, M7OlderCopyIsOwedEverything) {
     world->platter("/b").set_missing(false);
     ASSERT_TRUE(happens("member-returns"));
     EXPECT_THAT(line("member-returns"), HasSubstr("owed=everything"));
+    EXPECT_THAT(line("member-returns"), HasSubstr("since /b is another medium, or an older copy"));
 }
 
 TEST_F(Join, M7BlankMediumIsLabelledAndOwedEverything) {
@@ -113,6 +114,7 @@ TEST_F(Join, M7BlankMediumIsLabelledAndOwedEverything) {
     world->platter("/b").replace_blank(16u << 20);
     world->platter("/b").set_missing(false);
     ASSERT_TRUE(happens("member-returns"));
+    EXPECT_THAT(line("member-returns"), HasSubstr("since /b was blank"));
     ASSERT_TRUE(world->label_of("/b"));
     EXPECT_NE(world->label_of("/b")->medium, before);
     EXPECT_EQ(world->label_of("/b")->place, "/2");

@@ -29,6 +29,19 @@ TEST(MirrorLoss, M10LossOfAllMembersIsReportedUpwardAtOnce) {
     EXPECT_EQ(world.ups, 2);
 }
 
+TEST(MirrorLoss, OneThatIsAwayIsToldOnceWhateverFailsMeanwhile) {
+    MirrorWorld world;
+    for (const std::size_t times : {1u, 2u}) {
+        world.device(1).go_down();
+        world.device(1).stay_down({Errc::disconnected, "connection refused"});
+        world.loop.run_for(milliseconds(1));
+        EXPECT_EQ(world.events.count("member-away"), times);
+        world.device(1).go_up();
+        world.loop.run_for(milliseconds(1));
+        EXPECT_EQ(world.events.count("member-back"), times);
+    }
+}
+
 TEST(MirrorLoss, M12HungMemberIsCutAndItsRequestEndsBeforeTheAcknowledgement) {
     MirrorWorld world;
     world.device(1).hold();
