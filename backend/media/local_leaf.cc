@@ -25,7 +25,10 @@ const Geometry& LocalLeaf::geometry() const {
     return medium_.geometry().size_bytes != 0 ? medium_.geometry() : assumed_;
 }
 
-void LocalLeaf::set_identity(const LeafIdentity& identity) { identity_ = identity; }
+void LocalLeaf::set_identity(const LeafIdentity& identity) {
+    identity_ = identity;
+    opener = identity.head;
+}
 
 void LocalLeaf::peek(Callback<Peek> done) { medium_.peek(*this, std::move(done)); }
 void LocalLeaf::probe(Callback<Probe> done) { medium_.probe(*this, std::move(done)); }

@@ -177,7 +177,9 @@ void Medium::label_written(Errc code) {
         case LabelOperation::Kind::promise:
             events_.event(Severity::notice, "medium-promised",
                           "the medium is promised to a new head; lower epochs are refused from now on",
-                          {{"medium", name()}, {"epoch", epoch_text(operation.epoch)}});
+                          {{"medium", name()},
+                           {"epoch", epoch_text(operation.epoch)},
+                           {"by", operation.asker != nullptr ? operation.asker->opener : std::string()}});
             await_end(operation);
             return;
         case LabelOperation::Kind::write_label:

@@ -283,6 +283,7 @@ TEST_F(MediumEpochs, PeekShowsALiveHeadToOthersOnly) {
     first->opener = "tgtd[7] on alpha";
     ASSERT_TRUE(promise(*first, epoch(4, 0xa)).has_value());
     EXPECT_EQ(peek(*second)->live, (LiveHead{epoch(4, 0xa), "tgtd[7] on alpha"}));
+    EXPECT_NE(events.entries.back().line.find("by=\"tgtd[7] on alpha\""), std::string::npos);
     EXPECT_EQ(peek(*first)->live, std::nullopt);
 }
 
