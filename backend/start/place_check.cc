@@ -197,10 +197,15 @@ StorageIdentity check_labels(const Tree& tree, const std::string& name, const Id
         const std::string& leaf_name = leaf->spec->name;
         if (!finding.reachable) continue;
         if (!finding.label) {
-            const std::string why =
-                finding.state == LabelState::absent    ? " is not labelled; run dstctl init with the storage's file"
-                : finding.state == LabelState::damaged ? " has a damaged label in both copies"
-                                                       : " cannot read its label area; look at the disk";
+            const std::string unlabelled =
+                identity.id.is_nil() ? " is not labelled; run dstctl init with the storage's file"
+                                     : " is not labelled, though the storage was initialised: another disk lies in its "
+                                       "place, or its label was overwritten. Put the right one back; do not run dstctl "
+                                       "init, which labels all of them anew and loses what they hold";
+            const std::string why = finding.state == LabelState::absent ? unlabelled
+                                    : finding.state == LabelState::damaged
+                                        ? " has a damaged label in both copies"
+                                        : " cannot read its label area; look at the disk";
             refuse(finding, leaf_name + why, false);
             continue;
         }
@@ -210,12 +215,14 @@ StorageIdentity check_labels(const Tree& tree, const std::string& name, const Id
             refuse(finding,
                    leaf_name + " belongs to the storage '" + label.storage_name + "' (" + short_string(label.storage) +
                        "), not to '" + name + "'" +
-                       (label.storage_name == name ? " (" + short_string(identity.id) + ")" : ""),
+                       (label.storage_name == name ? " (" + short_string(identity.id) + ")" : "") +
+                       "; it is not touched. Put the right disk there, or correct the storage's file",
                    true);
         } else if (label.size_bytes > geometry.size_bytes) {
             refuse(finding,
                    leaf_name + " is too small: its label says " + std::to_string(label.size_bytes) +
-                       " bytes, the medium has " + std::to_string(geometry.size_bytes),
+                       " bytes, the medium has " + std::to_string(geometry.size_bytes) +
+                       ". Give it its size back, or put the right disk there",
                    true);
         } else if (geometry.logical_block_bytes > label.logical_block_bytes) {
             refuse(finding,

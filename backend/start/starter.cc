@@ -26,6 +26,11 @@ void collect_inner(Vertex& vertex, std::vector<Vertex*>& inner) {
     if (vertex.leaf == nullptr) inner.push_back(&vertex);
 }
 
+/// A reason that begins with what the start does.
+std::string sentence(const std::string& reason) {
+    return reason.starts_with("waits for ") ? "the start " + reason : reason;
+}
+
 }  // namespace
 
 Starter::Starter(StartContext context, Hooks hooks)
@@ -77,7 +82,8 @@ void Starter::evaluate() {
         return schedule(grace - waited);
     }
     if (std::none_of(leaves.begin(), leaves.end(), is_up)) {
-        return wait("no node can be reached: " + missing_leaves(), look_again);
+        return wait("no node can be reached: " + missing_leaves() + ". The start goes on by itself when they are back",
+                    look_again);
     }
     for (Vertex* mirror : context_.tree.mirrors()) {
         mirror->mirror->stop();
@@ -191,7 +197,8 @@ bool Starter::journal_decides() const {
 void Starter::wait(std::string reason, Duration again) {
     if (reason != told_wait_) {
         told_wait_ = reason;
-        context_.events.event(Severity::notice, "start-waits", "the start waits: " + reason,
+        const std::string told = sentence(reason);
+        context_.events.event(Severity::notice, "start-waits", told == reason ? "the start waits: " + reason : told,
                               {{"storage", context_.storage.name}});
     }
     state_ = State::waiting;
@@ -202,7 +209,7 @@ void Starter::wait(std::string reason, Duration again) {
 void Starter::fail(Errc code, const std::string& text, bool split) {
     state_ = split ? State::split : State::failed;
     reason_ = text;
-    context_.events.event(Severity::error, split ? "storage-split" : "start-refused", text,
+    context_.events.event(Severity::error, split ? "storage-split" : "start-refused", sentence(text),
                           {{"storage", context_.storage.name}});
     hooks_.failed({code, text});
 }

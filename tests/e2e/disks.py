@@ -43,7 +43,7 @@ def drops(world, set_fault, *words):
 
 
 def a_place_cannot_be_read(world):
-    volume, files = with_faults(world)
+    volume, files = with_faults(world, policy="{member_timeout: 8s}")  # nobody is to be dropped
     files[2].read_error = (0, 32 * MIB)
     until(lambda: "member-read-error" in volume.tgtd.output(), 10, "the event")
     time.sleep(1)

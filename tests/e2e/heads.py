@@ -112,7 +112,7 @@ def one_journal_has_one_owner(world):
 
 
 def another_machine_asks_before_it_takes_over(world):
-    volume = Volume(world)
+    volume = Volume(world, policy="{member_timeout: 8s}")  # nobody is to be dropped
     volume.begin("--allow-errors", "--reopen", 0)
     env = {"DST_RUN_DIR": world.path("run-second"), "DST_STATE_DIR": world.path("state-second")}
     for path in env.values():

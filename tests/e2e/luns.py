@@ -44,7 +44,7 @@ def ten_storages_under_load_at_once(world):
         loads.append(world.start_initiator("load", tgtd.url(tid=n + 1), "--seed", n, "--seconds", 10, "--request", "16KiB",
                                            name=f"load{n}"))
     for load in loads:
-        status = load.process.wait(120)
+        status = load.process.wait(300)
         check(status == 0, f"{load.name}: status {status}: {load.output()}")
     for n in range(STORAGES):
         check(world.status(f"vol{n}")["state"] == "healthy", f"vol{n} is not healthy")

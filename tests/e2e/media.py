@@ -54,7 +54,7 @@ def swapped_exports_of_a_linear(world):
     check(held.running(), f"I/O was answered from exchanged media: {held.output()}")
     world.write("node.yaml", good)
     node.signal(signal.SIGHUP)
-    check(held.process.wait(60) == 0, f"not served when they were put back: {held.output()}")
+    check(held.process.wait(180) == 0, f"not served when they were put back: {held.output()}")
     check([content(disk) for disk in disks] == before, "the media were written to while they were exchanged")
 
 
@@ -93,7 +93,7 @@ def a_last_member_comes_back_as_another_disk(world):
     node.kill()
     os.replace(world.path("right.img"), world.path("disk2.img"))
     world.start_netnode("right", world.path("node2.yaml"), 7792)
-    check(held.process.wait(90) == 0, f"not served when it was put back: {held.output()}")
+    check(held.process.wait(180) == 0, f"not served when it was put back: {held.output()}")
 
 
 def a_local_disk_shrinks_and_grows(world):

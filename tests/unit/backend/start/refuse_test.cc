@@ -43,6 +43,15 @@ TEST(Refuse, UnlabelledMediumSaysToRunInit) {
     EXPECT_THAT(refusal(world), HasSubstr("/a is not labelled; run dstctl init"));
 }
 
+TEST(Refuse, ABlankMediumBesideLabelledOnesIsNotSentToInit) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.platter("/b").replace_blank(16u << 20);
+    const std::string text = refusal(world, "another");
+    EXPECT_THAT(text, HasSubstr("/b is not labelled, though the storage was initialised"));
+    EXPECT_THAT(text, HasSubstr("do not run dstctl init"));
+}
+
 TEST(Refuse, AMediumThatWasGrownIsNotSentToInit) {
     for (const std::uint64_t now : {std::uint64_t{24} << 20, std::uint64_t{12} << 20}) {
         EngineWorld world(disk_node("/a"));
