@@ -141,12 +141,11 @@ class Volume:
             self.port += 1
         self.tgtd = self.world.tgtd(name=f"tgtd{self.heads}", port=self.port, control=self.port - 3255, env=self.env)
         self.tgtd.new_target(bind=False)
-        result = self.tgtd.new_lun(self.file, thin=True, ok=None if elsewhere else ok)
-        for _ in range(20):
-            if not elsewhere or result[0] in (ok or (result[0],)):
-                break
-            # Without a journal a start that takes longer than an open may take is given up.
+        # A head without a journal gives a start up that takes longer than an open may: it is asked for again.
+        for _ in range(20 if elsewhere and ok is not None else 1):
             result = self.tgtd.new_lun(self.file, thin=True, ok=None)
+            if ok is None or result[0] in ok:
+                break
         check(ok is None or result[0] in ok, f"the LUN is refused: {result}")
         self.tgtd.bind()
         return result

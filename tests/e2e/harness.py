@@ -27,7 +27,7 @@ TARGET = "iqn.2026-11.example.dst:vol"
 
 # Limits of waiting are for a machine with nothing else to do; a slow or busy one is given more. How long something may
 # take by promise is checked with World.fair().
-PATIENCE = 3
+PATIENCE = 6
 
 
 class Failure(Exception):
