@@ -81,8 +81,8 @@ public:
         return std::move(*status);
     }
 
-    LoadResult write(const LoadOptions& options, std::chrono::seconds span, const std::function<void()>& meanwhile) {
-        RandomWrites load(storage_->root(), options);
+    LoadResult run(const LoadOptions& options, std::chrono::seconds span, const std::function<void()>& meanwhile) {
+        RandomLoad load(storage_->root(), options);
         on_loop([&] { load.start(); });
         const double cpu = cpu_us();
         const auto end = Clock::now() + span;
@@ -139,19 +139,19 @@ void measure_writes(const Arguments& arguments) {
     Bench bench(arguments.file);
     bench.open();
     const std::chrono::seconds span(arguments.seconds);
-    bench.write(arguments.load, std::min<std::chrono::seconds>(span, 15s), nullptr);
+    bench.run(arguments.load, std::min<std::chrono::seconds>(span, 15s), nullptr);
     std::vector<double> with;
     std::vector<double> without;
     std::vector<double> with_cpu;
     std::vector<double> without_cpu;
     for (unsigned round = 0; round < arguments.rounds; ++round) {
         bench.set_intent(true);
-        const LoadResult result = bench.write(arguments.load, span, nullptr);
+        const LoadResult result = bench.run(arguments.load, span, nullptr);
         print("with the intent map   ", result);
         with.push_back(result.per_second);
         with_cpu.push_back(result.cpu_us);
         if (!bench.set_intent(false)) continue;
-        const LoadResult bare = bench.write(arguments.load, span, nullptr);
+        const LoadResult bare = bench.run(arguments.load, span, nullptr);
         print("without the intent map", bare);
         without.push_back(bare.per_second);
         without_cpu.push_back(bare.cpu_us);
@@ -165,6 +165,31 @@ void measure_writes(const Arguments& arguments) {
                   << 100 * (1 - median(with) / median(without)) << " %; CPU " << median(with_cpu) << " and "
                   << median(without_cpu) << " us each, cost " << 100 * (median(with_cpu) / median(without_cpu) - 1)
                   << " %\n";
+    }
+    bench.close();
+}
+
+/// 4 KiB random reads and writes, one after the other and 32 at a time; a line of JSON for each round and kind.
+void measure_rates(const Arguments& arguments) {
+    Bench bench(arguments.file);
+    bench.open();
+    LoadOptions load = arguments.load;
+    load.places_per_mib = 256;
+    const std::chrono::seconds span(arguments.seconds);
+    // Every place is there before anything is measured.
+    bench.run({8, 1u << 20, 1, false}, span, nullptr);
+    for (unsigned round = 0; round < arguments.rounds; ++round) {
+        for (const bool reads : {true, false}) {
+            for (const unsigned depth : {1u, 32u}) {
+                load.depth = depth;
+                load.reads = reads;
+                const LoadResult result = bench.run(load, span, nullptr);
+                std::cout << "{\"kind\": \"" << (reads ? "read" : "write") << " 4k d" << depth
+                          << "\", \"iops\": " << result.per_second << ", \"p50_us\": " << result.median_us
+                          << ", \"p99_us\": " << result.p99_us << ", \"cpu_us\": " << result.cpu_us
+                          << ", \"errors\": " << result.errors << "}" << std::endl;
+            }
+        }
     }
     bench.close();
 }
@@ -194,7 +219,7 @@ void measure_start(const Arguments& arguments) {
     std::cout << "start: median " << median(starts) << " ms, slowest "
               << *std::max_element(starts.begin(), starts.end()) << " ms\n";
     ask("at rest");
-    print("load", bench.write(arguments.load, std::chrono::seconds(arguments.seconds), [&] { ask("under load"); }));
+    print("load", bench.run(arguments.load, std::chrono::seconds(arguments.seconds), [&] { ask("under load"); }));
     std::cout << "memory: " << before << " MiB before, " << opened << " MiB opened, " << memory_mib("VmHWM")
               << " MiB at most under load (" << arguments.load.depth * arguments.load.request_bytes / 1048576.0
               << " MiB in flight)\n";
@@ -219,8 +244,10 @@ int main(int argc, char** argv) {
     app.add_option("FILE", arguments.file, "The storage file, dst.yaml(5)")->required();
     CLI::App* writes = app.add_subcommand("writes", "Random writes, with and without the intent map");
     CLI::App* start = app.add_subcommand("start", "Opening, memory, status");
+    CLI::App* rates = app.add_subcommand("rates", "Random reads and writes, alone and 32 at a time");
     CLI11_PARSE(app, argc, argv);
     if (writes->parsed()) measure_writes(arguments);
     if (start->parsed()) measure_start(arguments);
+    if (rates->parsed()) measure_rates(arguments);
     return 0;
 }

@@ -14,15 +14,15 @@ constexpr std::uint64_t mib = 1u << 20;
 
 }  // namespace
 
-struct RandomWrites::Slot {
-    RandomWrites* owner = nullptr;
+struct RandomLoad::Slot {
+    RandomLoad* owner = nullptr;
     Request request;
     Bytes bytes;
     Piece piece;
     Clock::time_point sent;
 };
 
-RandomWrites::RandomWrites(BlockDevice& device, const LoadOptions& options)
+RandomLoad::RandomLoad(BlockDevice& device, const LoadOptions& options)
     : device_(device), options_(options), latencies_us_(latency_us_max + 1) {
     for (unsigned i = 0; i < options_.depth; ++i) {
         auto slot = std::make_unique<Slot>();
@@ -33,21 +33,21 @@ RandomWrites::RandomWrites(BlockDevice& device, const LoadOptions& options)
     }
 }
 
-RandomWrites::~RandomWrites() = default;
+RandomLoad::~RandomLoad() = default;
 
-void RandomWrites::start() {
+void RandomLoad::start() {
     begun_ = Clock::now();
     in_flight_ = options_.depth;
     for (const auto& slot : slots_) submit(*slot);
 }
 
-void RandomWrites::submit(Slot& slot) {
+void RandomLoad::submit(Slot& slot) {
     random_ ^= random_ << 13;
     random_ ^= random_ >> 7;
     random_ ^= random_ << 17;
     const std::uint64_t place = random_ % (device_.geometry().size_bytes / mib * options_.places_per_mib);
     const std::uint64_t stride = mib / options_.places_per_mib / options_.request_bytes * options_.request_bytes;
-    slot.request.operation = Operation::write;
+    slot.request.operation = options_.reads ? Operation::read : Operation::write;
     slot.request.extent = {place / options_.places_per_mib * mib + place % options_.places_per_mib * stride,
                            options_.request_bytes};
     slot.request.pieces = Pieces(&slot.piece, 1);
@@ -60,7 +60,7 @@ void RandomWrites::submit(Slot& slot) {
     device_.submit(slot.request);
 }
 
-void RandomWrites::answered(Slot& slot) {
+void RandomLoad::answered(Slot& slot) {
     const auto now = Clock::now();
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now - slot.sent).count();
     ++latencies_us_[std::min<std::size_t>(static_cast<std::size_t>(took), latency_us_max)];
@@ -71,7 +71,7 @@ void RandomWrites::answered(Slot& slot) {
     --in_flight_;
 }
 
-LoadResult RandomWrites::result() const {
+LoadResult RandomLoad::result() const {
     LoadResult result;
     result.answered = answered_;
     result.errors = errors_;

@@ -15,6 +15,7 @@ struct LoadOptions {
     std::uint32_t request_bytes = 4096;
     /// Requests begin at so many places in each MiB of the device, evenly chosen: less memory below sparse files.
     unsigned places_per_mib = 4;
+    bool reads = false;
 };
 
 struct LoadResult {
@@ -26,11 +27,11 @@ struct LoadResult {
     double cpu_us = 0;  ///< of this process, for each; says more than the rate when others use the machine
 };
 
-/// Random writes, uniform over a device, always `depth` of them in flight.
-class RandomWrites {
+/// Random writes or reads, uniform over a device, always `depth` of them in flight.
+class RandomLoad {
 public:
-    RandomWrites(BlockDevice& device, const LoadOptions& options);
-    ~RandomWrites();
+    RandomLoad(BlockDevice& device, const LoadOptions& options);
+    ~RandomLoad();
 
     /// On the device's loop.
     void start();
