@@ -255,7 +255,9 @@ void StorageScenario::heal_and_wait() {
         HeadProcess* const process = head->process.get();
         if (process == nullptr || process == keep) continue;
         const bool first = head == world_->heads().front();
-        const bool fresh = !process->fenced() && !process->failed() && service_of(*process) == nullptr;
+        // What it refused it may have seen before it was mended.
+        const bool failed = process->failed() || process->engine().status().state == StorageState::failed;
+        const bool fresh = !process->fenced() && !failed && service_of(*process) == nullptr;
         if (keep == nullptr && first && fresh) {
             kept_ = process->name();
             continue;
