@@ -10,7 +10,8 @@ namespace {
 /// What memory holds while it waits to be filled, and when it was given back.
 constexpr std::byte untouched{0xa5};
 constexpr std::byte given_back{0x5a};
-constexpr std::size_t retired_max = 64;
+/// So many requests are ended while one that hangs may still write to memory that was given back.
+constexpr std::size_t retired_max = 1024;
 
 /// Compares the memory with itself, one byte further: the C library does that in words.
 bool all_given_back(const Bytes& memory) {
