@@ -312,8 +312,11 @@ void Mirror::change_failed(const Error& why) {
         record_.medium = failed->next.medium;
         for (const auto& member : members_) member->changed = false;
     }
+    // Those that wait for the next one too: nobody may ask for it until they are taken back.
     for (const auto& member : members_) {
-        if (((failed->marked | failed->joiner) & member->mask()) != 0) drop_target(*member, to_string(why));
+        const Resync* const resync = resync_of(*member);
+        const bool waits = resync != nullptr && (resync->wants_mark() || resync->wants_promotion());
+        if (waits || ((failed->marked | failed->joiner) & member->mask()) != 0) drop_target(*member, to_string(why));
     }
     announce_task_.post();
     const Errc code = is_lost(why.code) || why.code == Errc::fenced ? why.code : Errc::io_error;

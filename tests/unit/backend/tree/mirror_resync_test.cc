@@ -74,6 +74,28 @@ TEST(MirrorResync, M8WhereAllDiffersMostIsCopiedWithoutAComparison) {
     EXPECT_LE(data_writes(world.device(1)), 40u + 8u) << "what is equal is found out soon";
 }
 
+TEST(MirrorResync, M8ARecordThatCannotBeWrittenDoesNotHoldUpWhoWaitsForTheNext) {
+    MirrorWorld world;
+    drop(world);
+    // The record that marks it waits for the journal when it is lost and comes back: now it waits for the next one.
+    world.hold_journal = true;
+    world.admit(1);
+    ASSERT_TRUE(world.loop.run_until([&] { return static_cast<bool>(world.pending_keep); }, seconds(1)));
+    world.device(1).go_down();
+    world.loop.run_for(milliseconds(100));
+    world.device(1).go_up();
+    world.loop.run_for(milliseconds(100));
+    world.admit(1);
+    ASSERT_FALSE(world.mirror->wants_back(1));
+    world.loop.run_for(milliseconds(100));
+    world.hold_journal = false;
+    std::exchange(world.pending_keep, nullptr)(Error{Errc::no_space, "the journal's filesystem is full"});
+    // It may be taken back again, which the engine does after a pause.
+    ASSERT_TRUE(world.loop.run_until([&] { return world.mirror->wants_back(1); }, seconds(10)));
+    world.admit(1);
+    EXPECT_TRUE(world.loop.run_until([&] { return world.in_sync(1); }, seconds(10)));
+}
+
 TEST(MirrorResync, M8ItIsMarkedBeforeItIsWrittenTo) {
     MirrorWorld world;
     drop(world);
