@@ -163,12 +163,16 @@ void StorageScenario::head_serves(HeadProcess& process) {
 
 void StorageScenario::head_ends(World::Head& head, bool clean) {
     // What it knew of its members decides what a lost cache means.
-    if (head.process.get() == serving_head()) last_status_ = head.process->engine().status();
+    const auto remember = [&] {
+        if (head.process.get() == serving_head()) last_status_ = head.process->engine().status();
+    };
+    remember();
     Service* service = service_of(*head.process);
     if (service == nullptr) return;
     if (clean) {
         service->client->stop();
         static_cast<void>(run_until([service] { return service->client->idle(); }, minutes(4)));
+        remember();
     }
     service->client->abandon();
     service->process = nullptr;
