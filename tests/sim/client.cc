@@ -53,6 +53,7 @@ void Client::start(BlockDevice& device) {
 
 void Client::next() {
     if (device_ == nullptr) return;
+    if (loop_.now() < counts_.silent_until) return timer_.start(counts_.silent_until - loop_.now());
     const std::uint64_t burst = 1 + loop_.below(options_.depth);
     for (std::uint64_t i = 0; i < burst && flights_.size() < options_.depth; ++i) send();
     timer_.start(loop_.between(Duration::zero(), options_.think_max));

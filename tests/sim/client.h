@@ -31,6 +31,7 @@ struct SharedCounts {
     std::uint64_t submitted = 0;
     std::uint64_t succeeded = 0;
     std::uint64_t failed = 0;
+    TimePoint silent_until;  ///< nothing is sent before
 };
 
 /// Random requests against one device, checked against the oracle: values of reads (M1, M9), order (M11), buffers after

@@ -27,6 +27,8 @@ public:
     virtual std::size_t times_served() const = 0;
     /// More than one machine may open the storage.
     virtual bool has_rival() const = 0;
+    /// Clients send nothing for a while.
+    virtual void silence(Duration time) = 0;
 };
 
 /// Draws faults and mends them again after a while. Everything that was broken is mended by World::heal() at the end.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <set>
 
@@ -85,20 +86,32 @@ bool Faults::die_in_a_promotion() {
     return true;
 }
 
-// A target that was copied to and has not flushed, or not all of it (M8).
+// A target that was copied to and has not flushed, or not all of it (M8). Half of them have been away for so long that
+// no intent bit speaks for what they missed any more (M3).
 bool Faults::lose_power_in_a_resync() {
     World::Netnode* const node = any_netnode();
     if (node == nullptr || node->process == nullptr) return false;
     SimPlatter* const platter = node->machine.exports.begin()->second;
     note("power is lost in a resync: " + node->machine.host);
-    quiet_until_ = loop_.now() + seconds(12);
-    platter->fail(Operation::write, {0, leaf_size_bytes(platter->geometry().size_bytes)}, Errc::medium_error, 1);
+    const bool long_away = loop_.chance(500);
+    const Duration whole_time = seconds(long_away ? 14 : 11);
+    quiet_until_ = loop_.now() + whole_time + seconds(1);
+    if (long_away) {
+        host_.world().crash(*node, false);
+        at(seconds(1), [this] { host_.silence(seconds(11)); });
+        at(seconds(8), [this, node] {
+            if (node->process == nullptr) host_.world().start(*node);
+        });
+    } else {
+        platter->fail(Operation::write, {0, leaf_size_bytes(platter->geometry().size_bytes)}, Errc::medium_error, 1);
+    }
     const auto armed = std::make_shared<bool>(true);
     platter->on_carry_out = [this, node, armed](const Request& request) {
         const std::optional<Record> record = record_in(request);
         if (!*armed || !record || members_in_sync(*record) == record->members.size()) return;
         *armed = false;
-        const Duration whole = loop_.chance(700) ? milliseconds(80) : milliseconds(400);
+        // Most resyncs here take twenty.
+        const Duration whole = milliseconds(std::array{20, 20, 80, 400}[loop_.below(4)]);
         later(Duration::zero(), whole, [this, node] {
             if (node->process == nullptr) return;
             trace_.coverage().count("lost power in a resync");
@@ -107,7 +120,7 @@ bool Faults::lose_power_in_a_resync() {
             at(seconds(1), [this, node] { host_.world().start(*node); });
         });
     };
-    at(seconds(11), [this, platter] {
+    at(whole_time, [this, platter] {
         platter->clear_failures();
         end_watch();
     });

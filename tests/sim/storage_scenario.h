@@ -34,6 +34,7 @@ private:
     void head_ends(World::Head& head, bool clean) override;
     std::size_t times_served() const override { return services_.size(); }
     bool has_rival() const override { return rival_; }
+    void silence(Duration time) override { counts_.silent_until = loop_.now() + time; }
 
     bool initialise();
     bool serve_first();
