@@ -203,6 +203,18 @@ void Mirror::serve(std::uint32_t drop, Callback<void> done) {
         fail_member(*member, refused ? member->refused
                                      : "it may have lost writes that were not flushed while this head was not looking");
     }
+    // None of the children has its number, so that it would miss writes and never fail one.
+    for (const RecordMember& recorded : record_.members) {
+        const auto is_it = [&](const auto& member) { return member->number == recorded.number; };
+        if (recorded.state != MemberState::in_sync || std::any_of(members_.begin(), members_.end(), is_it)) continue;
+        environment_.events.event(
+            Severity::warning, "member-dropped",
+            "a member that was in sync is not in the storage's file, or cannot be told there "
+            "while it is away; it is left out, and the others carry on. Name it in the file; when "
+            "it is there at a start it is brought up to date by itself",
+            {{"mirror", name_}, {"member", recorded.name}, {"why", "no member has its number"}});
+        if (!change_) begin_change();
+    }
     announce_task_.post();
 }
 

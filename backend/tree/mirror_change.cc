@@ -39,12 +39,22 @@ Record Mirror::next_record() const {
     Record record = submitted_;
     ++record.revision;
     const bool stands = submitted_.generation_id == record_.generation_id;
-    if (change_->joiner != 0 || (stands ? failed_ != 0 : given_)) {
+    const auto leaves_unnamed = [this](const RecordMember& recorded) {
+        const auto is_it = [&](const auto& member) { return member->number == recorded.number; };
+        return recorded.state == MemberState::in_sync && std::none_of(members_.begin(), members_.end(), is_it);
+    };
+    const bool unnamed = std::any_of(record.members.begin(), record.members.end(), leaves_unnamed);
+    if (change_->joiner != 0 || (stands ? failed_ != 0 || unnamed : given_)) {
         ++record.generation;
         record.lineage.insert(record.lineage.begin(), record.generation_id);
         record.generation_id = loop_.random_id();
     }
     if (redraw_medium_) record.medium = loop_.random_id();
+    for (RecordMember& recorded : record.members) {
+        if (!leaves_unnamed(recorded)) continue;
+        recorded.state = MemberState::dirty;
+        recorded.last_generation = submitted_.generation_id;
+    }
     for (const auto& member : members_) {
         RecordMember* const recorded = member->number == 0 ? nullptr : find_member(record, member->number);
         if (recorded == nullptr) continue;

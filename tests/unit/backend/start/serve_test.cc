@@ -142,5 +142,30 @@ TEST(Serve, M2LostMemberIsDroppedAndTheNextStartDoesNotUseIt) {
     EXPECT_EQ(back, bytes);
 }
 
+TEST(Serve, M2MemberThatTheFileDoesNotNameLeavesAtTheStart) {
+    EngineWorld world(mirror_node("m0", {disk_node("/a"), disk_node("/b")}));
+    ASSERT_TRUE(world.init().done);
+    const spec::Node both = world.storage.tree;
+    world.close(world.serve());
+    world.storage.tree = mirror_node("m0", {disk_node("/a")});
+    EngineWorld::Head& alone = world.serve();
+    EXPECT_EQ(world.events.count("member-dropped"), 1u);
+    EXPECT_EQ(world.write(alone, 4096, EngineWorld::pattern(4096, 1)), Errc::ok);
+    world.close(alone);
+    world.storage.tree = both;
+    world.platter("/a").set_missing(true);
+    EngineWorld::Head& head = world.open();
+    world.loop.run_for(std::chrono::seconds(30));
+    EXPECT_EQ(head.serving, 0) << "/b lacks a write";
+    world.platter("/a").set_missing(false);
+    ASSERT_TRUE(world.loop.run_until([&] { return head.engine->status().state == StorageState::healthy; },
+                                     std::chrono::seconds(60)));
+    world.close(head);
+    world.platter("/a").set_missing(true);
+    Bytes found(4096);
+    EXPECT_EQ(world.read(world.serve(), 4096, found), Errc::ok);
+    EXPECT_EQ(found, EngineWorld::pattern(4096, 1));
+}
+
 }  // namespace
 }  // namespace dst
