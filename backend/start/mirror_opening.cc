@@ -189,8 +189,13 @@ void remember_record(JournalKeeper& journal, const Tree& tree, const Vertex& mir
     const std::vector<Vertex*> mirrors = mirrors_in_reading_order(tree);
     std::vector<Record>& records = journal.journal().records;
     const auto at = static_cast<std::size_t>(std::find(mirrors.begin(), mirrors.end(), &mirror) - mirrors.begin());
-    const bool unknown = records.size() == mirrors.size() && records[at].mirror.is_nil();
-    if (unknown) records[at] = record;
+    // In the place of one that no start has seen, at best its own: that may hold another mirror's (Starter).
+    if (records.size() == mirrors.size() && journal.record_of(record.mirror) == nullptr) {
+        const auto unseen = [](const Record& known) { return known.mirror.is_nil(); };
+        auto place = records.begin() + static_cast<std::ptrdiff_t>(at);
+        if (!unseen(*place)) place = std::find_if(records.begin(), records.end(), unseen);
+        if (place != records.end()) *place = record;
+    }
     journal.set_record(record);
 }
 

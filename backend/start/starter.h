@@ -101,6 +101,8 @@ private:
     void read_records(Vertex& mirror);
     void records_read(Vertex& mirror);
     std::optional<Record> known_record(const Vertex& mirror, const std::vector<MemberView>& views) const;
+    /// By the records on its members; nil: none was found.
+    static Id mirror_found(const MirrorWork& work);
     bool decides_for(const Vertex& mirror, const std::optional<Record>& known) const;
     void intents_read(Vertex& mirror);
     void stand(Vertex& mirror);
@@ -136,6 +138,7 @@ private:
     void prepare_journal();
     void mark_served(StartStep& step, const std::function<bool(const Vertex*)>& which);
     void mark_all_served();
+    std::vector<Record> records_to_remember() const;
     void write_journal();
     void tell_bad_maps();
     void serve_roots();

@@ -172,26 +172,47 @@ void Starter::mark_all_served() {
     step->all_added();
 }
 
+/// In reading order, so that a start finds them while no node can be reached, and each of them once: by the labels a
+/// mirror may be another one now than the one that had its place, and of that one, while it is away, the journal may be
+/// all that tells who is in sync.
+std::vector<Record> Starter::records_to_remember() const {
+    const JournalKeeper& journal = context_.journal;
+    const std::vector<Vertex*> mirrors = mirrors_in_reading_order(context_.tree);
+    std::vector<Record> records(mirrors.size(), unknown_mirror(journal.journal()));
+    const auto taken = [&](const Record& record) {
+        return std::any_of(records.begin(), records.end(),
+                           [&](const Record& other) { return other.mirror == record.mirror; });
+    };
+    // Those that were found.
+    for (std::size_t i = 0; i < mirrors.size(); ++i) {
+        const MirrorWork& work = work_.at(mirrors[i]);
+        const Id id = work.usable ? work.choice.record.mirror : mirror_found(work);
+        const Record* const known = id.is_nil() ? nullptr : journal.record_of(id);
+        if (known != nullptr) {
+            records[i] = *known;
+        } else if (work.usable) {
+            records[i] = work.choice.record;
+        }
+    }
+    // Those that this start does not need keep what the journal remembers of them.
+    for (std::size_t i = 0; i < mirrors.size(); ++i) {
+        const std::optional<Record> remembered = known_record(*mirrors[i], {});
+        if (records[i].mirror.is_nil() && remembered && !taken(*remembered)) records[i] = *remembered;
+    }
+    // What is left belongs to those that are away.
+    for (const Record& left : journal.journal().records) {
+        if (taken(left)) continue;
+        const auto free =
+            std::find_if(records.begin(), records.end(), [](const Record& record) { return record.mirror.is_nil(); });
+        if (free != records.end()) *free = left;
+    }
+    return records;
+}
+
 void Starter::write_journal() {
     JournalKeeper& journal = context_.journal;
     journal.journal().established = epoch_;
-    // In reading order, so that a start finds them while no node can be reached.
-    std::vector<Record> records;
-    for (const Vertex* mirror : mirrors_in_reading_order(context_.tree)) {
-        // One that this start does not need keeps what the journal remembers of it.
-        const MirrorWork& work = work_.at(mirror);
-        const Id& id = work.choice.record.mirror;
-        const Record* const known = id.is_nil() ? nullptr : journal.record_of(id);
-        const std::optional<Record> remembered = known_record(*mirror, work.views);
-        if (known != nullptr) {
-            records.push_back(*known);
-        } else if (work.usable) {
-            records.push_back(work.choice.record);
-        } else {
-            records.push_back(remembered ? *remembered : unknown_mirror(journal.journal()));
-        }
-    }
-    journal.journal().records = std::move(records);
+    journal.journal().records = records_to_remember();
     const Journal before = journal.journal();
     take_order_away();
     journal.write([this, attempt = attempt_, before](const Result<void>& written) {

@@ -10,13 +10,17 @@ namespace dst {
 
 void Starter::order_given() { evaluate_task_.post(); }
 
+Id Starter::mirror_found(const MirrorWork& work) {
+    for (const MemberView& view : work.views) {
+        if (view.record) return view.record->mirror;
+    }
+    return {};
+}
+
 Id Starter::mirror_id(const Vertex& mirror) const {
     const auto work = work_.find(&mirror);
-    if (work != work_.end()) {
-        for (const MemberView& view : work->second.views) {
-            if (view.record) return view.record->mirror;
-        }
-    }
+    const Id found = work == work_.end() ? Id{} : mirror_found(work->second);
+    if (!found.is_nil()) return found;
     const std::optional<Record> known = known_record(mirror, {});
     return known ? known->mirror : Id{};
 }

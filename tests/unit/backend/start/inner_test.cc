@@ -249,6 +249,55 @@ TEST_F(Inner, M7ExchangedOlderCopiesAreNotUsed) {
     EXPECT_EQ(world->platter("/b").read({0, 16u << 20}), c) << "nothing was written to it";
 }
 
+/// Two mirrors of two, in a mirror.
+spec::Node two_mirrors(const std::vector<std::string>& first, const std::vector<std::string>& second) {
+    return mirror_node("m0", {mirror_node("m1", {disk_node(first[0]), disk_node(first[1])}),
+                              mirror_node("m2", {disk_node(second[0]), disk_node(second[1])})});
+}
+
+TEST_F(Inner, M5JournalKeepsTheRecordOfAMirrorThatIsAwayWhileAnotherOneHasItsName) {
+    make(two_mirrors({"/a", "/b"}, {"/c", "/d"}));
+    serve();
+    missing({"/b"});
+    write();
+    world->close(*head);
+    // Now the file names them the other way round, and the one that was the first is not there.
+    world->storage.tree = two_mirrors({"/c", "/d"}, {"/a", "/b"});
+    missing({"/a"});
+    serve();
+    world->close(*head);
+    // Only the journal knows that /b lacks a write, and that /a has it.
+    missing({"/b"}, false);
+    serve();
+    world->loop.run_for(seconds(30));
+    EXPECT_EQ(world->events.count("mirror-started"), 0u);
+    missing({"/a"}, false);
+    EXPECT_TRUE(in_sync());
+    EXPECT_EQ(world->events.count("mirror-started"), 1u);
+    EXPECT_EQ(world->events.count("mirror-formed-anew"), 0u);
+}
+
+TEST_F(Inner, M7MirrorReturnsAfterAMediumOfItWasInTheOtherOneForAWhile) {
+    make(two_mirrors({"/a", "/b"}, {"/c", "/d"}));
+    serve();
+    missing({"/a", "/b"});
+    write();
+    world->close(*head);
+    world->platter("/b").exchange_with(world->platter("/d"));
+    missing({"/b"}, false);
+    missing({"/c", "/d"});
+    serve();
+    write();
+    world->close(*head);
+    missing({"/b"});
+    world->platter("/b").put_back();
+    missing({"/c", "/d"}, false);
+    serve();
+    missing({"/a", "/b"}, false);
+    EXPECT_TRUE(in_sync());
+    EXPECT_EQ(world->events.count("mirror-formed-anew"), 0u);
+}
+
 TEST_F(Inner, M5WithoutAJournalThatKnowsItAllInSyncMustBeThere) {
     make();
     serve();
