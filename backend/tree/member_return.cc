@@ -83,7 +83,7 @@ LeafJudgement judge_leaf(const Record& mine, const RecordMember& member, const R
     if (!leaf.label) {
         return refused(leaf.name +
                        " has a damaged label in both copies; it is not used. Put the right medium there, or wipe it "
-                       "(wipefs, or zeroes over its last MiB) to have it filled anew");
+                       "(wipefs -a -f, or zeroes over its last MiB) to have it filled anew");
     }
     const Label& label = *leaf.label;
     if (label.storage != mine.storage) {
@@ -118,7 +118,7 @@ std::string why_not_blank(const ReturningLeaf& leaf, const Probe& probe) {
     if (!probe.found.empty()) {
         return leaf.name + " carries " + probe.found +
                " instead of the storage's medium; it is not touched. Put the right medium there, or wipe this one "
-               "(wipefs) to have it filled anew";
+               "(wipefs -a -f) to have it filled anew";
     }
     if (leaf.geometry.size_bytes != leaf.remembered_bytes) {
         return leaf.name + " carries a blank medium with room for " + std::to_string(leaf.geometry.size_bytes) +
