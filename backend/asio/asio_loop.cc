@@ -93,7 +93,15 @@ bool AsioLoop::look_at_sources() {
     return any;
 }
 
+void AsioLoop::add(LoopSource& source, int fd) {
+    descriptors_.add(fd, source);
+    source.fd_ = fd;
+    sources_.push_back(source);
+}
+
 void AsioLoop::remove(LoopSource& source) noexcept {
+    if (!source.is_linked()) return;
+    descriptors_.remove(source.fd_, source);
     const auto where = sources_.iterator_to(source);
     if (where == next_source_) ++next_source_;
     sources_.erase(where);

@@ -30,17 +30,24 @@ private:
     AsioLoop* loop_ = nullptr;
 };
 
-/// Where work for a loop comes from by memory, without a descriptor, while the loop is awake.
-class LoopSource : public boost::intrusive::list_base_hook<> {
+/// Where work for a loop comes from by memory while the loop is awake, and by a descriptor that wakes it when it
+/// sleeps.
+class LoopSource : public boost::intrusive::list_base_hook<>, private FdPoll::Watcher {
 public:
     /// Takes what is there; true when there was something.
     virtual bool look() = 0;
-    /// The loop is about to sleep: from now on its descriptor tells, until awake(). look() follows once more.
-    virtual void sleeps() = 0;
-    virtual void awake() = 0;
+    /// The loop is about to sleep: from now on its descriptor must tell, until awake(). look() follows once more.
+    virtual void sleeps() {}
+    virtual void awake() {}
 
 protected:
-    ~LoopSource() = default;
+    virtual ~LoopSource() = default;
+
+private:
+    friend class AsioLoop;
+    void on_events(std::uint32_t) override {}  // the loop is awake, and looks
+
+    int fd_ = -1;
 };
 
 /// The production Loop, run by one thread. Data arrive through descriptors() and sources, everything else (control
@@ -66,8 +73,9 @@ public:
 
     boost::asio::io_context& context() noexcept { return context_; }
     FdPoll& descriptors() noexcept { return descriptors_; }
-    void add(LoopSource& source) noexcept { sources_.push_back(source); }
-    /// May be called from inside a look().
+    /// `fd` becomes readable when there is work, and need not be read; it stays the caller's.
+    void add(LoopSource& source, int fd);
+    /// Before `fd` is closed; nothing for one that is not there. May be called from inside a look().
     void remove(LoopSource& source) noexcept;
 
     /// Works until stop(). May be called again afterwards.

@@ -10,11 +10,12 @@ FdPoll::FdPoll() : epoll_(epoll_create1(EPOLL_CLOEXEC)) {
     if (!epoll_) throw std::system_error(errno, std::generic_category(), "epoll");
 }
 
-int FdPoll::add(int fd, Watcher& watcher) {
+void FdPoll::add(int fd, Watcher& watcher) {
     epoll_event event{};
     event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     event.data.ptr = &watcher;
-    return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0) return;
+    throw std::system_error(errno, std::generic_category(), "epoll");
 }
 
 void FdPoll::remove(int fd, Watcher& watcher) noexcept {

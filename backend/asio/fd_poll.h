@@ -30,8 +30,9 @@ public:
     /// Readable when poll() has something to tell; for another poll to wait on.
     int fd() const noexcept { return epoll_.get(); }
 
-    /// An edge for everything that is so already comes with the next poll(). Error: no memory, or too many watches.
-    int add(int fd, Watcher& watcher);
+    /// An edge for everything that is so already comes with the next poll(). Throws std::system_error, as Asio does,
+    /// when there is no memory or the user's watches are used up.
+    void add(int fd, Watcher& watcher);
     /// Nothing is told any more, not even what was fetched already.
     void remove(int fd, Watcher& watcher) noexcept;
 

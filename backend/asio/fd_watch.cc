@@ -2,18 +2,9 @@
 
 #include <sys/epoll.h>
 
-#include <system_error>
 #include <utility>
 
 namespace dst {
-namespace {
-
-/// As Asio does when it cannot watch a descriptor: there is no memory, or the user's watches are used up.
-void check(int error) {
-    if (error != 0) throw std::system_error(error, std::generic_category(), "epoll");
-}
-
-}  // namespace
 
 void FdReadiness::Side::edge() {
     if (std::exchange(wanted, false)) {
@@ -34,7 +25,7 @@ void FdReadiness::Side::want() {
 
 FdReadiness::FdReadiness(AsioLoop& loop, int fd, std::function<void()> readable, std::function<void()> writable)
     : loop_(loop), fd_(fd), read_(loop, std::move(readable)), write_(loop, std::move(writable)) {
-    check(loop_.descriptors().add(fd_, *this));
+    loop_.descriptors().add(fd_, *this);
 }
 
 FdReadiness::~FdReadiness() { stop(); }
@@ -72,18 +63,6 @@ void FdReadiness::want_more_to_read() {
 void FdReadiness::want_more_room() {
     write_.ready = false;
     want_write();
-}
-
-FdWatch::FdWatch(AsioLoop& loop, int fd, std::function<void()> readable)
-    : loop_(loop), fd_(fd), run_(std::move(readable)) {
-    check(loop_.descriptors().add(fd_, *this));
-}
-
-FdWatch::~FdWatch() { loop_.descriptors().remove(fd_, *this); }
-
-void FdWatch::on_events(std::uint32_t events) {
-    // Room to write is no news, though it may come along with some.
-    if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) run_();
 }
 
 }  // namespace dst

@@ -49,21 +49,4 @@ private:
     bool stopped_ = false;
 };
 
-/// Calls `readable` on the loop whenever something is written to an eventfd, again and again; the function need not
-/// read it. The descriptor stays the caller's, who destroys the watch before closing it.
-class FdWatch final : private FdPoll::Watcher {
-public:
-    FdWatch(AsioLoop& loop, int fd, std::function<void()> readable);
-    ~FdWatch();
-    FdWatch(const FdWatch&) = delete;
-    FdWatch& operator=(const FdWatch&) = delete;
-
-private:
-    void on_events(std::uint32_t events) override;
-
-    AsioLoop& loop_;
-    int fd_;
-    std::function<void()> run_;
-};
-
 }  // namespace dst

@@ -3,7 +3,6 @@
 #include <boost/intrusive/list.hpp>
 #include <boost/intrusive/set.hpp>
 #include <cstdint>
-
 #include <functional>
 #include <optional>
 #include <vector>

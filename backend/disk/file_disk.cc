@@ -87,8 +87,7 @@ void FileDisk::opened(Result<OpenedMedium> medium) {
                       {{"disk", path_}, {"reason", medium->incarnation->problem()}});
     }
     engine_ = std::make_unique<DiskEngine>(std::move(*medium), std::move(*ring), options_.own_buffers);
-    watch_.emplace(loop_, engine_->ring().fd(), [] {});  // wakes the loop, which looks
-    loop_.add(*this);
+    loop_.add(*this, engine_->ring().fd());
     state_ = State::up;
     warned_hang_ = false;
     warned_deleted_ = false;
@@ -185,12 +184,6 @@ bool FileDisk::look() {
     if (!engine_->ring().has_completions()) return false;
     pump();
     return true;
-}
-
-void FileDisk::stop_looking() {
-    if (!watch_) return;
-    loop_.remove(*this);
-    watch_.reset();
 }
 
 /// One event for each kind of error and minute, however many requests fail.
@@ -294,7 +287,7 @@ void FileDisk::give_back_waiting(Errc code) {
 }
 
 void FileDisk::drained() {
-    stop_looking();
+    loop_.remove(*this);
     engine_.reset();
     tick_.stop();
     retry_.stop();
@@ -332,7 +325,7 @@ void FileDisk::abandon_engine() {
     events_.event(Severity::warning, "disk-close-hangs",
                   "a disk is closed while the kernel still holds requests; it stays locked until the kernel lets go",
                   {{"disk", path_}});
-    stop_looking();
+    loop_.remove(*this);
     DiskEngine::abandon(std::move(engine_));
     drained();
 }

@@ -2,11 +2,9 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "asio/asio_loop.h"
-#include "asio/fd_watch.h"
 #include "asio/worker.h"
 #include "block/events.h"
 #include "block/raw_medium.h"
@@ -49,9 +47,6 @@ private:
 
     // Completions are taken from the ring's memory while the loop is awake; its descriptor wakes the loop.
     bool look() override;
-    void sleeps() override {}
-    void awake() override {}
-    void stop_looking();
 
     void start_opening();
     void opened(Result<OpenedMedium> medium);
@@ -79,8 +74,7 @@ private:
     Incarnation incarnation_;
     std::unique_ptr<Worker> worker_;
     std::unique_ptr<DiskEngine> engine_;  ///< stays while the kernel holds requests, up or not
-    std::optional<FdWatch> watch_;
-    RequestList waiting_;  ///< not yet with the engine
+    RequestList waiting_;                 ///< not yet with the engine
     Callback<Probe> probed_;
     Task pump_;
     Task down_notice_;

@@ -15,11 +15,10 @@ Attachment::Attachment(AsioLoop& loop, BlockDevice& root, const Lun::Config& con
     });
 }
 
-Attachment::~Attachment() { stop_looking(); }
+Attachment::~Attachment() { loop_.remove(*this); }
 
 void Attachment::start() {
-    watch_.emplace(loop_, port_->storage_bell.fd(), [] {});  // wakes the loop, which looks
-    loop_.add(*this);
+    loop_.add(*this, port_->storage_bell.fd());
     port_->storage_bell.wake();
     drain();
 }
@@ -31,14 +30,8 @@ bool Attachment::drain() {
     return any;
 }
 
-void Attachment::stop_looking() {
-    if (!watch_) return;
-    loop_.remove(*this);
-    watch_.reset();
-}
-
 void Attachment::close() {
-    stop_looking();
+    loop_.remove(*this);
     lun_->close([self = shared_from_this()] {
         // The task dies with this object: ring for it.
         self->port_->tgtd_bell.ring();

@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "asio/asio_loop.h"
-#include "asio/fd_watch.h"
 #include "tgt/lun.h"
 #include "tgt/port.h"
 
@@ -15,7 +14,7 @@ namespace dst::tgt {
 class Attachment final : public std::enable_shared_from_this<Attachment>, private LoopSource {
 public:
     Attachment(AsioLoop& loop, BlockDevice& root, const Lun::Config& config, std::shared_ptr<Port> port);
-    ~Attachment();
+    ~Attachment() override;
 
     /// Takes what was handed over, and waits for more.
     void start();
@@ -30,13 +29,11 @@ private:
     void awake() override { port_->storage_bell.wake(); }
 
     bool drain();
-    void stop_looking();
 
     AsioLoop& loop_;
     std::shared_ptr<Port> port_;
     std::optional<Lun> lun_;
     Task ring_task_;  ///< one ring of tgtd's bell for all answers of one turn
-    std::optional<FdWatch> watch_;
 };
 
 }  // namespace dst::tgt

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <functional>
+#include <optional>
 #include <set>
 #include <thread>
 #include <vector>
@@ -81,10 +83,14 @@ TEST(AsioLoop, WorkThatPostsItselfLeavesTurnsToDescriptors) {
     const OwnedFd event(eventfd(1, EFD_NONBLOCK));
     bool seen = false;
     Task busy(loop, [&] { busy.post(); });
-    FdWatch watch(loop, event.get(), [&] {
-        seen = true;
-        loop.stop();
-    });
+    FdReadiness readiness(
+        loop, event.get(),
+        [&] {
+            seen = true;
+            loop.stop();
+        },
+        [] {});
+    readiness.want_read();
     busy.post();
     loop.run();
     EXPECT_TRUE(seen);
@@ -126,8 +132,8 @@ TEST(AsioLoop, RandomNumbersDiffer) {
 
 /// Numbers that another thread hands over.
 struct Numbers final : LoopSource {
-    explicit Numbers(AsioLoop& of) : loop(of) { loop.add(*this); }
-    ~Numbers() { loop.remove(*this); }
+    explicit Numbers(AsioLoop& of) : loop(of) { loop.add(*this, event.get()); }
+    ~Numbers() override { loop.remove(*this); }
     bool look() override {
         if (ready == taken) return false;
         ++taken;
@@ -141,6 +147,7 @@ struct Numbers final : LoopSource {
     void awake() override { --sleeping; }
 
     AsioLoop& loop;
+    OwnedFd event{eventfd(0, EFD_NONBLOCK)};
     std::function<void()> on_look;
     std::atomic<int> ready{0};
     int taken = 0;
@@ -201,10 +208,16 @@ TEST(AsioLoop, SpinsWhileWorkComesQuickly) {
         }
     });
     int seen = 0;
-    FdWatch watch(loop, here.get(), [&] {
-        if (++seen == turns) return loop.stop();
-        eventfd_write(there.get(), 1);
-    });
+    std::optional<FdReadiness> readiness;
+    readiness.emplace(
+        loop, here.get(),
+        [&] {
+            if (++seen == turns) return loop.stop();
+            readiness->want_more_to_read();
+            eventfd_write(there.get(), 1);
+        },
+        [] {});
+    readiness->want_read();
     eventfd_write(there.get(), 1);
     loop.run();
     other.join();
@@ -212,29 +225,30 @@ TEST(AsioLoop, SpinsWhileWorkComesQuickly) {
     EXPECT_GT(loop.waits().spins_paid, 0u);
 }
 
-TEST(FdWatch, TellsAgainAfterEveryEvent) {
+TEST(AsioLoop, ASourceIsLookedAtAfterEveryEventOfItsDescriptor) {
     AsioLoop loop;
-    const OwnedFd event(eventfd(0, EFD_NONBLOCK));
-    int seen = 0;
-    std::uint64_t count = 0;
-    FdWatch watch(loop, event.get(), [&] {
-        ASSERT_EQ(read(event.get(), &count, sizeof count), 8);
-        ++seen;
-    });
+    Numbers numbers(loop);
     for (int i = 1; i <= 5; ++i) {
-        eventfd_write(event.get(), 1);
-        ASSERT_TRUE(run_until(loop, [&] { return seen == i; }));
+        std::thread other([&] {
+            std::this_thread::sleep_for(milliseconds(10));  // the loop sleeps meanwhile
+            ++numbers.ready;
+            eventfd_write(numbers.event.get(), 1);  // and nobody reads it
+        });
+        numbers.on_look = [&] { loop.stop(); };
+        loop.run();
+        other.join();
+        EXPECT_EQ(numbers.taken, i);
     }
 }
 
-TEST(FdWatch, IsSilentOnceDestroyed) {
+TEST(AsioLoop, ASourceIsNotLookedAtOnceRemoved) {
     AsioLoop loop;
-    const OwnedFd event(eventfd(1, EFD_NONBLOCK));
-    bool seen = false;
-    auto watch = std::make_unique<FdWatch>(loop, event.get(), [&] { seen = true; });
-    watch.reset();
+    Numbers numbers(loop);
+    loop.remove(numbers);
+    numbers.ready = 1;
+    eventfd_write(numbers.event.get(), 1);
     run_for(loop, milliseconds(20));
-    EXPECT_FALSE(seen);
+    EXPECT_EQ(numbers.taken, 0);
 }
 
 TEST(Worker, RunsOrdersOneAfterAnotherAndAnswersOnTheLoop) {
