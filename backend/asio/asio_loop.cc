@@ -39,8 +39,11 @@ AsioLoop::AsioLoop()
 }
 
 AsioLoop::~AsioLoop() {
-    const std::lock_guard lock(gate_->mutex_);
-    gate_->loop_ = nullptr;
+    {
+        const std::lock_guard lock(gate_->mutex_);
+        gate_->loop_ = nullptr;
+    }
+    drop_posted();
     descriptors_watch_.release();
 }
 
@@ -69,6 +72,8 @@ void AsioLoop::run() {
     while (!stopped_) {
         if (!step() && !spin()) sleep();
     }
+    // What the handlers before the stop have deferred was posted before it, too.
+    run_ready();
 }
 
 void AsioLoop::stop() {

@@ -51,6 +51,14 @@ void Loop::complete_later(Request& request, Errc code) {
     wake();
 }
 
+void Loop::drop_posted() noexcept {
+    // A destructor that runs here may defer again.
+    while (!deferred_.empty()) {
+        std::vector<std::function<void()>> dropped;
+        dropped.swap(deferred_);
+    }
+}
+
 bool Loop::has_posted() const noexcept { return !tasks_.empty() || !completions_.empty() || !deferred_.empty(); }
 
 std::optional<TimePoint> Loop::next_due() const noexcept {

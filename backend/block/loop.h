@@ -87,6 +87,9 @@ protected:
     /// Runs everything posted so far, then the timers that are due. Work posted meanwhile waits for the next call.
     /// True when something ran.
     bool run_ready();
+    /// Drops what was posted and did not run. Deferred functions may own objects that take themselves out of the loop
+    /// when they are destroyed: for the destructor of the class that has what they call.
+    void drop_posted() noexcept;
     bool has_posted() const noexcept;
     std::optional<TimePoint> next_due() const noexcept;
 

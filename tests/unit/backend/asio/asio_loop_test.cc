@@ -115,6 +115,38 @@ TEST(AsioLoop, StopBeforeRunEndsTheNextRunAfterWhatWasPosted) {
     EXPECT_TRUE(ran);
 }
 
+TEST(AsioLoop, AStopComesAfterWhatTheWorkBeforeItHasDeferred) {
+    AsioLoop loop;
+    bool ran = false;
+    loop.post_from_any_thread([&] { loop.defer([&] { ran = true; }); });
+    loop.stop();
+    loop.run();
+    EXPECT_TRUE(ran);
+}
+
+/// Takes itself out of its loop when it is destroyed, as everything does that waits for work there.
+class LeavingSource final : public LoopSource {
+public:
+    LeavingSource(AsioLoop& loop, int fd) : loop_(loop) { loop_.add(*this, fd); }
+    ~LeavingSource() override { loop_.remove(*this); }
+    bool look() override { return false; }
+
+private:
+    AsioLoop& loop_;
+};
+
+TEST(AsioLoop, WhatWorkThatNeverRanOwnedMayStillLeaveTheLoop) {
+    const OwnedFd event(eventfd(0, EFD_NONBLOCK));
+    std::weak_ptr<LeavingSource> left;
+    {
+        AsioLoop loop;
+        const auto source = std::make_shared<LeavingSource>(loop, event.get());
+        left = source;
+        loop.defer([source] {});
+    }
+    EXPECT_TRUE(left.expired());
+}
+
 TEST(AsioLoop, ItsGateRefusesWorkOnceItIsGone) {
     auto loop = std::make_unique<AsioLoop>();
     const std::shared_ptr<LoopGate> gate = loop->gate();
