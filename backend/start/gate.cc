@@ -47,6 +47,7 @@ Gate::Gate(Loop& loop, EventSink& events, const spec::Policy& policy, Standing s
       hold_(policy.on_loss.hold),
       give_up_(policy.on_loss.give_up),
       stuck_(std::max<Duration>(policy.on_loss.hold, 3 * policy.member_timeout)),
+      write_through_(!policy.write_cache),
       lock_(loop),
       items_(std::make_unique<Pool<Item>>()),
       timer_(loop, [this] { tick(); }),
@@ -151,7 +152,7 @@ void Gate::pass(Item& item) {
     const Request& outer = *item.outer;
     Request& inner = item.inner;
     inner.operation = outer.operation;
-    inner.fua = outer.fua;
+    inner.fua = outer.fua || (write_through_ && changes_data(outer.operation));
     inner.extent = outer.extent;
     inner.pieces = outer.pieces;
     inner.checksum_piece_bytes = outer.checksum_piece_bytes;

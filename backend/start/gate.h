@@ -19,6 +19,8 @@ namespace dst {
 /// held request keeps its range. After on_loss.hold it completes with `not_ready`; when nothing could be answered for
 /// on_loss.give_up, requests fail with `io_error` at once, until the tree answers again.
 ///
+/// Of a storage without a write cache (policy: write_cache) every change is passed on as FUA.
+///
 /// Below another storage it never holds, so that the mirror above can go on with its other members: it is up while the
 /// tree serves and is up, goes down with the tree's reason, and passes the tree's errors on as they are.
 class Gate final : public BlockDevice, private BlockDevice::Observer {
@@ -92,6 +94,7 @@ private:
     Duration hold_;
     Duration give_up_;
     Duration stuck_;
+    bool write_through_;  ///< every change is FUA
     Geometry geometry_;
     BlockDevice* tree_ = nullptr;
     bool tree_up_ = false;     ///< as last told, below another storage

@@ -19,9 +19,6 @@ constexpr Duration inner_grace = std::chrono::milliseconds(1500);
 /// Before it is looked again whether what was stopped has ended.
 constexpr Duration stop_time = std::chrono::milliseconds(50);
 
-/// An attempt whose steps take longer stands before a disk that hangs.
-constexpr Duration stuck_time = std::chrono::seconds(15);
-
 bool is_below(const Vertex& leaf, const Vertex& above) {
     for (const Vertex* vertex = &leaf; vertex != nullptr; vertex = vertex->parent) {
         if (vertex == &above) return true;
@@ -223,12 +220,13 @@ void Joiner::attempt(Child& child, Inner* inner) {
     } else {
         attempt_ = std::make_unique<JoinAttempt>(context, *child.vertex, std::move(ended));
     }
-    stuck_timer_.start(stuck_time);
+    stuck_timer_.start(patience_.now());
     attempt_->begin();
 }
 
 void Joiner::attempt_ended() {
     stuck_timer_.stop();
+    if (attempt_end_ == ReturnAttempt::End::done) patience_.was_enough();
     const std::vector<const Vertex*> looked_at = attempt_->looked_at();
     attempt_.reset();
     if (end_done_) return context_.loop.defer(std::exchange(end_done_, nullptr));
@@ -302,7 +300,8 @@ void Joiner::refuse(Child& child, bool split, const std::string& why) {
 void Joiner::cut_stuck() {
     if (!attempt_) return;
     attempt_->cut({Errc::timed_out, "it does not answer while it is looked at"});
-    stuck_timer_.start(stuck_time);
+    patience_.was_too_short();
+    stuck_timer_.start(patience_.now());
 }
 
 }  // namespace dst

@@ -76,6 +76,7 @@ private:
     std::string attempt_why_;
     std::function<void()> end_done_;
     Timer timer_;
+    Patience patience_;
     Timer stuck_timer_;
     Task look_task_;
     Task ended_task_;

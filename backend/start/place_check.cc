@@ -283,6 +283,28 @@ std::string check_names(const Vertex& mirror, const Record& record) {
     return {};
 }
 
+std::string check_names_elsewhere(const Tree& tree, const std::vector<LeafFinding>& findings, const Vertex& mirror,
+                                  const Record& record, const std::vector<Record>& others) {
+    for (std::size_t i = 0; i < mirror.children.size(); ++i) {
+        const Vertex& child = *mirror.children[i];
+        const RecordMember* const carried = find_member(record, mirror.mirror->number(i));
+        if (child.leaf == nullptr || carried == nullptr || carried->name == child.spec->name) continue;
+        if (!findings[child.index].label) continue;
+        const bool named_elsewhere = std::any_of(tree.leaves().begin(), tree.leaves().end(), [&](const Vertex* leaf) {
+            return leaf->spec->name == carried->name && leaf->parent != &mirror;
+        });
+        const bool belongs_elsewhere = std::any_of(others.begin(), others.end(), [&](const Record& other) {
+            const auto is_it = [&](const RecordMember& member) { return member.name == child.spec->name; };
+            return other.mirror != record.mirror && std::any_of(other.members.begin(), other.members.end(), is_it);
+        });
+        if (!named_elsewhere || !belongs_elsewhere) continue;
+        return child.spec->name + " carries the label of " + carried->name +
+               ", and by the records it is a member of another mirror: the media of two mirrors are swapped; put them "
+               "back, or name them as they lie";
+    }
+    return {};
+}
+
 void refuse_older_copies(const Tree& tree, const Epoch& established, std::vector<LeafFinding>& findings) {
     std::map<const Vertex*, std::uint64_t> served;  // by the vertex whose leaves are used together
     const auto together = [](const Vertex* vertex) {

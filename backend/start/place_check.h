@@ -53,6 +53,11 @@ void refuse_older_copies(const Tree& tree, const Epoch& established, std::vector
 
 /// A mirror's children against the names in its record: the refusal when two are swapped; empty when in order.
 std::string check_names(const Vertex& mirror, const Record& record);
+/// The same between mirrors: a child of `mirror`, which stands on `record`, carries what the file names below another
+/// mirror, and its own name is in that one's record (`others`). Where each mirror has one medium in reach, their labels
+/// alone agree with each other.
+std::string check_names_elsewhere(const Tree& tree, const std::vector<LeafFinding>& findings, const Vertex& mirror,
+                                  const Record& record, const std::vector<Record>& others);
 
 /// The tree's mirrors in the order of the file, outer ones first.
 std::vector<Vertex*> mirrors_in_reading_order(const Tree& tree);

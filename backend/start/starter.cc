@@ -18,9 +18,6 @@ constexpr Duration grace = std::chrono::milliseconds(1500);
 constexpr Duration look_again = std::chrono::seconds(2);
 constexpr Duration look_for_head = std::chrono::seconds(1);
 
-/// A start whose steps take longer stands before a disk that hangs.
-constexpr Duration stuck_time = std::chrono::seconds(15);
-
 void collect_inner(Vertex& vertex, std::vector<Vertex*>& inner) {
     for (const auto& child : vertex.children) collect_inner(*child, inner);
     if (vertex.leaf == nullptr) inner.push_back(&vertex);
@@ -91,7 +88,7 @@ void Starter::evaluate() {
         if (!mirror->mirror->idle()) return schedule(std::chrono::milliseconds(50));
     }
     state_ = State::starting;
-    stuck_timer_.start(stuck_time);
+    stuck_timer_.start(patience_.now());
     ++attempt_;
     lost_leaf_ = false;
     work_.clear();
@@ -222,7 +219,8 @@ void Starter::cut_stuck() {
     for (const Vertex* leaf : context_.tree.leaves()) {
         if (leaf->device->up()) leaf->device->cut({Errc::timed_out, "it does not answer during the start"});
     }
-    stuck_timer_.start(stuck_time);
+    patience_.was_too_short();
+    stuck_timer_.start(patience_.now());
 }
 
 void Starter::begin_again(const std::string& why) {

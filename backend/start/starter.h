@@ -15,6 +15,7 @@
 #include "start/forced_choice.h"
 #include "start/journal_keeper.h"
 #include "start/mirror_opening.h"
+#include "start/patience.h"
 #include "start/place_check.h"
 #include "start/start_step.h"
 #include "tree/build.h"
@@ -108,6 +109,7 @@ private:
     void stand(Vertex& mirror);
     bool usable(const Vertex& vertex) const;
     MemberView view_of(const Vertex& child) const;
+    std::string exchanged_between_mirrors() const;
     void all_chosen();
     std::string why_not_usable(const Vertex& vertex) const;
     const Vertex* split_below(const Vertex& vertex) const;
@@ -171,6 +173,7 @@ private:
     std::function<void()> end_done_;
     Timer timer_;
     Task evaluate_task_;
+    Patience patience_;
     Timer stuck_timer_;
 };
 

@@ -161,7 +161,24 @@ void Starter::stand(Vertex& mirror) {
     choose_next();
 }
 
+std::string Starter::exchanged_between_mirrors() const {
+    std::vector<Record> records = context_.journal.journal().records;
+    for (const auto& [mirror, work] : work_) {
+        if (work.usable) records.push_back(work.choice.record);
+    }
+    for (const Vertex* const mirror : context_.tree.mirrors()) {
+        const auto work = work_.find(mirror);
+        if (work == work_.end() || !work->second.usable) continue;
+        std::string swapped =
+            check_names_elsewhere(context_.tree, findings_, *mirror, work->second.choice.record, records);
+        if (!swapped.empty()) return swapped;
+    }
+    return {};
+}
+
 void Starter::all_chosen() {
+    const std::string swapped = exchanged_between_mirrors();
+    if (!swapped.empty()) return fail(Errc::refused, swapped, false);
     const Vertex& root = context_.tree.root();
     if (!usable(root)) {
         // What is above may do without it; else nothing helps but the administrator.

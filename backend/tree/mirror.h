@@ -41,6 +41,9 @@ struct MirrorEnvironment {
     RecordKeeper* keeper = nullptr;
     Duration member_timeout = std::chrono::seconds(8);
     spec::Resync resync;
+    /// The storage has no write cache: what comes from outside is FUA, and so must be what the mirror writes in its
+    /// stead. A start then takes members that lost their caches (M5 step 3).
+    bool write_through = false;
 };
 
 /// What a mirror is made of, beside the device itself.
@@ -248,6 +251,7 @@ private:
     void lock_io(Io& io);
     void reconcile_before(Io& io);
     void reconcile_next();
+    bool must_flush_first() const noexcept;
     void reconcile_ended(Reconcile& reconcile, Errc code);
     void submit_own(Request& request, Mask members, SlotWrite* slot = nullptr);
 
@@ -333,7 +337,9 @@ private:
     Task maps_task_;
     Timer idle_timer_;
 
-    RegionMap unreconciled_;  ///< pieces that may differ between members in sync (M4)
+    RegionMap unreconciled_;            ///< pieces that may differ between members in sync (M4)
+    std::uint64_t doubts_ = 0;          ///< times that some were added
+    std::uint64_t doubts_flushed_ = 0;  ///< of them: what members held then has been flushed since (write_through)
     std::vector<std::unique_ptr<Reconcile>> reconciling_;
     std::unique_ptr<Reconcile> background_;
     std::uint64_t reconcile_at_ = 0;  ///< the piece where the background goes on

@@ -26,6 +26,7 @@ void Mirror::take_maps(const FoundMaps& found) {
     if (broken(Rule::m4_reconcile)) return;
     for (auto run = found.intent.next_run(0); run; run = found.intent.next_run(run->end())) {
         unreconciled_.set(unreconciled_.regions_of(found.intent.extent_of(*run)));
+        ++doubts_;
     }
 }
 

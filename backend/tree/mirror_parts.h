@@ -212,6 +212,8 @@ public:
     const TimePoint begun;
 
 private:
+    void flush();
+    void flushed();
     void compare();
     void compared();
     void end(Errc code) override;
@@ -223,6 +225,8 @@ private:
         Piece piece;
     };
 
+    Request flush_;
+    std::uint64_t doubts_ = 0;  ///< the mirror's when the flush began
     std::array<Sum, mirror_members_max> sums_;
     Mask asked_ = 0;
     unsigned pending_ = 0;

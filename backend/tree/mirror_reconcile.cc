@@ -38,9 +38,15 @@ void Mirror::mark_intents_unreconciled() {
 void Mirror::mark_unreconciled(const Extent& extent) {
     if (state_ != State::serving || broken(Rule::m4_reconcile)) return;
     unreconciled_.set(unreconciled_.regions_of(extent));
+    ++doubts_;
     if (targets_ != 0) owe(maps_.intent().regions_of(extent), targets_);
     announce_task_.post();
 }
+
+/// Without a write cache, what a read has returned stays so through every loss of power, since a start takes members
+/// whatever became of their caches (M5 step 3). What an unanswered write left in a cache is made durable before it is
+/// compared and read.
+bool Mirror::must_flush_first() const noexcept { return environment_.write_through && doubts_flushed_ != doubts_; }
 
 Extent Mirror::piece_extent(std::uint64_t piece) const {
     Extent extent = unreconciled_.extent_of({piece, 1});
@@ -170,6 +176,7 @@ void Mirror::Rewrite::write() {
     if (request_.result != Errc::ok) return end(request_.result);
     if (mirror_.state_ != State::serving) return end(Errc::disconnected);
     request_.operation = Operation::write;
+    request_.fua = mirror_.environment_.write_through;
     request_.done = [](Request& done) {
         Rewrite& owner = *static_cast<Rewrite*>(done.owner);
         owner.then([&owner] { owner.end(owner.request_.result); });
@@ -183,11 +190,30 @@ Mirror::Reconcile::Reconcile(Mirror& mirror, std::uint64_t in_piece, Io* in_io)
 void Mirror::Reconcile::run() {
     if (mirror_.state_ != State::serving) return end(Errc::disconnected);
     if (!mirror_.unreconciled_.test(piece)) return end(Errc::ok);
+    if (mirror_.must_flush_first()) return flush();
     const Mask members = mirror_.in_sync_;
     // One copy is equal to itself.
     if ((members & (members - 1)) == 0) return end(Errc::ok);
     if (mirror_.reachable() != members) return rewrite(~Mask{0});
     compare();
+}
+
+void Mirror::Reconcile::flush() {
+    if (mirror_.reachable() == 0) return end(Errc::disconnected);
+    doubts_ = mirror_.doubts_;
+    flush_.operation = Operation::flush;
+    flush_.owner = this;
+    flush_.done = [](Request& done) {
+        Reconcile& owner = *static_cast<Reconcile*>(done.owner);
+        owner.then([&owner] { owner.flushed(); });
+    };
+    mirror_.submit_own(flush_, ~Mask{0});
+}
+
+void Mirror::Reconcile::flushed() {
+    if (flush_.result != Errc::ok) return end(flush_.result);
+    mirror_.doubts_flushed_ = std::max(mirror_.doubts_flushed_, doubts_);
+    run();
 }
 
 void Mirror::Reconcile::compare() {

@@ -106,7 +106,7 @@ void Client::send() {
                                    : Operation::unmap;
     if (flight.operation != Operation::flush) flight.extent = pick_extent();
     if (!options_.may_overlap && busy(flight.extent)) return;
-    flight.fua = changes_data(flight.operation) && (options_.always_fua || loop_.chance(200));
+    flight.fua = changes_data(flight.operation) && loop_.chance(200);
     flight.client = this;
     flight.owner = this;
     flight.done = &Client::done;
@@ -154,7 +154,7 @@ void Client::judge(Flight& flight) {
     ++counts_.succeeded;
     check_order(flight);
     if (changes_data(flight.operation)) {
-        oracle_.write_acknowledged(flight.sequence, flight.extent, flight.fua);
+        oracle_.write_acknowledged(flight.sequence, flight.extent, flight.fua || options_.write_through);
     } else if (flight.operation == Operation::flush) {
         oracle_.flush_acknowledged(flight.flush_mark, flight.sequence);
     } else {

@@ -18,8 +18,8 @@ struct ClientOptions {
     std::uint64_t request_bytes_max = 64u << 10;
     std::uint64_t hot_bytes = 256u << 10;  ///< most requests go to this part, so that they overlap
     Duration think_max = std::chrono::milliseconds(20);
-    bool always_fua = false;  ///< the storage has no write cache
-    bool may_overlap = true;  ///< false: the device does not order requests (a bare leaf)
+    bool write_through = false;  ///< the storage has no write cache: what is answered is durable
+    bool may_overlap = true;     ///< false: the device does not order requests (a bare leaf)
     Duration answer_limit = std::chrono::seconds(240);
     std::function<void()> before_verdict;  ///< called when a read looks wrong, before it is judged for good
 };

@@ -1,6 +1,10 @@
 #include "storage_scenario.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "media/journal.h"
 
 namespace dst::sim {
 
@@ -30,7 +34,7 @@ std::string state_name(StorageState state) {
 StorageScenario::StorageScenario(Trace& trace) : trace_(trace), loop_(trace.loop()), shape_(draw_shape(trace.loop())) {
     rival_ = shape_.all_remote && loop_.chance(500);
     client_options_.before_verdict = [this] { judge_lost_caches(); };
-    client_options_.always_fua = !shape_.storage.policy.write_cache;
+    client_options_.write_through = !shape_.storage.policy.write_cache;
     client_options_.depth = static_cast<unsigned>(1 + loop_.below(12));
     client_options_.hot_bytes = (16u << 10) << loop_.below(6);
     client_options_.think_max = loop_.chance(200) ? milliseconds(60) : milliseconds(500);
@@ -304,6 +308,26 @@ bool StorageScenario::all_in_sync(const VertexStatus& vertex) const {
     });
 }
 
+// A start that has not come to serve may have left out members before: the journal says so, since it is written first.
+bool StorageScenario::left_out_since(const VertexStatus& member) const {
+    std::optional<Record> newest;
+    for (const auto& head : world_->heads()) {
+        const SimStoreFile& file = *head->machine.journal;
+        const JournalChoice choice = choose_journal({file.slots, file.machine, file.inode});
+        if (!choice.journal) continue;
+        for (const Record& record : choice.journal->records) {
+            const auto is_it = [&](const RecordMember& one) { return one.name == member.name; };
+            if (std::none_of(record.members.begin(), record.members.end(), is_it)) continue;
+            const auto age = [](const Record& one) { return std::pair(one.epoch.number, one.revision); };
+            if (!newest || age(record) > age(*newest)) newest = record;
+        }
+    }
+    if (!newest || newest->epoch.number <= last_status_.epoch) return false;
+    return std::any_of(newest->members.begin(), newest->members.end(), [&](const RecordMember& one) {
+        return one.name == member.name && one.state != MemberState::in_sync;
+    });
+}
+
 bool StorageScenario::survives(const VertexStatus& vertex) const {
     const auto kept = [&](const VertexStatus& child) { return survives(child); };
     switch (vertex.kind) {
@@ -312,7 +336,7 @@ bool StorageScenario::survives(const VertexStatus& vertex) const {
         case VertexKind::linear: return std::all_of(vertex.children.begin(), vertex.children.end(), kept);
         case VertexKind::mirror:
             return std::any_of(vertex.children.begin(), vertex.children.end(), [&](const VertexStatus& member) {
-                return member.state == VertexState::in_sync && kept(member);
+                return member.state == VertexState::in_sync && !left_out_since(member) && kept(member);
             });
     }
     return false;

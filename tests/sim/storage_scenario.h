@@ -56,6 +56,7 @@ private:
     void watch_status();
     void cache_lost(const std::string& leaf);
     void judge_lost_caches();
+    bool left_out_since(const VertexStatus& member) const;
     bool survives(const VertexStatus& vertex) const;
     bool all_in_sync(const VertexStatus& vertex) const;
     void check_equal(const VertexStatus& vertex);

@@ -89,6 +89,29 @@ TEST(Refuse, SwappedMembersOfAMirrorNameBoth) {
     EXPECT_THAT(text, HasSubstr("the two are swapped"));
 }
 
+TEST(Refuse, MediaOfTwoMirrorsThatChangedPlacesNameBoth) {
+    EngineWorld world(mirror_node("m0", {mirror_node("m1", {disk_node("/a"), disk_node("/b")}),
+                                         mirror_node("m2", {disk_node("/c"), disk_node("/d")})}));
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    swap_platters(world, "/a", "/c");
+    world.platter("/b").set_missing(true);
+    world.platter("/d").set_missing(true);
+    const std::string text = refusal(world);
+    EXPECT_THAT(text, HasSubstr("/a carries the label of /c"));
+    EXPECT_THAT(text, HasSubstr("swapped"));
+}
+
+TEST(Refuse, ReorderedMirrorsAreTheSameStorage) {
+    EngineWorld world(mirror_node("m0", {mirror_node("m1", {disk_node("/a"), disk_node("/b")}),
+                                         mirror_node("m2", {disk_node("/c"), disk_node("/d")})}));
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    world.storage.tree = mirror_node("m0", {mirror_node("m1", {disk_node("/c"), disk_node("/d")}),
+                                            mirror_node("m2", {disk_node("/a"), disk_node("/b")})});
+    EXPECT_EQ(world.serve().engine->status().state, StorageState::healthy);
+}
+
 TEST(Refuse, ReorderedMembersOfAMirrorAreTheSameStorage) {
     EngineWorld world(two_disks());
     ASSERT_TRUE(world.init().done);

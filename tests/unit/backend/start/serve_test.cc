@@ -8,6 +8,8 @@
 namespace dst {
 namespace {
 
+using std::chrono::seconds;
+
 spec::Node two_disks() { return mirror_node("m0", {disk_node("/a"), disk_node("/b")}); }
 
 TEST(Serve, SingleDiskServesWhatWasWritten) {
@@ -165,6 +167,19 @@ TEST(Serve, M2MemberThatTheFileDoesNotNameLeavesAtTheStart) {
     Bytes found(4096);
     EXPECT_EQ(world.read(world.serve(), 4096, found), Errc::ok);
     EXPECT_EQ(found, EngineWorld::pattern(4096, 1));
+}
+
+TEST(Serve, M5AStartThatIsOnlySlowComesToItsEnd) {
+    EngineWorld world(mirror_node("m0", {disk_node("/a"), disk_node("/b")}));
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    // Every answer takes its time, and all together longer than a start has at first.
+    for (const char* path : {"/a", "/b"}) world.platter(path).set_latency(seconds(3), seconds(3));
+    const TimePoint began = world.loop.now();
+    world.serve("head0", std::chrono::minutes(5));
+    EXPECT_GT(world.loop.now() - began, seconds(30));
+    EXPECT_GE(world.events.count("start-stuck"), 1u);
+    for (const char* path : {"/a", "/b"}) world.platter(path).set_latency(seconds(0), seconds(0));
 }
 
 }  // namespace
