@@ -208,12 +208,21 @@ void Mirror::watch_member(Member& member) {
     std::optional<TimePoint> flush;
     std::optional<TimePoint> other;
     for (const Part& part : member.outstanding) {
+        if (is_last_resort(part)) continue;
         std::optional<TimePoint>& oldest = part.request.operation == Operation::flush ? flush : other;
         if (!oldest) oldest = part.sent;
         if (flush && other) break;
     }
     if (other) watch_held(member, *other, limit_of(Operation::write));
     if (flush) watch_held(member, *flush, limit_of(Operation::flush));
+}
+
+/// A read that every other member that is there could not answer: to drop this one for being slow would give up what may
+/// be the only copy.
+bool Mirror::is_last_resort(const Part& part) const {
+    const Io& io = *part.io;
+    if (part.request.operation != Operation::read || (io.failed & reachable()) == 0) return false;
+    return (reachable() & ~io.failed & ~part.member->mask()) == 0;
 }
 
 /// A member that holds a request longer than `limit` while another one answers is dropped and cut, so that its requests

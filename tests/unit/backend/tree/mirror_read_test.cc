@@ -185,5 +185,26 @@ TEST(MirrorRead, M11ReadWaitsForAnOverlappingWrite) {
     EXPECT_EQ(request.bytes, filled(4096, 9));
 }
 
+TEST(MirrorRead, M12WhoIsSlowToReadWhatNoOtherCanReadIsNotDropped) {
+    MirrorWorld world(2, spec::ReadPreference::prefer);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 1)), Errc::ok);
+    world.device(0).spoil({0, 4096});
+    world.device(1).hold();
+    TestRequest slow(Operation::read, {0, 4096});
+    slow.submit(*world.mirror);
+    // The other one answers all the time.
+    for (int i = 0; i < 30; ++i) {
+        TestRequest other(Operation::read, {1u << 20, 4096});
+        EXPECT_EQ(run(world.loop, *world.mirror, other), Errc::ok);
+        world.loop.run_for(milliseconds(500));
+    }
+    EXPECT_FALSE(slow.done);
+    EXPECT_EQ(world.events.count("member-dropped"), 0u);
+    world.device(1).release();
+    EXPECT_TRUE(world.loop.run_until([&] { return slow.done; }, seconds(5)));
+    EXPECT_EQ(slow.result(), Errc::ok);
+    EXPECT_EQ(slow.bytes, filled(4096, 1));
+}
+
 }  // namespace
 }  // namespace dst
