@@ -6,6 +6,7 @@
 #include "block/assert.h"
 #include "start/inner_start.h"
 #include "start/join_attempt.h"
+#include "start/number_attempt.h"
 
 namespace dst {
 namespace {
@@ -157,8 +158,9 @@ void Joiner::look() {
             child.again = {};
             child.admit_due = {};
         }
-        if (!mirror.wants_back(index) && !mirror.missed_nothing(index)) continue;
-        if (Inner* const inner = inner_to_start(child, next)) return attempt(child, inner);
+        const bool unknown = mirror.number(index) == 0;
+        if (!unknown && !mirror.wants_back(index) && !mirror.missed_nothing(index)) continue;
+        if (Inner* const inner = unknown ? nullptr : inner_to_start(child, next)) return attempt(child, inner);
         if (!is_ready(child)) continue;
         const TimePoint due = std::max(child.due, child.admit_due);
         if (due <= now) return attempt(child, nullptr);
@@ -215,7 +217,10 @@ void Joiner::attempt(Child& child, Inner* inner) {
         ended_task_.post();
     };
     const JoinContext context{context_, starter_.storage_id(), starter_.epoch(), held_};
-    if (inner != nullptr) {
+    numbering_ = mirror_of(child).number(child.vertex->position) == 0;
+    if (numbering_) {
+        attempt_ = std::make_unique<NumberAttempt>(context, *child.vertex, std::move(ended));
+    } else if (inner != nullptr) {
         attempt_ = std::make_unique<InnerStart>(context, *child.vertex, *inner->vertex, std::move(ended));
     } else {
         attempt_ = std::make_unique<JoinAttempt>(context, *child.vertex, std::move(ended));
@@ -244,6 +249,8 @@ void Joiner::child_ended(Child& child) {
     switch (attempt_end_) {
         case ReturnAttempt::End::done:
             child.pause = pause_min;
+            child.due = numbering_ ? TimePoint{} : child.due;
+            if (numbering_) break;
             // At once for the first time. A disk that fails at the same place again, or a link that is too slow for
             // what is written, would break the resync off several times in a second, and hold writers up each time.
             child.admit_due = context_.loop.now() + child.again;

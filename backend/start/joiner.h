@@ -72,6 +72,7 @@ private:
     std::unique_ptr<ReturnAttempt> attempt_;
     Child* attempted_ = nullptr;
     Inner* attempted_inner_ = nullptr;
+    bool numbering_ = false;  ///< the attempt asks which member the child is
     ReturnAttempt::End attempt_end_ = ReturnAttempt::End::later;
     std::string attempt_why_;
     std::function<void()> end_done_;

@@ -71,30 +71,9 @@ void collect(const Vertex& vertex, std::vector<const Vertex*>& leaves) {
     for (const auto& child : vertex.children) collect(*child, leaves);
 }
 
-/// What the labels below each child of `mirror` say about its number; 0: they say nothing, or not the same.
-std::vector<std::uint32_t> claimed_numbers(const Vertex& mirror, const std::vector<LeafFinding>& findings) {
-    std::vector<std::uint32_t> claimed(mirror.children.size(), 0);
-    for (std::size_t i = 0; i < mirror.children.size(); ++i) {
-        bool contradiction = false;
-        for (const Vertex* leaf : leaves_below(*mirror.children[i])) {
-            const LeafFinding& finding = findings[leaf->index];
-            if (!finding.label || !finding.refusal.empty()) continue;
-            const auto steps = parse_place(finding.label->place);
-            const auto path = path_to(*leaf);
-            if (!steps || !same_shape(*steps, path)) continue;
-            for (std::size_t s = 0; s < path.size(); ++s) {
-                if (path[s] != mirror.children[i].get()) continue;
-                contradiction = contradiction || (claimed[i] != 0 && claimed[i] != (*steps)[s].number);
-                claimed[i] = (*steps)[s].number;
-            }
-        }
-        if (contradiction) claimed[i] = 0;
-    }
-    return claimed;
-}
-
 void number_children(const Vertex& mirror, const Record* record, const std::vector<LeafFinding>& findings) {
-    std::vector<std::uint32_t> numbers = claimed_numbers(mirror, findings);
+    std::vector<std::uint32_t> numbers;
+    for (const auto& child : mirror.children) numbers.push_back(claimed_number(*child, findings));
     std::map<std::uint32_t, unsigned> uses;
     for (const std::uint32_t number : numbers) ++uses[number];
     for (std::uint32_t& number : numbers) {
@@ -170,6 +149,23 @@ std::vector<const Vertex*> leaves_of_mirror(const Vertex& mirror) {
     std::vector<const Vertex*> leaves;
     collect_own(mirror, leaves);
     return leaves;
+}
+
+std::uint32_t claimed_number(const Vertex& child, const std::vector<LeafFinding>& findings) {
+    std::uint32_t claimed = 0;
+    for (const Vertex* leaf : leaves_below(child)) {
+        const LeafFinding& finding = findings[leaf->index];
+        if (!finding.label || !finding.refusal.empty()) continue;
+        const auto steps = parse_place(finding.label->place);
+        const auto path = path_to(*leaf);
+        if (!steps || !same_shape(*steps, path)) continue;
+        for (std::size_t s = 0; s < path.size(); ++s) {
+            if (path[s] != &child) continue;
+            if (claimed != 0 && claimed != (*steps)[s].number) return 0;
+            claimed = (*steps)[s].number;
+        }
+    }
+    return claimed;
 }
 
 LeafFinding finding_of(const Peek& peek) {

@@ -46,6 +46,9 @@ void assign_places_below(const Tree& tree, const Vertex& mirror, const Record* k
 /// remembers them, had another size there. The label lies at the end, so a medium that was cut or grown looks blank.
 void tell_changed_sizes(const Tree& tree, const std::vector<RecordLeaf>& known, std::vector<LeafFinding>& findings);
 
+/// What the labels below a mirror's child say about its number; 0: they say nothing, or not the same.
+std::uint32_t claimed_number(const Vertex& child, const std::vector<LeafFinding>& findings);
+
 /// Refuses leaves that were put back from an older copy (M7). Leaves with the same mirrors above them are only ever
 /// used together, and all of them are promised an epoch before one is marked as served under it: one whose promise lies
 /// below what another has served, or, where no mirror is above, below `established` (none: not known), is older.

@@ -207,12 +207,11 @@ void Mirror::serve(std::uint32_t drop, Callback<void> done) {
     for (const RecordMember& recorded : record_.members) {
         const auto is_it = [&](const auto& member) { return member->number == recorded.number; };
         if (recorded.state != MemberState::in_sync || std::any_of(members_.begin(), members_.end(), is_it)) continue;
-        environment_.events.event(
-            Severity::warning, "member-dropped",
-            "a member that was in sync is not in the storage's file, or cannot be told there "
-            "while it is away; it is left out, and the others carry on. Name it in the file; when "
-            "it is there at a start it is brought up to date by itself",
-            {{"mirror", name_}, {"member", recorded.name}, {"why", "no member has its number"}});
+        environment_.events.event(Severity::warning, "member-dropped",
+                                  "a member that was in sync is not in the storage's file, or cannot be told there "
+                                  "while it is away; it is left out, and the others carry on. When it is named in the "
+                                  "file and there, it is brought up to date by itself",
+                                  {{"mirror", name_}, {"member", recorded.name}, {"why", "no member has its number"}});
         if (!change_) begin_change();
     }
     announce_task_.post();
@@ -331,6 +330,7 @@ const Counters& Mirror::counters(std::size_t index) const { return members_.at(i
 Mirror::ChildStatus Mirror::child_status(std::size_t index) const {
     const Member& member = *members_.at(index);
     const RecordMember* recorded = member.number == 0 ? nullptr : find_member(record_, member.number);
+    if (recorded == nullptr && !member.refused.empty()) return {VertexState::refused, member.refused};
     if (recorded == nullptr) return {VertexState::unreachable, "not known to the mirror's record"};
     if ((failed_ & member.mask()) != 0) return {VertexState::dirty, member.reason};
     const std::string why = member.reason.empty() ? "dropped before this start" : member.reason;

@@ -217,8 +217,8 @@ void Mirror::watch_member(Member& member) {
     if (flush) watch_held(member, *flush, limit_of(Operation::flush));
 }
 
-/// A read that every other member that is there could not answer: to drop this one for being slow would give up what may
-/// be the only copy.
+/// A read that every other member that is there could not answer: to drop this one for being slow would give up what
+/// may be the only copy.
 bool Mirror::is_last_resort(const Part& part) const {
     const Io& io = *part.io;
     if (part.request.operation != Operation::read || (io.failed & reachable()) == 0) return false;

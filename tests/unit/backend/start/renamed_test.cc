@@ -1,0 +1,72 @@
+// A member that was away at the start and is named in another way than the record knows.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/engine_world.h"
+
+namespace dst {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+struct Renamed : testing::Test {
+    static spec::Node members(spec::Node second) { return mirror_node("m0", {disk_node("/a"), std::move(second)}); }
+
+    /// The second member is away while the storage starts with a file that names it `second`.
+    void begin(spec::Node before, spec::Node second, const std::vector<std::string>& away) {
+        world = std::make_unique<EngineWorld>(members(std::move(before)));
+        ASSERT_TRUE(world->init().done);
+        world->close(world->serve());
+        world->storage.tree = members(std::move(second));
+        for (const std::string& path : away) world->platter(path).set_missing(true);
+        head = &world->serve();
+        EXPECT_EQ(world->write(*head, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+    }
+    /// The disk is there under its new name.
+    void move(const std::string& from, const std::string& to) {
+        const std::uint64_t size = world->platter(from).geometry().size_bytes;
+        world->platter(to).write(0, world->platter(from).read({0, size}));
+        world->platter(to).set_missing(false);
+    }
+    VertexStatus second() const { return head->engine->status().tree->children.at(1); }
+    bool becomes(VertexState state) {
+        return world->loop.run_until([&] { return second().state == state; }, seconds(60));
+    }
+
+    std::unique_ptr<EngineWorld> world;
+    EngineWorld::Head* head = nullptr;
+};
+
+TEST_F(Renamed, M7ItsLabelTellsWhichMemberItIsAndItReturns) {
+    begin(disk_node("/b"), disk_node("/x"), {"/x"});
+    move("/b", "/x");
+    EXPECT_TRUE(becomes(VertexState::in_sync)) << second().reason;
+    EXPECT_EQ(world->platter("/x").read({0, 4096}), EngineWorld::pattern(4096, 1));
+}
+
+TEST_F(Renamed, M7ALinearOfSeveralReturns) {
+    begin(linear_node("l0", {disk_node("/b"), disk_node("/c")}), linear_node("l1", {disk_node("/x"), disk_node("/y")}),
+          {"/x", "/y"});
+    move("/b", "/x");
+    move("/c", "/y");
+    EXPECT_TRUE(becomes(VertexState::in_sync)) << second().reason;
+}
+
+TEST_F(Renamed, M7ABlankMediumIsNotTakenForIt) {
+    begin(disk_node("/b"), disk_node("/x"), {"/x"});
+    world->platter("/x").set_missing(false);
+    EXPECT_TRUE(becomes(VertexState::refused));
+    EXPECT_THAT(second().reason, HasSubstr("no label on it tells which member it is"));
+    EXPECT_EQ(world->label_of("/x"), std::nullopt);
+}
+
+TEST_F(Renamed, M7ACopyOfAMemberThatIsThereIsNotTakenForIt) {
+    begin(disk_node("/b"), disk_node("/x"), {"/x"});
+    move("/a", "/x");
+    EXPECT_TRUE(becomes(VertexState::refused));
+    EXPECT_THAT(second().reason, HasSubstr("as /a does"));
+}
+
+}  // namespace
+}  // namespace dst
