@@ -1,8 +1,6 @@
 #include "disk/incarnation.h"
 
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -18,6 +16,8 @@
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
+
+#include "disk/disk_sequence.h"
 
 namespace dst {
 namespace {
@@ -50,9 +50,6 @@ std::string first_line(const std::string& path) {
 
 std::string device_text(dev_t device) { return std::to_string(major(device)) + ":" + std::to_string(minor(device)); }
 
-/// Told apart from every other attachment of a disk in this boot; empty where the kernel has none.
-std::string disk_sequence(dev_t device) { return first_line("/sys/dev/block/" + device_text(device) + "/diskseq"); }
-
 struct MediumIdentity {
     std::string place;   ///< names the kept file
     std::string medium;  ///< differs when it is another medium in the same place
@@ -63,12 +60,7 @@ MediumIdentity identity_of(int fd) {
     if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_INO | STATX_BTIME, &status) != 0) return {};
     if (S_ISBLK(status.stx_mode)) {
         const dev_t device = makedev(status.stx_rdev_major, status.stx_rdev_minor);
-        std::uint64_t sequence = 0;
-#ifdef BLKGETDISKSEQ
-        if (ioctl(fd, BLKGETDISKSEQ, &sequence) != 0) sequence = 0;
-#endif
-        const std::string text = sequence != 0 ? std::to_string(sequence) : disk_sequence(device);
-        return {"block-" + device_text(device), text};
+        return {"block-" + device_text(device), disk_sequence(fd, device)};
     }
     const dev_t device = makedev(status.stx_dev_major, status.stx_dev_minor);
     const std::string birth = std::to_string(status.stx_btime.tv_sec) + "." + std::to_string(status.stx_btime.tv_nsec);
