@@ -4,13 +4,11 @@
 
 #include "block/assert.h"
 #include "disk/disk_engine.h"
-#include "disk/probe.h"
 
 namespace dst {
 namespace {
 
 constexpr Duration tick_interval = std::chrono::seconds(1);
-constexpr Duration call_limit = std::chrono::seconds(20);
 constexpr Duration submit_retry = std::chrono::milliseconds(1);
 /// What a closing disk gives the kernel before it leaves the rest to a thread.
 constexpr Duration close_grace = std::chrono::seconds(1);
@@ -54,7 +52,7 @@ void FileDisk::open() {
 
 void FileDisk::start_opening() {
     if (!worker_) worker_ = std::make_unique<Worker>(loop_);
-    call_limit_.start(call_limit);
+    call_limit_.start(call_limit_max);
     const std::uint64_t call = ++call_;
     auto medium = std::make_shared<Result<OpenedMedium>>(Error{});
     worker_->run([medium, path = path_, options = options_] { *medium = open_medium(path, options); },
@@ -97,45 +95,6 @@ void FileDisk::opened(Result<OpenedMedium> medium) {
 void FileDisk::tell_down(const Error& why) {
     why_down_ = why;
     down_notice_.post();
-}
-
-void FileDisk::check_hang() {
-    // The thread hangs in the kernel and ends when that lets go; nobody waits for it.
-    ++call_;
-    worker_.reset();
-    const Error why{Errc::timed_out, path_ + ": no answer within " + seconds(call_limit)};
-    if (probed_) end_probe(why);
-    if (state_ != State::opening) return;
-    state_ = State::down;
-    tell_down(why);
-}
-
-void FileDisk::probe(Callback<Probe> done) {
-    DST_ASSERT(!probed_);
-    probed_ = std::move(done);
-    const std::uint64_t call = ++call_;
-    if (state_ != State::up) {
-        loop_.defer([this, call] {
-            if (call == call_) end_probe(Error{Errc::disconnected, path_ + " is not open"});
-        });
-        return;
-    }
-    call_limit_.start(call_limit);
-    if (!worker_) worker_ = std::make_unique<Worker>(loop_);
-    auto result = std::make_shared<Result<Probe>>(Error{});
-    worker_->run([result, fd = engine_->medium().fd, path = path_,
-                  size = geometry_.size_bytes] { *result = probe_medium(fd->get(), path, size); },
-                 [this, result, call](Errc code) {
-                     if (call != call_) return;
-                     if (code != Errc::ok) *result = Error{code, path_ + ": no thread to look at it with"};
-                     end_probe(std::move(*result));
-                 });
-}
-
-void FileDisk::end_probe(Result<Probe> result) {
-    call_limit_.stop();
-    const Callback<Probe> done = std::exchange(probed_, nullptr);
-    done(std::move(result));
 }
 
 void FileDisk::submit(Request& request) {
@@ -268,6 +227,7 @@ void FileDisk::look_for_deletion() {
 
 void FileDisk::go_down(const Error& why, Errc unanswered) {
     state_ = State::down;
+    give_up_looks({Errc::disconnected, path_ + " went down"});
     give_back_waiting(unanswered);
     engine_->cut(loop_, unanswered);
     tell_down(why);
@@ -301,15 +261,9 @@ void FileDisk::close(std::function<void()> closed) {
     DST_ASSERT(state_ != State::closing && state_ != State::closed);
     state_ = State::closing;
     closed_ = std::move(closed);
-    ++call_;
-    call_limit_.stop();
     down_notice_.cancel();
+    give_up_looks({Errc::cancelled, path_ + " is being closed"});
     worker_.reset();
-    if (probed_) {
-        loop_.defer([done = std::exchange(probed_, nullptr), path = path_] {
-            done(Error{Errc::cancelled, path + " is being closed"});
-        });
-    }
     give_back_waiting(Errc::cancelled);
     if (!engine_) {
         drained();

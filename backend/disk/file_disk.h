@@ -29,6 +29,7 @@ public:
 
     void open() override;
     void probe(Callback<Probe> done) override;
+    void look_at_name(std::function<void(NameFinding)> done) override;
     const std::string& name() const override { return path_; }
 
     const Geometry& geometry() const override { return geometry_; }
@@ -43,6 +44,7 @@ public:
     bool direct() const noexcept;
 
 private:
+    static constexpr Duration call_limit_max = std::chrono::seconds(20);
     enum class State { down, opening, up, closing, closed };
 
     // Completions are taken from the ring's memory while the loop is awake; its descriptor wakes the loop.
@@ -62,6 +64,8 @@ private:
     void go_down(const Error& why, Errc unanswered);
     void give_back_waiting(Errc code);
     void end_probe(Result<Probe> result);
+    void end_look(NameFinding found);
+    void give_up_looks(const Error& why);
     void drained();
     void abandon_engine();
 
@@ -76,11 +80,13 @@ private:
     std::unique_ptr<DiskEngine> engine_;  ///< stays while the kernel holds requests, up or not
     RequestList waiting_;                 ///< not yet with the engine
     Callback<Probe> probed_;
+    std::function<void(NameFinding)> name_seen_;
+    std::weak_ptr<NameFinding> name_look_;  ///< set: a thread has not come back from it
     Task pump_;
     Task down_notice_;
     Error why_down_;
     Timer tick_;
-    Timer call_limit_;  ///< of the worker's call: opening or probing
+    Timer call_limit_;  ///< of the worker's call: opening, probing or looking
     Timer retry_;
     Timer grace_;
     std::uint64_t call_ = 0;

@@ -15,6 +15,7 @@
 #include <fstream>
 
 #include "asio/lock_holder.h"
+#include "disk/disk_sequence.h"
 
 namespace dst {
 namespace {
@@ -106,6 +107,7 @@ Result<void> measure_block_device(const std::string& path, OpenedMedium& medium)
         return medium_failure(path, "ask for its block sizes", errno);
     }
     if (read_only != 0) return Error{Errc::refused, path + " is read-only"};
+    medium.disk_sequence = disk_sequence(fd, status.st_rdev);
     Geometry& geometry = medium.geometry;
     geometry.logical_block_bytes = static_cast<std::uint32_t>(logical);
     geometry.physical_block_bytes = std::max<std::uint32_t>(physical, geometry.logical_block_bytes);
@@ -166,6 +168,7 @@ Result<OpenedMedium> open_medium(const std::string& path, const DiskOptions& opt
 
     const std::uint64_t size_bytes = medium_size_bytes(medium.fd->get(), medium.block_device);
     if (size_bytes == 0) return Error{Errc::invalid_argument, path + " is empty; a disk needs a size"};
+    medium.size_bytes = size_bytes;
     if (medium.block_device) {
         if (auto measured = measure_block_device(path, medium); measured.has_error()) return measured.error();
     } else {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -10,11 +11,17 @@
 
 namespace dst {
 
-/// A medium that is open and locked.
-struct OpenedMedium {
+/// Which medium is open.
+struct OpenedAs {
     std::shared_ptr<const OwnedFd> fd;  ///< the one that does the I/O and carries the lock
-    Geometry geometry;
     bool block_device = false;
+    std::string disk_sequence;     ///< of a block device
+    std::uint64_t size_bytes = 0;  ///< when it was opened; the geometry's is of whole blocks
+};
+
+/// A medium that is open and locked.
+struct OpenedMedium : OpenedAs {
+    Geometry geometry;
     bool direct = false;
     std::unique_ptr<IncarnationKeeper> incarnation;
 };

@@ -20,6 +20,8 @@ public:
 
     void open() override;
     void probe(Callback<Probe> done) override;
+    /// A tree is what its file says.
+    void look_at_name(std::function<void(NameFinding)> done) override;
     const std::string& name() const override { return name_; }
 
     const Geometry& geometry() const override { return geometry_; }

@@ -37,6 +37,7 @@ void SimDisk::open() {
         if (platter_.lock_lingers_ || (platter_.opener_ != nullptr && platter_.opener_ != this)) {
             return notify_down({Errc::busy, name_ + " is in use by another process"});
         }
+        platter_.open_named();
         platter_.opener_ = this;
         geometry_ = platter_.geometry_;
         incarnation_ = platter_.incarnation_;
@@ -52,6 +53,12 @@ void SimDisk::probe(Callback<Probe> done) {
         probe.found = platter_.found_;
         probe.zeroes_known = platter_.all_zero();
         done(probe);
+    });
+}
+
+void SimDisk::look_at_name(std::function<void(NameFinding)> done) {
+    guarded_after(loop_.between(platter_.latency_min_, platter_.latency_max_), [this, done = std::move(done)] {
+        done(up_ && platter_.names_another() ? NameFinding::another : NameFinding::same);
     });
 }
 

@@ -81,13 +81,16 @@ public:
     void take_out(Content in_place);
     /// A blank one of the same size.
     void take_out() { take_out({{}, geometry_.size_bytes}); }
+    /// As take_out(), as by a rename: who has the medium open keeps it and hears nothing. What is in its place is found
+    /// when it is opened next, or by SimDisk::look_at_name(); and so is what put_back() puts there.
+    void rename_over(Content in_place);
     /// What was taken out is there again, as durable() then; but a blank one that has been labelled meanwhile stays,
     /// since it was taken in. False: nothing was taken out.
     bool put_back();
     /// The two media change places, until put_back() of one of them: then both are where they were, with all that was
     /// written and flushed meanwhile. Openers hear both as down. Changes the incarnations.
     void exchange_with(SimPlatter& other);
-    bool taken_out() const noexcept { return taken_out_.has_value() || exchanged_ != nullptr; }
+    bool taken_out() const noexcept { return taken_out_ || renamed_ || exchanged_ != nullptr; }
     /// Grows or shrinks in place; the opener hears it as down.
     void resize(std::uint64_t size_bytes);
 
@@ -147,6 +150,9 @@ private:
     void make_durable(std::uint64_t upto);
     void lose_unflushed();
     void put_in(Content content);
+    bool is_held() const noexcept { return opener_ != nullptr || lock_lingers_; }
+    bool names_another() const;
+    void open_named();
     void change_places(SimPlatter& other);
     void flush_failed();
     Errc take_failure(const Request& request);
@@ -167,6 +173,9 @@ private:
     std::uint64_t sequence_ = 0;
     std::unordered_map<std::uint64_t, Sector> sectors_;  ///< what reads see; absent: zero
     std::optional<Content> taken_out_;
+    std::optional<Content> renamed_;   ///< what is found at the next opening
+    bool by_rename_ = false;           ///< what was taken out comes back so, too
+    bool returning_ = false;           ///< renamed_ is what was taken out
     Bytes label_in_place_;             ///< of the other medium when it was put in
     SimPlatter* exchanged_ = nullptr;  ///< whose medium is here
     static constexpr std::uint64_t label_bytes = 8192;
@@ -186,6 +195,7 @@ public:
 
     void open() override;
     void probe(Callback<Probe> done) override;
+    void look_at_name(std::function<void(NameFinding)> done) override;
     const std::string& name() const override { return name_; }
 
     const Geometry& geometry() const override { return geometry_; }

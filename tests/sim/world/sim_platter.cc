@@ -122,10 +122,39 @@ void SimPlatter::take_out(Content in_place) {
     put_in(std::move(in_place));
     label_in_place_ = label_area();
     taken_out_ = std::move(kept);
+    by_rename_ = false;
     if (on_cache_lost) on_cache_lost();
 }
 
+void SimPlatter::rename_over(Content in_place) {
+    DST_ASSERT(!taken_out());
+    renamed_ = std::move(in_place);
+    if (!is_held()) open_named();
+}
+
+/// A medium that was taken in stays, whatever is put back.
+bool SimPlatter::names_another() const {
+    return renamed_.has_value() && (!returning_ || label_area() == label_in_place_);
+}
+
+void SimPlatter::open_named() {
+    if (!renamed_) return;
+    const bool other = names_another();
+    Content content = std::move(*renamed_);
+    renamed_.reset();
+    if (std::exchange(returning_, false)) {
+        if (other) put_in(std::move(content));
+    } else {
+        take_out(std::move(content));
+        by_rename_ = true;
+    }
+}
+
 bool SimPlatter::put_back() {
+    if (renamed_) {
+        if (!returning_) renamed_.reset();
+        return true;
+    }
     if (exchanged_ != nullptr) {
         SimPlatter& other = *exchanged_;
         exchanged_ = other.exchanged_ = nullptr;
@@ -137,8 +166,15 @@ bool SimPlatter::put_back() {
         taken_out_.reset();
         return true;
     }
-    put_in(std::move(*taken_out_));
+    Content content = std::move(*taken_out_);
     taken_out_.reset();
+    if (by_rename_) {
+        renamed_ = std::move(content);
+        returning_ = true;
+        if (!is_held()) open_named();
+    } else {
+        put_in(std::move(content));
+    }
     return true;
 }
 
