@@ -151,19 +151,39 @@ void Medium::go_down(const Error& why) {
     state_ = State::down;
     if (!was_up && why == last_error_) return;
     last_error_ = why;
+    tell_why_down(why);
+    waiters_task_.post();
+    tell([&why](Session& session) { session.on_medium_down(why); });
+}
+
+void Medium::tell_why_down(const Error& why) {
     if (why.code == Errc::refused) {
         events_.event(Severity::error, "medium-refused",
                       name() + " is not used as it is: " + why.text +
                           "; it is looked at until the right one is there. A mirror may take it in and fill it anew, "
                           "and says so",
                       {{"medium", name()}});
+    } else if (why.code == Errc::changed) {
+        events_.event(Severity::notice, "medium-replaced",
+                      why.text + "; nobody uses what was open, so it is closed, and what is there now is opened",
+                      {{"medium", name()}});
     } else {
         events_.event(Severity::warning, "medium-down",
                       "the medium is not usable; it is tried again until it is back: " + to_string(why),
                       {{"medium", name()}, {"error", std::string(to_token(why.code))}});
     }
-    waiters_task_.post();
-    tell([&why](Session& session) { session.on_medium_down(why); });
+}
+
+/// Takes down the medium that is open, for the one that its name stands for now.
+void Medium::open_anew(NameFinding found) {
+    const char* const what = found == NameFinding::another  ? "names another medium than before"
+                             : found == NameFinding::shrunk ? "has become smaller"
+                                                            : "has grown";
+    const Error why{Errc::changed, name() + " " + what};
+    go_down(why);
+    raw_->cut(why);
+    refused_ = !raw_->up();
+    backoff_timer_.start(replace_pause);
 }
 
 void Medium::tell(const std::function<void(Session&)>& what) {

@@ -17,7 +17,8 @@ namespace dst {
 
 /// One medium with its label area and its epochs (M6): keeps two heads from writing it at once. A netnode has one per
 /// export, with a session per connection; a head's LocalLeaf has its own. Reopens a raw medium that went down with a
-/// growing back-off, and reads the label before it is up again, since it may be another disk (see Gate).
+/// growing back-off, and reads the label before it is up again, since it may be another disk (see Gate). One that is up
+/// gives way to what its name stands for now when it is looked at (peek) and nobody uses it.
 ///
 /// Runs on one Loop's thread. Outlives its sessions. No callback runs inside the call that started it.
 class Medium : private BlockDevice::Observer {
@@ -51,6 +52,8 @@ public:
     static constexpr Duration fence_limit = std::chrono::seconds(5);
     static constexpr Duration backoff_min = std::chrono::seconds(1);
     static constexpr Duration backoff_max = std::chrono::seconds(30);
+    /// Before a medium that gave way to another one is opened anew: what runs on it ends.
+    static constexpr Duration replace_pause = std::chrono::milliseconds(100);
 
     Medium(Loop& loop, EventSink& events, std::unique_ptr<RawMedium> raw);
     /// After close() has called back, or never opened; no session attached.
@@ -95,7 +98,10 @@ public:
     /// See BlockDevice::cut: for all sessions together.
     void cut(const Error& why) { raw_->cut(why); }
 
-    /// M5 step 1; see Leaf::peek. Reads both copies of the label anew.
+    /// M5 step 1; see Leaf::peek. Reads both copies of the label anew. Before that it looks at what the medium's name
+    /// stands for: when that is another medium, or one of another size, and nobody but the asker uses the one that is
+    /// open, it goes down, is opened anew, and the answer is `disconnected`. One that only grew stays while its label
+    /// is good. Who peeks uses nothing of it: a head looks at what it does not serve from.
     void peek(Session& asker, Callback<Peek> done);
     void probe(Session& asker, Callback<Probe> done);
     /// M6; see Leaf::promise. Errors: changed, fenced, busy (earlier sessions have not ended within fence_limit; the
@@ -138,12 +144,17 @@ private:
     void try_again_later();
     void refuse(const Error& why);
     void go_down(const Error& why);
+    void tell_why_down(const Error& why);
     void reopen();
     void tell(const std::function<void(Session&)>& what);
 
     void start(std::unique_ptr<LabelOperation> operation);
     void run_next();
     void run_peek();
+    void name_seen(NameFinding found);
+    void read_for_peek();
+    bool gives_way(NameFinding found, const Session* asker) const;
+    void open_anew(NameFinding found);
     void run_probe();
     void run_promise(LabelOperation& operation);
     void run_served(LabelOperation& operation);

@@ -89,6 +89,36 @@ void Medium::run_next() {
 }
 
 void Medium::run_peek() {
+    // The raw medium looks from a thread of its own and may answer after a close.
+    raw_->look_at_name([this, alive = std::weak_ptr<int>(alive_)](NameFinding found) {
+        if (!alive.expired() && !operations_.empty()) name_seen(found);
+    });
+}
+
+void Medium::name_seen(NameFinding found) {
+    if (state_ != State::up || !area_.idle()) {
+        finish(not_up());
+    } else if (gives_way(found, operations_.front()->asker)) {
+        open_anew(found);
+        finish(not_up());
+    } else {
+        read_for_peek();
+    }
+}
+
+/// Whether what is open is let go for what its name stands for now.
+bool Medium::gives_way(NameFinding found, const Session* asker) const {
+    // A label lies at the end: where the end has moved it could not be found again.
+    const bool differs =
+        found != NameFinding::same && (found != NameFinding::grown || label_state() != LabelState::valid);
+    return differs && std::none_of(sessions_.begin(), sessions_.end(), [&](const Session* session) {
+               if (session == asker || session->closing) return false;
+               if (session->epoch.none()) return session->wrote_without_epoch_;
+               return session->epoch == promised_ && (asker == nullptr || session->epoch.head != asker->epoch.head);
+           });
+}
+
+void Medium::read_for_peek() {
     area_.read([this](Errc code) {
         if (state_ != State::up) {
             finish(not_up());
@@ -112,7 +142,7 @@ void Medium::run_probe() {
             finish(not_up());
         } else {
             operations_.front()->probe = *found;
-            run_peek();
+            read_for_peek();
         }
     });
 }

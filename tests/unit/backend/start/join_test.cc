@@ -121,6 +121,43 @@ TEST_F(Join, M7BlankMediumIsLabelledAndOwedEverything) {
     EXPECT_EQ(world->label_of("/b")->member, 2u);
 }
 
+TEST_F(Join, M7RightMediumThatIsRenamedOverARefusedOneIsFound) {
+    serve(two_disks());
+    const sim::SimPlatter::Content right = world->platter("/b").durable();
+    lose("/b");
+    world->platter("/b").replace_blank(17u << 20);
+    world->platter("/b").set_missing(false);
+    ASSERT_TRUE(happens("member-refused"));
+    world->platter("/b").rename_over(right);
+    ASSERT_TRUE(happens("member-in-sync"));
+    EXPECT_EQ(world->platter("/b").geometry().size_bytes, 16u << 20);
+}
+
+TEST_F(Join, M7BlankMediumThatIsRenamedOverOneThatFailsIsTakenIn) {
+    serve(two_disks());
+    const Id before = world->label_of("/b")->medium;
+    world->platter("/b").fail(Operation::write, {0, 16u << 20}, Errc::medium_error);
+    write();
+    ASSERT_TRUE(happens("member-dropped"));
+    world->platter("/b").rename_over({{}, 16u << 20});
+    world->loop.run_for(seconds(15));
+    world->platter("/b").clear_failures();
+    ASSERT_TRUE(happens("member-in-sync"));
+    EXPECT_NE(world->label_of("/b")->medium, before);
+}
+
+TEST_F(Join, M7MediumInUseIsNotLeftForOneThatIsRenamedOverIt) {
+    serve(two_disks());
+    const Id before = world->label_of("/b")->medium;
+    world->platter("/b").rename_over({{}, 16u << 20});
+    for (int i = 0; i < 20; ++i) {
+        write();
+        world->loop.run_for(seconds(5));
+    }
+    EXPECT_EQ(world->label_of("/b")->medium, before);
+    EXPECT_EQ(world->events.count("member-dropped"), 0u);
+}
+
 TEST_F(Join, M7BlankPartOfALinearIsLabelled) {
     serve(disk_and_linear());
     lose("/b");

@@ -2,12 +2,14 @@
 
 namespace dst::test {
 
-MediumFixture::MediumFixture() : platter(loop, {.size_bytes = medium_bytes}) { make(); }
+MediumFixture::MediumFixture() : platter(loop, {.size_bytes = medium_bytes}) {
+    make(std::make_unique<sim::SimDisk>(loop, platter, "/dev/sim"));
+}
 
 MediumFixture::~MediumFixture() { close(); }
 
-void MediumFixture::make() {
-    medium = std::make_unique<Medium>(loop, events, std::make_unique<sim::SimDisk>(loop, platter, "/dev/sim"));
+void MediumFixture::make(std::unique_ptr<RawMedium> raw) {
+    medium = std::make_unique<Medium>(loop, events, std::move(raw));
     first = std::make_unique<FakeSession>(loop);
     second = std::make_unique<FakeSession>(loop);
     medium->attach(*first);
@@ -25,9 +27,13 @@ void MediumFixture::close() {
 }
 
 void MediumFixture::restart() {
-    close();
-    make();
+    restart_with(std::make_unique<sim::SimDisk>(loop, platter, "/dev/sim"));
     open();
+}
+
+void MediumFixture::restart_with(std::unique_ptr<RawMedium> raw) {
+    close();
+    make(std::move(raw));
 }
 
 void MediumFixture::kill_and_restart(const std::function<void()>& die) {

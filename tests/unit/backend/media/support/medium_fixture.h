@@ -51,6 +51,8 @@ protected:
 
     /// Another process' life: closes the medium, opens the same platter again with fresh sessions.
     void restart();
+    /// Ends the medium's life, and begins one over `raw`, not open yet.
+    void restart_with(std::unique_ptr<RawMedium> raw);
     /// The process dies with what is in flight; then as restart().
     void kill_and_restart(const std::function<void()>& die);
     void open();
@@ -85,7 +87,7 @@ protected:
 private:
     template <typename T>
     Result<T> wait(const std::function<void(Callback<T>)>& begin);
-    void make();
+    void make(std::unique_ptr<RawMedium> raw);
     void close();
 };
 
