@@ -6,6 +6,12 @@
 #include "session/server_session_impl.h"
 
 namespace dst {
+namespace {
+
+/// For a medium that is opened anew while a peer waits for its OPEN; shorter than heads wait for the answer.
+constexpr Duration reopen_limit = std::chrono::seconds(3);
+
+}  // namespace
 
 void ServerSessionImpl::handle_hello(Work& work) {
     const Result<wire::Hello> hello = wire::decode_hello({work.piece.data, work.piece.size});
@@ -72,21 +78,49 @@ void ServerSessionImpl::replaced(Work& work, const Result<void>& result) {
     work_ended();
 }
 
-/// A label that the disk did not read when it was opened may be readable by now: a head that comes back needs it.
+/// What is open gives way here to what lies in its place now (Medium::peek), and a label that the disk did not read
+/// before may be readable by now; a head that comes back to its medium needs neither.
 void ServerSessionImpl::look_and_open(Work& work) {
-    if (open_.epoch.none() || medium_->label_state() != LabelState::unreadable) return continue_open(work);
+    if (is_expected()) return continue_open(work);
+    looking_work_ = &work;
     ++running_;
-    medium_->peek(*this, [this, &work](const Result<Peek>& seen) {
+    medium_->peek(*this, [this](const Result<Peek>& seen) {
         --running_;
         if (state_ != State::opening) {
-            release(work);
-        } else if (!seen) {
-            refuse_open(work, seen.error());
+            release(*std::exchange(looking_work_, nullptr));
+        } else if (seen) {
+            continue_open(*std::exchange(looking_work_, nullptr));
+        } else if (medium_->up()) {
+            refuse_open(*std::exchange(looking_work_, nullptr), seen.error());
         } else {
-            continue_open(work);
+            open_timer_.start(reopen_limit);
         }
         work_ended();
     });
+}
+
+void ServerSessionImpl::on_medium_up() {
+    if (state_ != State::opening || !open_timer_.running()) return;
+    open_timer_.stop();
+    continue_open(*std::exchange(looking_work_, nullptr));
+}
+
+void ServerSessionImpl::not_reopened() {
+    if (state_ != State::opening) return;
+    const Error& why = medium_->last_error();
+    refuse_open(*std::exchange(looking_work_, nullptr), {Errc::not_ready, "its medium is not there: " + why.text});
+}
+
+/// A label that names another storage or place than the head does.
+bool ServerSessionImpl::is_elsewhere(const Label& label) const {
+    return !open_.storage.is_nil() && !open_.place.empty() &&
+           (label.storage != open_.storage || label.place != open_.place);
+}
+
+/// The medium is promised to the epoch that the head names, in its place.
+bool ServerSessionImpl::is_expected() const {
+    const Label* label = medium_->label();
+    return label != nullptr && label->promised == open_.epoch && !is_elsewhere(*label);
 }
 
 void ServerSessionImpl::continue_open(Work& work) {
@@ -94,8 +128,7 @@ void ServerSessionImpl::continue_open(Work& work) {
     if (!open_.epoch.none()) {
         const Label* label = medium_->label();
         // Before the epoch is looked at: all media of a storage are promised the same one.
-        if (label != nullptr && !open_.storage.is_nil() && !open_.place.empty() &&
-            (label->storage != open_.storage || label->place != open_.place)) {
+        if (label != nullptr && is_elsewhere(*label)) {
             return refuse_open(work, {Errc::refused, "expected is place " + open_.place + " of storage " +
                                                          short_string(open_.storage) + ", there is place " +
                                                          label->place + " of storage " + label->storage_name + " (" +
@@ -156,7 +189,8 @@ void ServerSessionImpl::check_fenced() {
 }
 
 void ServerSessionImpl::on_medium_down(const Error& why) {
-    if (state_ >= State::finishing) return;
+    // What is looked at for an OPEN may be opened anew for it.
+    if (state_ >= State::finishing || (state_ == State::opening && looking_work_ != nullptr)) return;
     report(Severity::warning, "session-medium-lost",
            "the medium of " + open_.export_name + " went down (" + why.text + "); " + who() + " is told so");
     finish({Errc::disconnected, open_.export_name + ": its medium went down: " + why.text}, true);

@@ -45,6 +45,7 @@ ServerSessionImpl::ServerSessionImpl(ServerSession& session, Loop& loop, EventSi
       flush_task_(loop, [this] { flush(); }),
       end_task_(loop, [this] { check_ended(); }),
       tick_timer_(loop, [this] { tick(); }),
+      open_timer_(loop, [this] { not_reopened(); }),
       end_timer_(loop, [this] { state_ == State::draining ? finish(close_reason_, true) : cut(); }),
       waiter_(receive_task_),
       guest_waiter_(receive_task_),
@@ -151,6 +152,9 @@ void ServerSessionImpl::cut() {
     closing = true;
     tick_timer_.stop();
     end_timer_.stop();
+    // Nothing of the medium's runs for it any more.
+    if (open_timer_.running()) release(*std::exchange(looking_work_, nullptr));
+    open_timer_.stop();
     receive_task_.cancel();
     flush_task_.cancel();
     exports_.buffers().stop_waiting(waiter_);

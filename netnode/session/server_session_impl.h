@@ -88,12 +88,15 @@ private:
     void handle_open(Work& work);
     void replaced(Work& work, const Result<void>& result);
     void look_and_open(Work& work);
+    void not_reopened();
+    bool is_elsewhere(const Label& label) const;
+    bool is_expected() const;
     void continue_open(Work& work);
     void refuse_open(Work& work, const Error& why);
 
     // --- Medium::Session (server_open.cc)
     void fence(const Epoch& by, std::function<void()> ended) override;
-    void on_medium_up() override {}
+    void on_medium_up() override;
     void on_medium_down(const Error& why) override;
     void check_fenced();
 
@@ -145,6 +148,7 @@ private:
     std::vector<std::function<void()>> fence_ended_;
     std::function<void()> closed_;
     Error close_reason_{Errc::ok, {}};
+    Work* looking_work_ = nullptr;  ///< an OPEN whose medium is looked at, or opened anew
     Work* closing_work_ = nullptr;  ///< a CLOSE that waits for the requests before it
 
     Pool<Work> works_;
@@ -157,6 +161,7 @@ private:
     Task flush_task_;
     Task end_task_;  ///< check_ended(), outside of whoever ended the last thing
     Timer tick_timer_;
+    Timer open_timer_;                 ///< until a medium is open anew
     Timer end_timer_;                  ///< draining, finishing: bounded
     BufferPool::Waiter waiter_;        ///< for buffers()
     BufferPool::Waiter guest_waiter_;  ///< for guest_buffers()

@@ -79,6 +79,22 @@ TEST_F(NetnodeServerTest, ServesOthersWhileAMediumIsMissingAndTakesItUpWhenItCom
     EXPECT_TRUE(missing.wait_up()) << events.all();
 }
 
+TEST_F(NetnodeServerTest, ServesWhatIsRenamedOverADiskThatIsLookedAt) {
+    make_file(folder.file("disk0"), 8 * mib);
+    start({disk("disk0")});
+    Client client(loop, events, port, "disk0");
+    ASSERT_TRUE(client.wait_up());
+    make_file(folder.file("new"), 16 * mib);
+    std::filesystem::rename(folder.file("new"), folder.file("disk0"));
+    EXPECT_EQ(client.write(0, Bytes(4096)), Errc::ok) << "nobody has looked yet";
+    std::optional<Result<Peek>> peeked;
+    client.leaf->peek([&](Result<Peek> result) { peeked = std::move(result); });
+    ASSERT_TRUE(run_until(loop, [&] { return peeked.has_value() && client.downs == 1; })) << events.all();
+    ASSERT_TRUE(client.wait_up()) << events.all();
+    EXPECT_EQ(client.leaf->geometry().size_bytes, leaf_size_bytes(16 * mib));
+    EXPECT_EQ(events.count("medium-replaced"), 1) << events.all();
+}
+
 TEST_F(NetnodeServerTest, AReloadDoesNotDisturbWhatStays) {
     make_file(folder.file("disk0"), 8 * mib);
     make_file(folder.file("disk1"), 8 * mib);

@@ -142,6 +142,76 @@ TEST(ServerSessionHandshake, ALabelThatTheDiskDidNotReadIsReadAgainForAHeadThatC
     rig.opened_with_epoch(1);
 }
 
+/// A netnode that has a blank medium open, over which the right one was renamed; and a head that asks for that.
+class ServerSessionRenamed : public testing::Test {
+protected:
+    ServerSessionRenamed() {
+        rig.give_label();
+        const sim::SimPlatter::Content right = rig.platter.durable();
+        rig.platter.replace_blank(right.size_bytes);
+        rig.settle();
+        EXPECT_TRUE(rig.loop.run_until([this] { return rig.medium->up(); }, seconds(60)));
+        rig.platter.rename_over(right);
+        peer = &rig.connect();
+        rig.ask(*peer, rig.hello());
+    }
+    void ask(const Epoch& epoch) {
+        wire::Open open = rig.open_of(1);
+        open.epoch = epoch;
+        EXPECT_TRUE(rig.ask(*peer, rig.open(open)).empty());
+    }
+    std::vector<test::Frame> answers_within(Duration limit) {
+        rig.loop.run_for(limit);
+        return test::take_frames(peer->wire.written);
+    }
+
+    ServerRig rig;
+    ServerRig::Peer* peer = nullptr;
+};
+
+TEST_F(ServerSessionRenamed, AHeadFindsItsMediumWithTheSameOpen) {
+    ask(rig.label.promised);
+    const auto answers = answers_within(seconds(1));
+    ASSERT_EQ(answers.size(), 1u);
+    EXPECT_EQ(answers[0].header.kind, Kind::open);
+    EXPECT_EQ(answers[0].header.status, Errc::ok);
+    EXPECT_TRUE(wire::decode_open_answer(answers[0].payload)->epoch_accepted);
+    EXPECT_EQ(rig.events.count("session-medium-lost"), 0u);
+}
+
+TEST_F(ServerSessionRenamed, WhoeverAsksIsShownWhatLiesThere) {
+    ask({});
+    const auto answers = answers_within(seconds(1));
+    ASSERT_EQ(answers.size(), 1u);
+    EXPECT_EQ(wire::decode_open_answer(answers[0].payload)->medium, rig.label.medium);
+}
+
+TEST_F(ServerSessionRenamed, AnOpenIsRefusedWhenItCannotBeOpened) {
+    ask(rig.label.promised);
+    rig.platter.set_missing(true);
+    const auto answers = answers_within(seconds(4));
+    ASSERT_EQ(answers.size(), 1u);
+    EXPECT_EQ(answers[0].header.kind, Kind::open);
+    EXPECT_EQ(answers[0].header.status, Errc::not_ready);
+    rig.platter.set_missing(false);
+}
+
+TEST_F(ServerSessionRenamed, APeerThatGoesAwayMeanwhileIsForgotten) {
+    ask(rig.label.promised);
+    peer->wire.observer->on_closed({Errc::disconnected, "gone"});
+    rig.loop.run_for(seconds(1));
+    EXPECT_TRUE(peer->ended);
+    EXPECT_TRUE(rig.medium->up());
+}
+
+TEST(ServerSessionHandshake, M14AHeadThatFindsItsMediumKeepsItWhateverIsRenamedOverIt) {
+    ServerRig rig;
+    rig.give_label();
+    rig.platter.rename_over({{}, rig.platter.geometry().size_bytes});
+    rig.opened_with_epoch(1);
+    EXPECT_EQ(rig.medium->label_state(), LabelState::valid);
+}
+
 TEST(ServerSessionHandshake, M7ALabelOfAnotherPlaceIsRefusedAlthoughItKnowsTheEpoch) {
     ServerRig rig;
     const Label& label = rig.give_label();
@@ -188,7 +258,7 @@ TEST(ServerSessionRequests, AWriteReachesTheDiskAndAReadGivesItBack) {
 TEST(ServerSessionRequests, AnswersComeInTheOrderOfTheDisk) {
     sim::SimPlatterOptions disk;
     disk.latency_min = std::chrono::microseconds(10);
-    disk.latency_max = milliseconds(4);
+    disk.latency_max = milliseconds(1);
     ServerRig rig({}, 1u << 30, disk);
     ServerRig::Peer& peer = rig.opened();
     Bytes orders;
