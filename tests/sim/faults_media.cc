@@ -60,9 +60,11 @@ void Faults::all_off() {
 
 void Faults::put_in_place(const std::string& what, SimPlatter& platter, SimPlatter::Content content) {
     const bool off = loop_.chance(300);
-    note(what + (off ? " (while all is off)" : ""));
+    // The process that has it open keeps it then, until it looks at what is in place.
+    const bool renamed = loop_.chance(500);
+    note(what + (off ? " (while all is off)" : "") + (renamed ? " (by a rename)" : ""));
     if (off) all_off();
-    platter.take_out(std::move(content));
+    renamed ? platter.rename_over(std::move(content)) : platter.take_out(std::move(content));
     SimPlatter* const wrong = &platter;
     later(milliseconds(500), seconds(15), [wrong] { wrong->put_back(); });
 }
