@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import threading
 import time
 
 from harness import check, main, until
@@ -90,10 +91,81 @@ def a_last_member_comes_back_as_another_disk(world):
     check(held.running(), f"I/O was answered from a blank disk: {held.output()}")
     check(world.status("vol")["state"] == "held", f"status: {world.status('vol')}")
     check(not any(content(blank)), "the blank medium was written to")
-    node.kill()
     os.replace(world.path("right.img"), world.path("disk2.img"))
-    world.start_netnode("right", world.path("node2.yaml"), 7792)
     check(held.process.wait(180) == 0, f"not served when it was put back: {held.output()}")
+    check(node.running(), "the netnode ended")
+
+
+def in_sync(world):
+    until(lambda: set(states(world).values()) == {"in_sync"}, 60, "all are in sync")
+
+
+def exchange(world, tgtd, lost, log, disk):
+    """The disk of one member of two is exchanged by renames while all runs: for a wrong one, for a blank one, for the wrong
+    one again, and for the right one. lost(path) makes the mirror lose the member; the path is another name of what it uses."""
+    right = world.path("right.img")
+    shutil.copyfile(disk, right)
+    wrong = content(world.path("disk2.img"))
+    for seed, put_there in ((6, "blank"), (7, "right")):
+        used = world.path(f"used{seed}.img")
+        os.link(disk, used)
+        with open(world.path("wrong.img"), "wb") as file:
+            file.write(wrong)
+        os.rename(world.path("wrong.img"), disk)
+        world.initiator("verify", tgtd.url(), "--seed", seed - 1)
+        check(set(states(world).values()) == {"in_sync"}, f"a disk in use was left: {states(world)}")
+        refused = tgtd.output().count(" member-refused ")
+        dropped = tgtd.output().count(" member-dropped ")
+        lost(used)
+        world.initiator("fill", tgtd.url(), "--seed", seed, "--flush")
+        until(lambda: tgtd.output().count(" member-dropped ") > dropped, 20, "the member is dropped")
+        until(lambda: tgtd.output().count(" member-refused ") > refused, 60, "the wrong medium is refused")
+        check(content(disk) == wrong, "the wrong medium was written to")
+        if put_there == "blank":
+            os.rename(world.disk("blank.img", 16), disk)
+        else:
+            os.rename(right, disk)
+        in_sync(world)
+        check(log().count(" medium-replaced ") >= 1, f"not told: {log()}")
+        world.initiator("verify", tgtd.url(), "--seed", seed)
+    tgtd.delete_lun()
+    data = os.path.getsize(disk) - (1 << 20)
+    check(content(disk)[:data] == content(world.path("disk2.img"))[:data], "the two disks hold the same")
+
+
+def a_netnodes_disk_is_exchanged_while_all_runs(world):
+    """Nothing is restarted: the netnode sees what its path names as soon as nobody uses what it has open."""
+    nodes = netnodes(world)
+    tgtd, _ = start(world, pair("mirror"))
+
+    def lost(_):
+        nodes[0].signal(signal.SIGSTOP)
+        threading.Timer(4, lambda: nodes[0].signal(signal.SIGCONT)).start()
+    exchange(world, tgtd, lost, nodes[0].output, world.path("disk1.img"))
+    check(nodes[0].running(), "the netnode ended")
+
+
+def a_local_disk_is_exchanged_while_all_runs(world):
+    """The LUN stays: the head sees what the path names as soon as the mirror does not use what it has open."""
+    disk = world.disk("disk1.img", 16)
+    world.netnode("node2", 7792, {"disk0": world.disk("disk2.img", 16)})
+    tgtd, _ = start(world, f"  mirror:\n    - disk: {disk}\n    - netnode: 127.0.0.1:7792/disk0\n")
+    exchange(world, tgtd, lambda used: os.truncate(used, 1 << 20), tgtd.output, disk)
+
+
+def disks_are_exchanged_while_their_storage_is_closed(world):
+    """The netnodes run on: `init`, and the next start, find what their paths name by then."""
+    netnodes(world)
+    for n in (1, 2):
+        os.rename(world.disk("larger.img", 32), world.path(f"disk{n}.img"))
+    tgtd, file = start(world, pair("mirror"))
+    check(world.status("vol")["size_bytes"] > 16 << 20, f"init took what was there before: {world.status('vol')}")
+    tgtd.delete_lun()
+    os.rename(world.disk("blank.img", 32), world.path("disk1.img"))
+    tgtd.new_lun(file)
+    in_sync(world)
+    check("was blank" in tgtd.output(), f"not taken in as a blank disk: {tgtd.output()}")
+    world.initiator("verify", tgtd.url(), "--seed", 5)
 
 
 def a_local_disk_shrinks_and_grows(world):
@@ -145,5 +217,6 @@ def a_members_older_copy_is_not_served(world):
 
 
 main([swapped_exports_of_a_linear, a_blank_disk_in_a_members_place, a_last_member_comes_back_as_another_disk,
-      a_local_disk_shrinks_and_grows, a_local_disk_is_another_one_at_the_next_start,
-      a_members_older_copy_is_not_served])
+      a_netnodes_disk_is_exchanged_while_all_runs, a_local_disk_is_exchanged_while_all_runs,
+      disks_are_exchanged_while_their_storage_is_closed, a_local_disk_shrinks_and_grows,
+      a_local_disk_is_another_one_at_the_next_start, a_members_older_copy_is_not_served])
