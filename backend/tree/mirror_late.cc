@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "block/assert.h"
@@ -59,10 +60,15 @@ bool Mirror::use_late(Member& member, const std::vector<RecordLeaf>& leaves) {
     RecordMember* const recorded = find_member(record_, member.number);
     DST_ASSERT(recorded != nullptr);
     recorded->incarnation = member.incarnation;
-    recorded->revision = record_.revision;
     recorded->leaves = leaves;
+    // An older copy of any of them is told by that (M7): the start's record, as this mirror has it, is from before they
+    // acknowledged it.
+    for (const auto& other : members_) {
+        if ((in_sync_ & joined_ & other->mask()) == 0) continue;
+        RecordMember* const theirs = find_member(record_, other->number);
+        theirs->revision = std::max(theirs->revision, other->acknowledged);
+    }
     submitted_ = record_;
-    // An older copy of it is told by that (M7).
     environment_.keeper->keep(record_, [](const Result<void>&) {});
     environment_.events.event(Severity::notice, "member-taken-in",
                               "a member came up after the start and has missed nothing; it is in use from now on",

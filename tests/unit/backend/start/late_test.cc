@@ -147,6 +147,32 @@ TEST_F(Late, M7OlderCopyLeavesAndIsOwedEverything) {
     expect_it_has_all();
 }
 
+TEST_F(Late, M7OlderCopyOfTheOtherOneIsToldAfterItWasTakenIn) {
+    world = std::make_unique<EngineWorld>(two_disks());
+    ASSERT_TRUE(world->init().done);
+    head = &world->serve();
+    write();
+    world->close(*head);
+    const Bytes old = world->platter("/a").read({0, 16u << 20});
+    begin_again({"/b"});
+    come({"/b"});
+    expect_taken_in();
+    write();
+    world->close(*head);
+    // The journal decides, and /a alone would do if it were what it was.
+    world->platter("/a").write(0, old);
+    world->platter("/b").set_missing(true);
+    head = &world->open();
+    world->loop.run_for(seconds(30));
+    EXPECT_EQ(head->serving, 0);
+    EXPECT_THAT(head->engine->status().reason, HasSubstr("older copy"));
+    world->platter("/b").set_missing(false);
+    EXPECT_TRUE(world->loop.run_until([&] { return head->serving > 0; }, seconds(30)));
+    Bytes found(4096);
+    EXPECT_EQ(world->read(*head, 0, found), Errc::ok);
+    EXPECT_EQ(found, EngineWorld::pattern(4096, writes));
+}
+
 TEST_F(Late, M7BlankMediumLeavesAndIsFilled) {
     begin(two_disks(), {"/b"});
     world->platter("/b").replace_blank(16u << 20);
