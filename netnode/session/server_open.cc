@@ -106,9 +106,11 @@ void ServerSessionImpl::on_medium_up() {
 }
 
 void ServerSessionImpl::not_reopened() {
-    if (state_ != State::opening) return;
+    Work& work = *std::exchange(looking_work_, nullptr);
+    // Told to end meanwhile.
+    if (state_ != State::opening) return release(work);
     const Error& why = medium_->last_error();
-    refuse_open(*std::exchange(looking_work_, nullptr), {Errc::not_ready, "its medium is not there: " + why.text});
+    refuse_open(work, {Errc::not_ready, "its medium is not there: " + why.text});
 }
 
 /// A label that names another storage or place than the head does.

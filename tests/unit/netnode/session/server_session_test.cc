@@ -196,6 +196,17 @@ TEST_F(ServerSessionRenamed, AnOpenIsRefusedWhenItCannotBeOpened) {
     rig.platter.set_missing(false);
 }
 
+TEST_F(ServerSessionRenamed, ANetnodeThatEndsMeanwhileWaitsForNothing) {
+    ask(rig.label.promised);
+    rig.platter.set_missing(true);
+    // The answer would be due while the peer still has its time to take the farewell.
+    rig.loop.run_for(milliseconds(2500));
+    bool closed = false;
+    peer->session->close({Errc::cancelled, "the netnode ends"}, [&closed] { closed = true; });
+    EXPECT_TRUE(rig.loop.run_until([&closed] { return closed; }, seconds(30)));
+    rig.platter.set_missing(false);
+}
+
 TEST_F(ServerSessionRenamed, APeerThatGoesAwayMeanwhileIsForgotten) {
     ask(rig.label.promised);
     peer->wire.observer->on_closed({Errc::disconnected, "gone"});
