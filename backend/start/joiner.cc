@@ -281,7 +281,8 @@ void Joiner::inner_ended(Child& child, Inner& inner) {
             if (!news) break;
             context_.events.event(
                 Severity::notice, "mirror-waits",
-                "a mirror below another one cannot be started yet; the others carry on without it",
+                std::string("a mirror below another one cannot be started yet; ") +
+                    (mirror_of(child).up() ? "the others carry on without it" : "the others are not there either"),
                 {{"mirror", inner.vertex->spec->name}, {"in", mirror_of(child).name()}, {"why", attempt_why_}});
             break;
         case ReturnAttempt::End::refused:

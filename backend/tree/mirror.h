@@ -102,8 +102,8 @@ public:
 
     // --- Coming back, for the engine.
 
-    /// Serving: child `index` is a member by the record, is not in sync, and no change of record or resync is under
-    /// way: the engine may look at it (M7).
+    /// Serving: child `index` is a member by the record, is not in sync, no change of record or resync of it is under
+    /// way, and a member in sync is there to copy from: the engine may look at it (M7).
     bool wants_back(std::size_t index) const;
     struct Admission {
         bool everything = false;  ///< owed everything: a new medium below, an older copy, or another place of the line

@@ -17,8 +17,10 @@ void Mirror::fail_member(Member& member, const std::string& why) {
     member.away.stop();
     member.give_up.post();
     environment_.events.event(Severity::warning, "member-dropped",
-                              "a member failed and is left out; the others carry on. Mend its disk, its machine or "
-                              "the way to it: when it is there again it is brought up to date by itself",
+                              std::string("a member failed and is left out; ") +
+                                  (reachable() != 0 ? "the others carry on" : "those that are left are not there now") +
+                                  ". Mend its disk, its machine or the way to it: when it is there again it is brought "
+                                  "up to date by itself",
                               {{"mirror", name_}, {"member", member.name}, {"why", why}});
     request_change();
 }

@@ -18,7 +18,7 @@ bool Mirror::wants_back(std::size_t index) const {
     const Member& member = *members_.at(index);
     if (state_ != State::serving || served_ || settling_ || member.number == 0) return false;
     if (((in_sync_ | failed_) & member.mask()) != 0 || resync_of(member) != nullptr) return false;
-    if (member.metadata_in_flight || !member.outstanding.empty()) return false;
+    if (member.metadata_in_flight || !member.outstanding.empty() || reachable() == 0) return false;
     const RecordMember* const recorded = find_member(record_, member.number);
     return recorded != nullptr && (recorded->state == MemberState::dirty || recorded->state == MemberState::resyncing);
 }
@@ -89,8 +89,11 @@ void Mirror::drop_target(Member& member, const std::string& why) {
     if (was_target) maps_.owed(member.number)->unite(maps_.intent());
     member.reason = "bringing it up to date was broken off: " + why;
     environment_.events.event(Severity::warning, "resync-stopped",
-                              "a member could not be brought up to date; it is tried again when it is there. The "
-                              "others carry on",
+                              reachable() != 0
+                                  ? "a member could not be brought up to date; it is tried again when it is there. "
+                                    "The others carry on"
+                                  : "a member could not be brought up to date; it is tried again when a member in sync "
+                                    "is back to copy from. None can be reached, so that nothing is served",
                               {{"mirror", name_}, {"member", member.name}, {"why", why}});
     if (member.device.up() && (!member.outstanding.empty() || member.metadata_in_flight || !resync->idle())) {
         member.device.cut({Errc::timed_out, why});

@@ -194,6 +194,22 @@ TEST(MirrorResync, M8AnUnreadableSourceKeepsItFromBeingCalledInSync) {
     EXPECT_EQ(world.device(0).bytes(0, data_end), world.device(1).bytes(0, data_end));
 }
 
+TEST(MirrorResync, M8WithNobodyToCopyFromNobodyIsWantedAndNobodyIsSaidToCarryOn) {
+    MirrorWorld world;
+    drop(world);
+    world.admit(1);
+    ASSERT_TRUE(world.loop.run_until([&] { return world.events.count("resync-begins") == 1; }, seconds(10)));
+    world.device(0).go_down();
+    world.device(1).go_down();
+    ASSERT_EQ(world.events.count("resync-stopped"), 1u);
+    EXPECT_NE(world.events.entries.back().line.find("nothing is served"), std::string::npos);
+    world.device(1).go_up();
+    world.loop.run_for(seconds(1));
+    EXPECT_FALSE(world.mirror->wants_back(1));
+    world.device(0).go_up();
+    EXPECT_TRUE(world.mirror->wants_back(1));
+}
+
 TEST(MirrorResync, M8OldMembersHaveTheAdditionBeforeTheNewOneAndTheJournalLast) {
     MirrorWorld world;
     drop(world);
