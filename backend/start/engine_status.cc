@@ -16,9 +16,10 @@ StorageState StorageEngine::Impl::storage_state() const {
         case Starter::State::serving: break;
     }
     if (gate_.given_up()) return StorageState::failed;
-    if (gate_.holding() || !tree_.root().device->up()) {
+    if (gate_.holding() || (gate_.silent() && gate_.outermost()) || !tree_.root().device->up()) {
         return gate_.outermost() ? StorageState::held : StorageState::failed;
     }
+    if (gate_.silent()) return StorageState::degraded;
     const auto& mirrors = tree_.mirrors();
     const auto degraded = [](const Vertex* mirror) { return mirror->mirror->degraded(); };
     return std::any_of(mirrors.begin(), mirrors.end(), degraded) ? StorageState::degraded : StorageState::healthy;
@@ -27,9 +28,13 @@ StorageState StorageEngine::Impl::storage_state() const {
 std::string StorageEngine::Impl::state_reason() const {
     switch (storage_state()) {
         case StorageState::healthy: return {};
-        case StorageState::degraded: return "members are missing or not in sync";
+        case StorageState::degraded:
+            return gate_.silent() ? "nothing below answers, though requests wait"
+                                  : "members are missing or not in sync";
         case StorageState::held: {
             const std::string loss = gate_.loss_text();
+            if (gate_.silent())
+                return "all that is left below hangs: " + loss + ". Look at the disks and netnodes below";
             return "no usable member is left for a part of the storage; " +
                    (loss.empty() ? "requests for it wait, and are answered so that initiators send them again" : loss) +
                    ". Bring back what is not there below";

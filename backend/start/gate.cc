@@ -34,6 +34,7 @@ void Gate::answered(Request& request) {
     Gate& gate = *item.gate;
     gate.passed_.erase(ItemList::s_iterator_to(item));
     const Errc code = request.result;
+    if (!is_loss(code) && code != Errc::timed_out) gate.answered_ = gate.loop_.now();
     if (is_loss(code) && gate.outermost() && !gate.closing_ && gate.failed_ == Errc::ok) return gate.hold(item);
     if (code == Errc::ok) gate.went_on(item);
     if (code == Errc::fenced) gate.fenced_task_.post();
@@ -46,6 +47,7 @@ Gate::Gate(Loop& loop, EventSink& events, const spec::Policy& policy, Standing s
       standing_(standing),
       hold_(policy.on_loss.hold),
       give_up_(policy.on_loss.give_up),
+      member_timeout_(policy.member_timeout),
       stuck_(std::max<Duration>(policy.on_loss.hold, 3 * policy.member_timeout)),
       write_through_(!policy.write_cache),
       lock_(loop),
@@ -82,7 +84,12 @@ void Gate::serve(BlockDevice& tree) {
 
 void Gate::on_up(BlockDevice& device) {
     if (tree_ == nullptr || closing_ || failed_ != Errc::ok) return;
-    if (outermost()) return retry();
+    if (outermost()) {
+        retry();
+        // Nobody waits for an answer that could say so.
+        if (lost_ && in_flight_ == 0) goes_on();
+        return;
+    }
     const Incarnation incarnation = device.incarnation();
     if (tree_up_ && incarnation == incarnation_) return;
     // Whoever is above must hear that something may be lost (M14).
@@ -100,15 +107,37 @@ void Gate::on_down(BlockDevice&, const Error& why) {
     if (was_up) notify_down(why);
 }
 
+/// Since when nothing was answered, as far as there was something to answer.
+TimePoint Gate::quiet_since() const {
+    const TimePoint since = std::max(busy_since_, answered_);
+    return last_answer_below_ ? std::max(since, last_answer_below_()) : since;
+}
+
+bool Gate::silent() const {
+    if (passed_.empty()) return false;
+    // What is held is passed on again and again, and is told from what is not answered by its age.
+    return loop_.now() - std::max(quiet_since(), passed_.front().passed) >= member_timeout_;
+}
+
+std::optional<TimePoint> Gate::lost_since() const {
+    if (!outermost() || !opened_) return std::nullopt;
+    if (lost_) return lost_since_;
+    return silent() ? std::optional(quiet_since()) : std::nullopt;
+}
+
 std::string Gate::loss_text() const {
-    if (!outermost() || !opened_ || !lost_) return {};
-    const std::string since = "nothing could be answered for " + whole(loop_.now() - lost_since_);
+    const std::optional<TimePoint> lost = lost_since();
+    if (!lost) return {};
+    const std::string since = "nothing could be answered for " + whole(loop_.now() - *lost);
     if (given_up()) return since + ", so that requests fail at once until a disk or netnode is back";
     return since + "; requests wait, after " + whole(hold_) +
            " each the initiator is told to send it again, and from " + whole(give_up_) + " on all fail";
 }
 
-bool Gate::given_up() const { return outermost() && opened_ && lost_ && loop_.now() - lost_since_ >= give_up_; }
+bool Gate::given_up() const {
+    const std::optional<TimePoint> lost = lost_since();
+    return lost && loop_.now() - *lost >= give_up_;
+}
 
 Incarnation Gate::incarnation() const {
     if (!outermost()) return incarnation_;
@@ -121,9 +150,10 @@ void Gate::submit(Request& request) {
     if (!outermost() && !up()) return loop_.complete_later(request, Errc::disconnected);
     const Errc code = geometry_.size_bytes == 0 ? Errc::not_ready : check_request(request, geometry_);
     if (code != Errc::ok) return loop_.complete_later(request, code);
-    if (tree_ == nullptr && given_up()) return loop_.complete_later(request, why_not());
+    // One that is below, and is not answered, shows when the tree answers again.
+    if ((tree_ == nullptr || silent()) && given_up()) return loop_.complete_later(request, why_not());
     Item& item = items_->take();
-    ++in_flight_;
+    if (in_flight_++ == 0) busy_since_ = loop_.now();
     item.gate = this;
     item.outer = &request;
     item.arrived = loop_.now();
@@ -166,8 +196,8 @@ void Gate::pass(Item& item) {
 void Gate::hold(Item& item) {
     last_loss_ = loop_.now();
     if (!lost_) {
+        lost_since_ = quiet_since();
         lost_ = true;
-        lost_since_ = loop_.now();
     }
     if (!told_held_) {
         told_held_ = true;
@@ -199,8 +229,22 @@ Errc Gate::why_not() {
     return Errc::io_error;
 }
 
+/// Nobody says that a member is lost which hangs.
+void Gate::tell_silence() {
+    if (!outermost() || told_held_ || !silent()) return;
+    told_held_ = true;
+    events_.event(Severity::error, "storage-held",
+                  "nothing was answered for " + whole(loop_.now() - quiet_since()) +
+                      " although requests wait: all that is left below hangs. What hangs for long is cut off, and its "
+                      "requests are answered so that the initiator sends them again; when nothing could be answered "
+                      "for " +
+                      whole(give_up_) + ", all fail (policy: on_loss). Look at the disks and netnodes",
+                  {});
+}
+
 void Gate::found_again() {
     lost_ = false;
+    answered_ = loop_.now();
     // Then that it goes on is told too.
     if (std::exchange(told_gave_up_, false)) told_held_ = true;
 }
@@ -210,7 +254,12 @@ void Gate::went_on(const Item& item) {
     found_again();
     if (!told_held_ || were_held_ > (item.was_held ? 1U : 0U)) return;
     if (!item.was_held && loop_.now() - last_loss_ < quiet_time) return;
-    told_held_ = false;
+    goes_on();
+}
+
+void Gate::goes_on() {
+    found_again();
+    if (!std::exchange(told_held_, false)) return;
     events_.event(Severity::notice, "storage-resumed", "requests are answered again; nothing is held any more", {});
 }
 
@@ -240,12 +289,19 @@ void Gate::tick() {
     if (in_flight_ == 0) return;
     timer_.start(tick_time);
     retry();
-    // The oldest request that the tree has not answered: something below hangs, and it is the last of its kind, else
-    // its mirror would have dropped it.
-    if (tree_ == nullptr || passed_.empty() || loop_.now() - passed_.front().passed < stuck_) return;
+    tell_silence();
+    cut_stuck();
+}
+
+/// The oldest request that the tree has not answered: something below hangs, and it is the last of its kind, else its
+/// mirror would have dropped it. When all are to fail it ends no later than that.
+void Gate::cut_stuck() {
+    const Duration limit = given_up() ? std::min(stuck_, give_up_) : stuck_;
+    if (tree_ == nullptr || passed_.empty()) return;
+    if (loop_.now() - std::max(passed_.front().passed, cut_) < limit) return;
+    cut_ = loop_.now();
     events_.event(Severity::error, "request-stuck",
                   "a request is not answered below; every connection and disk is cut off and tried again", {});
-    for (Item& item : passed_) item.passed = loop_.now();
     tree_->cut({Errc::timed_out, "requests hang below"});
 }
 

@@ -3,6 +3,7 @@
 #include <boost/intrusive/list.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "block/block_device.h"
 #include "block/events.h"
@@ -17,7 +18,8 @@ namespace dst {
 ///
 /// Outermost, it is up from when it is sized and holds what the tree cannot answer for want of a usable member (M10). A
 /// held request keeps its range. After on_loss.hold it completes with `not_ready`; when nothing could be answered for
-/// on_loss.give_up, requests fail with `io_error` at once, until the tree answers again.
+/// on_loss.give_up, requests fail with `io_error` at once, until the tree answers again. That time counts from the last
+/// answer, or from when there was something to answer again after a pause: what hangs says nothing for long.
 ///
 /// Of a storage without a write cache (policy: write_cache) every change is passed on as FUA.
 ///
@@ -40,6 +42,9 @@ public:
     BlockDevice::Observer& tree_observer() noexcept { return *this; }
     /// Something below has come back: held requests try again.
     void retry();
+    /// When something below the root has answered last. Of a large discard the members answer many pieces before the
+    /// root answers, and while one of them is waited for the others are asked whether they answer (M12).
+    void set_last_answer_below(std::function<TimePoint()> last) { last_answer_below_ = std::move(last); }
     /// Called, from the loop, when the tree answers `fenced`.
     void set_on_fenced(std::function<void()> fenced) { fenced_ = std::move(fenced); }
     /// All requests, held and new ones, end with `code`; for good.
@@ -48,6 +53,8 @@ public:
     bool outermost() const noexcept { return standing_ == Standing::outermost; }
     bool holding() const noexcept { return !held_.empty(); }
     bool given_up() const;
+    /// Requests are below, and nothing was answered there for member_timeout.
+    bool silent() const;
     /// For people: for how long nothing could be answered, and what comes of it. Empty: something can.
     std::string loss_text() const;
     bool idle() const noexcept { return in_flight_ == 0; }
@@ -83,9 +90,14 @@ private:
     void finish(Item& item, Errc code);
     void tick();
     void end_late_ones();
+    void tell_silence();
+    void cut_stuck();
+    TimePoint quiet_since() const;
+    std::optional<TimePoint> lost_since() const;
     Errc why_not();
     void found_again();
     void went_on(const Item& item);
+    void goes_on();
     void check_closed();
 
     Loop& loop_;
@@ -93,6 +105,7 @@ private:
     Standing standing_;
     Duration hold_;
     Duration give_up_;
+    Duration member_timeout_;
     Duration stuck_;
     bool write_through_;  ///< every change is FUA
     Geometry geometry_;
@@ -104,8 +117,11 @@ private:
     ItemList passed_;  ///< oldest first
     ItemList held_;
     std::size_t in_flight_ = 0;
-    bool lost_ = true;  ///< nothing was answered since lost_since_
+    TimePoint busy_since_;  ///< when the first of the requests came that are in flight with no pause since
+    TimePoint answered_;    ///< when the tree last answered one
+    bool lost_ = true;      ///< it could not: nothing was answered since lost_since_
     TimePoint lost_since_;
+    TimePoint cut_;              ///< when what hangs was cut off last
     TimePoint last_loss_;        ///< when a request last met the loss
     bool told_held_ = false;     ///< and not yet that it goes on
     bool told_gave_up_ = false;  ///< the same
@@ -116,6 +132,7 @@ private:
     Timer timer_;
     Task fenced_task_;
     std::function<void()> fenced_;
+    std::function<TimePoint()> last_answer_below_;
     std::function<void()> closed_;
 };
 

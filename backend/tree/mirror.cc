@@ -325,6 +325,12 @@ bool Mirror::degraded() const noexcept {
     return in_sync < members_.size();
 }
 
+TimePoint Mirror::last_answer() const noexcept {
+    TimePoint last{-1};
+    for (const auto& member : members_) last = std::max(last, member->last_answer);
+    return last;
+}
+
 const Counters& Mirror::counters(std::size_t index) const { return members_.at(index)->counters; }
 
 Mirror::ChildStatus Mirror::child_status(std::size_t index) const {
