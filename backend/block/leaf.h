@@ -75,6 +75,10 @@ public:
     /// Why the last attempt to come up failed; code ok while up or never tried.
     virtual const Error& last_error() const = 0;
 
+    /// Down, and what lies in its place by now is not the medium that was promised an epoch, as it was: blank, another
+    /// one, or an older copy of it.
+    virtual bool found_another() const = 0;
+
     /// What the medium last failed at, while it was up; code ok: nothing since this leaf was made.
     const Error& last_request_error() const noexcept { return last_request_error_; }
 

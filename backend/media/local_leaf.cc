@@ -94,7 +94,7 @@ void LocalLeaf::cut(const Error& why) { medium_.cut(why); }
 
 void LocalLeaf::pin() { pin_.pin(medium_.label()->medium, medium_.geometry().size_bytes); }
 
-Error LocalLeaf::check_pin(const LabelChoice& label, const Geometry& found) const {
+Error LocalLeaf::check_pin(const LabelChoice& label, const Geometry& found) {
     FoundMedium there{label.state, {}, Errc::ok, found.size_bytes};
     if (label.label) {
         there.medium = label.label->medium;
@@ -102,7 +102,9 @@ Error LocalLeaf::check_pin(const LabelChoice& label, const Geometry& found) cons
         const bool newer = promised.number >= identity_.epoch.number;
         if (promised != identity_.epoch) there.epoch = newer ? Errc::fenced : Errc::refused;
     }
-    return pin_.check(identity_, there);
+    Error why = pin_.check(identity_, there);
+    found_another_ = MediumPin::is_another(why, there);
+    return why;
 }
 
 void LocalLeaf::on_medium_up() {

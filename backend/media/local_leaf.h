@@ -23,6 +23,7 @@ public:
     void assume_geometry(const Geometry& geometry) override;
     void set_identity(const LeafIdentity& identity) override;
     const Error& last_error() const override { return medium_.last_error(); }
+    bool found_another() const override { return found_another_ && last_error().code == Errc::refused; }
     void peek(Callback<Peek> done) override;
     void probe(Callback<Probe> done) override;
     void promise(const Peek& seen, const Epoch& wanted, Callback<LabelImage> done) override;
@@ -44,7 +45,7 @@ private:
         void* owner = nullptr;
     };
 
-    Error check_pin(const LabelChoice& label, const Geometry& found) const;
+    Error check_pin(const LabelChoice& label, const Geometry& found);
     void pin();
     void fence(const Epoch& by, std::function<void()> ended) override;
     void on_medium_up() override;
@@ -57,6 +58,7 @@ private:
     Geometry assumed_;
     LeafIdentity identity_;
     MediumPin pin_;
+    bool found_another_ = false;  ///< when it was opened last
     Pool<Passage> passages_;
     std::function<void()> ended_;  ///< fenced, waiting for the last passage
 };

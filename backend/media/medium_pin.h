@@ -25,6 +25,10 @@ public:
 
     /// Ok, or why what was found is not taken: refused, or fenced. A leaf without an epoch takes everything.
     Error check(const LeafIdentity& leaf, const FoundMedium& found) const;
+    /// What was found, and is not taken, is another medium; else its label could not be read.
+    static bool is_another(const Error& refusal, const FoundMedium& found) {
+        return refusal.code == Errc::refused && found.label_state != LabelState::unreadable;
+    }
 
 private:
     struct Pinned {

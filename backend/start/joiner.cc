@@ -66,6 +66,28 @@ bool lost_a_medium(const Vertex& vertex) {
     });
 }
 
+/// A leaf below, in whose place another medium lies by now, and without which what `vertex` was cannot come back; null:
+/// there is none.
+const Vertex* lost_for_good(const Vertex& vertex) {
+    if (vertex.leaf != nullptr) return !vertex.device->up() && vertex.leaf->found_another() ? &vertex : nullptr;
+    if (vertex.mirror == nullptr) {
+        for (const auto& child : vertex.children) {
+            if (const Vertex* const leaf = lost_for_good(*child)) return leaf;
+        }
+        return nullptr;
+    }
+    if (!vertex.mirror->serving() || vertex.mirror->up()) return nullptr;
+    const Vertex* lost = nullptr;
+    for (const RecordMember& member : vertex.mirror->record().members) {
+        if (member.state != MemberState::in_sync) continue;
+        const auto is_it = [&](const auto& child) { return vertex.mirror->number(child->position) == member.number; };
+        const auto child = std::find_if(vertex.children.begin(), vertex.children.end(), is_it);
+        lost = child == vertex.children.end() ? nullptr : lost_for_good(**child);
+        if (lost == nullptr) return nullptr;
+    }
+    return lost;
+}
+
 /// No mirror that serves is between them.
 bool is_directly_below(const Vertex& inner, const Vertex& child) {
     for (const Vertex* vertex = &inner; vertex != nullptr; vertex = vertex->parent) {
@@ -153,6 +175,11 @@ void Joiner::look() {
         Mirror& mirror = mirror_of(child);
         if (!mirror.serving()) continue;
         const std::size_t index = child.vertex->position;
+        // While nothing is sent to it, it misses nothing that it could leave for.
+        if (const Vertex* const leaf = lost_for_good(*child.vertex)) {
+            mirror.lost_for_good(index,
+                                 leaf->spec->name + " is not the medium that it was: " + leaf->leaf->last_error().text);
+        }
         watch = watch || mirror.degraded();
         if (!mirror.degraded()) {
             child.again = {};

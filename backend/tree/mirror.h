@@ -121,6 +121,9 @@ public:
     void take_in(std::size_t index, const std::vector<RecordLeaf>& leaves, Callback<void> done);
     /// missed_nothing(), but it cannot be used as it is: it leaves now (M2), and wants_back() follows.
     void leave_out(std::size_t index, const std::string& why);
+    /// In sync, down, and it can never come back as it was: it leaves now, whatever it has missed (M2), when another
+    /// member in sync is there, and wants_back() follows.
+    void lost_for_good(std::size_t index, const std::string& why);
     /// Owed everything, durably on all members in sync (M7: before a blank medium is labelled).
     void owe_everything(std::size_t index, Callback<void> done);
 

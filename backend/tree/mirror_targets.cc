@@ -33,6 +33,12 @@ void Mirror::admit(std::size_t index, const Admission& admission) {
     resyncs_.back()->begin();
 }
 
+void Mirror::lost_for_good(std::size_t index, const std::string& why) {
+    Member& member = *members_.at(index);
+    if (state_ != State::serving || served_ || settling_ || (in_sync_ & ~failed_ & member.mask()) == 0) return;
+    if (!member.device.up() && may_fail(member) && reachable() != 0) fail_member(member, why);
+}
+
 void Mirror::owe_everything(std::size_t index, Callback<void> done) {
     const Member& member = *members_.at(index);
     RegionMap* const owed = maps_.empty() ? nullptr : maps_.owed(member.number);

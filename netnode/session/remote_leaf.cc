@@ -38,6 +38,7 @@ void RemoteLeaf::open() { impl_->open(); }
 void RemoteLeaf::assume_geometry(const Geometry& geometry) { impl_->assume_geometry(geometry); }
 void RemoteLeaf::set_identity(const LeafIdentity& identity) { impl_->set_identity(identity); }
 const Error& RemoteLeaf::last_error() const { return impl_->last_error(); }
+bool RemoteLeaf::found_another() const { return impl_->found_another(); }
 void RemoteLeaf::peek(Callback<Peek> done) { impl_->peek(std::move(done)); }
 void RemoteLeaf::probe(Callback<Probe> done) { impl_->probe(std::move(done)); }
 void RemoteLeaf::promise(const Peek& seen, const Epoch& epoch, Callback<LabelImage> done) {

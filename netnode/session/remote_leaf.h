@@ -54,6 +54,7 @@ public:
     void assume_geometry(const Geometry& geometry) override;
     void set_identity(const LeafIdentity& identity) override;
     const Error& last_error() const override;
+    bool found_another() const override;
     void peek(Callback<Peek> done) override;
     void probe(Callback<Probe> done) override;
     void promise(const Peek& seen, const Epoch& epoch, Callback<LabelImage> done) override;

@@ -146,10 +146,7 @@ bool RemoteLeafImpl::close_others() {
 void RemoteLeafImpl::opened(ClientConnection& connection) {
     Slot& slot = slot_of(connection);
     const wire::OpenAnswer& opened = connection.opened_as();
-    if (slot.index == 0) {
-        const Error why = check_pin(opened);
-        return why.code == Errc::ok ? come_up(opened) : lost(connection, why);
-    }
+    if (slot.index == 0) return check_pin(connection, opened);
     if (!same_medium(opened)) {
         return lost(connection, {Errc::incarnation_changed, options_.name + " changed while it was open"});
     }
@@ -175,10 +172,13 @@ void RemoteLeafImpl::come_up(const wire::OpenAnswer& opened) {
     leaf_.notify_up();
 }
 
-Error RemoteLeafImpl::check_pin(const wire::OpenAnswer& opened) const {
+void RemoteLeafImpl::check_pin(ClientConnection& connection, const wire::OpenAnswer& opened) {
     // A fenced one was refused by the netnode.
     const Errc epoch = opened.epoch_accepted ? Errc::ok : Errc::refused;
-    return pin_.check(identity_, {opened.label_state, opened.medium, epoch, opened.geometry.size_bytes});
+    const FoundMedium there{opened.label_state, opened.medium, epoch, opened.geometry.size_bytes};
+    const Error why = pin_.check(identity_, there);
+    found_another_ = MediumPin::is_another(why, there);
+    why.code == Errc::ok ? come_up(opened) : lost(connection, why);
 }
 
 void RemoteLeafImpl::notice_changes(const wire::OpenAnswer& opened) {

@@ -38,6 +38,7 @@ public:
     Incarnation incarnation() const noexcept { return incarnation_; }
     const std::string& name() const noexcept { return options_.name; }
     const Error& last_error() const noexcept { return last_error_; }
+    bool found_another() const noexcept { return found_another_ && last_error_.code == Errc::refused; }
     const Counters& counters() const noexcept { return counters_; }
 
 private:
@@ -58,7 +59,7 @@ private:
     void opened(ClientConnection& connection) override;
     void lost(ClientConnection& connection, const Error& why) override;
     void come_up(const wire::OpenAnswer& opened);
-    Error check_pin(const wire::OpenAnswer& opened) const;
+    void check_pin(ClientConnection& connection, const wire::OpenAnswer& opened);
     void notice_changes(const wire::OpenAnswer& opened);
     void go_down(const Error& why);
     void end_requests(Errc code);
@@ -103,6 +104,7 @@ private:
     Id medium_;  ///< by its label, when it was last up
     MediumPin pin_;
     Error last_error_{Errc::ok, {}};
+    bool found_another_ = false;  ///< at the last OPEN that was answered
     Id group_;         ///< the present connections
     Id group_before_;  ///< the last ones that were open, to be replaced
 

@@ -62,7 +62,7 @@ def swapped_exports_of_a_linear(world):
 def a_blank_disk_in_a_members_place(world):
     """A netnode comes back with a blank disk: the mirror goes on without it and does not take it for its member."""
     nodes = netnodes(world)
-    tgtd, _ = start(world, pair("mirror"))
+    tgtd, _ = start(world, pair("mirror"), "{member_timeout: 1s, replace: never}")
     nodes[0].kill()
     os.remove(world.path("disk1.img"))
     blank = world.disk("disk1.img", 16)
@@ -73,6 +73,23 @@ def a_blank_disk_in_a_members_place(world):
     world.initiator("verify", tgtd.url(), "--seed", 6)
     check(list(states(world).values()).count("in_sync") == 1, f"members: {states(world)}")
     check(not any(content(blank)), "the blank medium was written to")
+
+
+def a_blank_disk_is_filled_while_nothing_is_sent(world):
+    """A member that is away has missed nothing while nothing is sent; with a blank disk in its place it leaves all the same."""
+    nodes = netnodes(world)
+    tgtd, _ = start(world, pair("mirror"))
+    time.sleep(8)  # after 5 s without a write the maps are cleared, which a member that is away would miss
+    nodes[0].kill()
+    os.remove(world.path("disk1.img"))
+    world.disk("disk1.img", 16)
+    time.sleep(2)
+    check("member-dropped" not in tgtd.output(), "it left although it missed nothing")
+    world.start_netnode("again", world.path("node1.yaml"), 7791)
+    until(lambda: "member-in-sync" in tgtd.output(), 60, "the blank disk is filled")
+    check(set(states(world).values()) == {"in_sync"}, f"members: {states(world)}")
+    nodes[1].kill()
+    world.initiator("verify", tgtd.url(), "--seed", 5)
 
 
 def a_last_member_comes_back_as_another_disk(world):
@@ -216,7 +233,7 @@ def a_members_older_copy_is_not_served(world):
     check(content(disks[0])[:data] == content(disks[1])[:data], "the two disks hold the same")
 
 
-main([swapped_exports_of_a_linear, a_blank_disk_in_a_members_place, a_last_member_comes_back_as_another_disk,
-      a_netnodes_disk_is_exchanged_while_all_runs, a_local_disk_is_exchanged_while_all_runs,
-      disks_are_exchanged_while_their_storage_is_closed, a_local_disk_shrinks_and_grows,
-      a_local_disk_is_another_one_at_the_next_start, a_members_older_copy_is_not_served])
+main([swapped_exports_of_a_linear, a_blank_disk_in_a_members_place, a_blank_disk_is_filled_while_nothing_is_sent,
+      a_last_member_comes_back_as_another_disk, a_netnodes_disk_is_exchanged_while_all_runs,
+      a_local_disk_is_exchanged_while_all_runs, disks_are_exchanged_while_their_storage_is_closed,
+      a_local_disk_shrinks_and_grows, a_local_disk_is_another_one_at_the_next_start, a_members_older_copy_is_not_served])

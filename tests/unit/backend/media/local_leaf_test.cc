@@ -213,6 +213,7 @@ TEST_F(LocalLeafTest, M7ABlankMediumInThePlaceOfThePromisedOneIsNotTakenBack) {
     loop.run_for(std::chrono::minutes(2));
     EXPECT_FALSE(leaf->up());
     EXPECT_EQ(leaf->last_error().code, Errc::refused);
+    EXPECT_TRUE(leaf->found_another());
     EXPECT_NE(leaf->last_error().text.find("without a label"), std::string::npos) << leaf->last_error().text;
     EXPECT_EQ(run(Operation::read), Errc::disconnected);
     EXPECT_EQ(watcher.downs.size(), 2u) << "that it went, and that another one is there; not at each retry";
@@ -253,6 +254,7 @@ TEST_F(LocalLeafTest, M7AnOlderCopyOfItsMediumIsNotTakenBack) {
     loop.run_for(std::chrono::minutes(2));
     EXPECT_FALSE(leaf->up());
     EXPECT_EQ(leaf->last_error().code, Errc::refused);
+    EXPECT_TRUE(leaf->found_another());
     EXPECT_NE(leaf->last_error().text.find("older copy"), std::string::npos) << leaf->last_error().text;
 }
 
@@ -267,6 +269,7 @@ TEST_F(LocalLeafTest, M6AMediumPromisedToANewerHeadIsNotTakenBack) {
     loop.run_for(std::chrono::minutes(1));
     EXPECT_FALSE(leaf->up());
     EXPECT_EQ(leaf->last_error().code, Errc::fenced);
+    EXPECT_FALSE(leaf->found_another());
 }
 
 TEST_F(LocalLeafTest, M7ItsMediumMadeSmallerIsNotTakenBack) {
@@ -281,6 +284,7 @@ TEST_F(LocalLeafTest, M7ItsMediumMadeSmallerIsNotTakenBack) {
     loop.run_for(std::chrono::minutes(1));
     EXPECT_FALSE(leaf->up());
     EXPECT_EQ(leaf->last_error().code, Errc::refused);
+    EXPECT_TRUE(leaf->found_another());
     EXPECT_NE(leaf->last_error().text.find("a smaller one"), std::string::npos) << leaf->last_error().text;
     EXPECT_EQ(leaf->geometry().size_bytes, medium_bytes - label_area_bytes) << "what the tree was built with";
 }

@@ -12,13 +12,14 @@ using ::testing::HasSubstr;
 
 spec::Node two_disks() { return mirror_node("m0", {disk_node("/a"), disk_node("/b")}); }
 
-/// A mirror that serves.
+/// A mirror that serves, and whose maps are clear.
 struct Away : ::testing::Test {
     void serve(spec::Node tree) {
         world = std::make_unique<EngineWorld>(std::move(tree));
         ASSERT_TRUE(world->init().done);
         head = &world->serve();
         write();
+        world->loop.run_for(seconds(30));
     }
     void write() { EXPECT_EQ(world->write(*head, 0, EngineWorld::pattern(4096, ++writes)), Errc::ok); }
     void set_missing(const std::string& path, bool missing) { world->platter(path).set_missing(missing); }
@@ -56,6 +57,66 @@ TEST_F(Away, M7NobodyIsTakenBackWhileThereIsNothingToCopyFrom) {
     set_missing("/a", false);
     EXPECT_TRUE(in_sync(1));
     EXPECT_EQ(told("resync-stopped"), 0u);
+}
+
+TEST_F(Away, M2AnotherMediumInAMembersPlaceIsNoticedWhileNothingIsSent) {
+    serve(two_disks());
+    const Id before = world->label_of("/b")->medium;
+    set_missing("/b", true);
+    world->loop.run_for(seconds(30));
+    EXPECT_EQ(told("member-dropped"), 0u) << "it has missed nothing";
+    world->platter("/b").replace_blank(16u << 20);
+    set_missing("/b", false);
+    EXPECT_TRUE(comes([&] { return told("member-dropped") == 1; }));
+    EXPECT_TRUE(in_sync(1)) << second().reason;
+    EXPECT_NE(world->label_of("/b")->medium, before);
+    Bytes bytes(4096);
+    set_missing("/a", true);
+    EXPECT_EQ(world->read(*head, 0, bytes), Errc::ok);
+    EXPECT_EQ(bytes, EngineWorld::pattern(4096, writes));
+}
+
+TEST_F(Away, M2AnotherMediumBelowALinearIsNoticedWhileNothingIsSent) {
+    serve(mirror_node("m0", {disk_node("/a"), linear_node("l0", {disk_node("/b"), disk_node("/c")})}));
+    world->platter("/c").replace_blank(16u << 20);
+    EXPECT_TRUE(comes([&] { return told("member-dropped") == 1; }));
+    EXPECT_TRUE(in_sync(1)) << second().reason;
+}
+
+TEST_F(Away, M2AnInnerMirrorOfWhichNothingIsLeftIsFormedAnewWhileNothingIsSent) {
+    serve(mirror_node("m0", {disk_node("/a"), mirror_node("m1", {disk_node("/b"), disk_node("/c")})}));
+    for (const char* path : {"/b", "/c"}) set_missing(path, true);
+    world->loop.run_for(seconds(5));
+    for (const char* path : {"/b", "/c"}) world->platter(path).replace_blank(16u << 20);
+    set_missing("/b", false);
+    world->loop.run_for(seconds(30));
+    EXPECT_EQ(told("member-dropped"), 0u) << "the other one may come back as it was";
+    set_missing("/c", false);
+    EXPECT_TRUE(comes([&] { return told("mirror-formed-anew") == 1; }));
+    EXPECT_TRUE(in_sync(1)) << second().reason;
+}
+
+TEST_F(Away, M10TheLastMemberStaysWhateverLiesInItsPlace) {
+    serve(two_disks());
+    drop("/b");
+    world->platter("/a").replace_blank(16u << 20);
+    set_missing("/b", false);
+    world->loop.run_for(seconds(60));
+    EXPECT_EQ(told("member-dropped"), 1u);
+    EXPECT_EQ(head->engine->status().tree->children.at(0).state, VertexState::unreachable);
+}
+
+TEST_F(Away, AMemberWhoseLabelDoesNotReadStays) {
+    serve(two_disks());
+    set_missing("/b", true);
+    world->loop.run_for(seconds(1));
+    world->platter("/b").fail(Operation::read, {0, ~0ull}, Errc::medium_error);
+    set_missing("/b", false);
+    world->loop.run_for(seconds(60));
+    EXPECT_EQ(told("member-dropped"), 0u);
+    world->platter("/b").clear_failures();
+    EXPECT_TRUE(in_sync(1)) << second().reason;
+    EXPECT_EQ(told("member-dropped"), 0u);
 }
 
 }  // namespace

@@ -245,6 +245,7 @@ TEST_P(RemoteLeafPin, M7StaysDownUntilTheRightMediumIsBack) {
         rig.come_up(rig.wire());
         EXPECT_FALSE(rig.leaf->up());
         EXPECT_EQ(rig.leaf->last_error().code, Errc::refused);
+        EXPECT_TRUE(rig.leaf->found_another());
         EXPECT_NE(rig.leaf->last_error().text.find("expected is"), std::string::npos);
         EXPECT_EQ(rig.leaf->geometry(), right.geometry);
         rig.loop.run_for(seconds(6));
@@ -254,6 +255,20 @@ TEST_P(RemoteLeafPin, M7StaysDownUntilTheRightMediumIsBack) {
     rig.opened = right;
     rig.come_up(rig.wire());
     EXPECT_TRUE(rig.leaf->up());
+    EXPECT_FALSE(rig.leaf->found_another());
+}
+
+TEST(RemoteLeafLabel, OneThatCannotBeReadIsNotSaidToBeAnotherMediums) {
+    ClientRig rig;
+    rig.opened.epoch_accepted = true;
+    rig.leaf->set_identity({id_of(1), "/2", {4, id_of(3)}, "tgtd[1] on alpha"});
+    rig.come_up();
+    rig.lose(rig.wire());
+    rig.loop.run_for(milliseconds(110));
+    rig.opened.label_state = LabelState::unreadable;
+    rig.come_up(rig.wire());
+    EXPECT_EQ(rig.leaf->last_error().code, Errc::refused);
+    EXPECT_FALSE(rig.leaf->found_another());
 }
 
 INSTANTIATE_TEST_SUITE_P(
