@@ -53,6 +53,8 @@ private:
     void close_vertex(Vertex& vertex, StartStep& step, bool leaves);
     void close_journal();
 
+    std::string why_down(const Vertex& vertex) const;
+    std::string member_reason(const Vertex& vertex, const Mirror::ChildStatus& child) const;
     VertexStatus vertex_status(const Vertex& vertex) const;
     StorageState storage_state() const;
     std::string state_reason() const;

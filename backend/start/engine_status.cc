@@ -55,6 +55,41 @@ std::string StorageEngine::Impl::state_reason() const {
     return gate_.given_up() ? reason + ". Meanwhile " + gate_.loss_text() : reason;
 }
 
+/// Of a vertex that is down, as far as it, or what is below, says it.
+std::string StorageEngine::Impl::why_down(const Vertex& vertex) const {
+    if (vertex.device->up()) return {};
+    if (vertex.leaf != nullptr) {
+        return vertex.leaf->last_error().code == Errc::ok ? std::string() : to_string(vertex.leaf->last_error());
+    }
+    if (vertex.mirror != nullptr) {
+        return vertex.mirror->serving() ? "no member in sync of it can be reached" : joiner_.why_not_started(vertex);
+    }
+    for (const auto& child : vertex.children) {
+        const std::string why = why_down(*child);
+        if (!why.empty()) return child->spec->name + ": " + why;
+    }
+    return {};
+}
+
+/// What keeps a member from being in sync and in use now, and what it failed at when it left.
+std::string StorageEngine::Impl::member_reason(const Vertex& vertex, const Mirror::ChildStatus& child) const {
+    const std::string down = why_down(vertex);
+    if (child.state == VertexState::unreachable) return down.empty() ? child.reason : down;
+    if (child.state != VertexState::dirty) return child.reason;
+    std::string reason = child.reason;
+    if (!vertex.device->up()) {
+        reason = down.empty() ? "it cannot be reached" : down;
+    } else if (vertex.parent->mirror->wants_back(vertex.position)) {
+        const std::string waits_for = joiner_.why_not_back(vertex);
+        if (!waits_for.empty()) reason = waits_for;
+    }
+    if (child.left_for.empty()) return reason;
+    // What it was cut off for is the last that a leaf knows, until it has tried to come back.
+    const std::string known = vertex.leaf != nullptr ? vertex.leaf->last_error().text : std::string();
+    if (!known.empty() && child.left_for.find(known) != std::string::npos) return reason;
+    return reason + "; before: " + child.left_for;
+}
+
 VertexStatus StorageEngine::Impl::vertex_status(const Vertex& vertex) const {
     VertexStatus status;
     status.name = vertex.spec->name;
@@ -64,9 +99,7 @@ VertexStatus StorageEngine::Impl::vertex_status(const Vertex& vertex) const {
         const Error& error = vertex.leaf->last_request_error();
         if (error.code != Errc::ok) status.last_error = error.text + ": " + std::string(to_string(error.code));
         status.kind = std::holds_alternative<spec::Disk>(vertex.spec->what) ? VertexKind::disk : VertexKind::netnode;
-        if (!vertex.device->up() && vertex.leaf->last_error().code != Errc::ok) {
-            status.reason = to_string(vertex.leaf->last_error());
-        }
+        status.reason = why_down(vertex);
     } else {
         status.kind = vertex.linear != nullptr ? VertexKind::linear : VertexKind::mirror;
     }
@@ -74,13 +107,7 @@ VertexStatus StorageEngine::Impl::vertex_status(const Vertex& vertex) const {
         const Mirror::ChildStatus child = vertex.parent->mirror->child_status(vertex.position);
         status.state = child.state;
         status.resync = child.resync;
-        if (child.state != VertexState::in_sync && (status.reason.empty() || child.state != VertexState::unreachable)) {
-            status.reason = child.reason;
-        }
-    }
-    if (vertex.mirror != nullptr && status.state == VertexState::dirty && !vertex.mirror->serving() &&
-        !joiner_.why_not_started(vertex).empty()) {
-        status.reason = joiner_.why_not_started(vertex);
+        status.reason = member_reason(vertex, child);
     }
     if (vertex.leaf != nullptr && vertex.device->up() && !starter_.refusal(vertex.index).empty()) {
         const bool member = vertex.parent != nullptr && vertex.parent->mirror != nullptr;

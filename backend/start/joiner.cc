@@ -140,8 +140,10 @@ void Joiner::leaf_down(std::size_t leaf) {
     const Vertex& lost = *context_.tree.leaves()[leaf];
     starter_.forget_refusal(leaf);
     for (Child& child : children_) {
+        if (!is_below(lost, *child.vertex)) continue;
+        child.failed.clear();
         // What was found there is not there any more.
-        if (!is_below(lost, *child.vertex) || std::exchange(child.cleared, true)) continue;
+        if (std::exchange(child.cleared, true)) continue;
         mirror_of(child).set_refused(child.vertex->position, {});
     }
     if (attempt_ && attempt_->concerns(leaf)) attempt_->give_up();
@@ -226,6 +228,18 @@ Joiner::Inner* Joiner::inner_to_start(const Child& child, TimePoint& next) {
     return nullptr;
 }
 
+std::string Joiner::why_not_back(const Vertex& vertex) const {
+    const auto found =
+        std::find_if(children_.begin(), children_.end(), [&](const Child& child) { return child.vertex == &vertex; });
+    if (found == children_.end()) return {};
+    const Child& child = *found;
+    if (attempt_ && attempted_ == &child) return "it is there, and is looked at now";
+    if (!child.failed.empty()) return "it could not be looked at, and is again soon: " + child.failed;
+    if (attempt_) return "it waits for its turn to be looked at, after " + attempted_->vertex->spec->name;
+    if (std::max(child.due, child.admit_due) > context_.loop.now()) return "it is there, and is tried again soon";
+    return {};
+}
+
 void Joiner::release_pin(const Vertex& leaf) {
     const Errc why = leaf.leaf->last_error().code;
     const bool kept_down = why == Errc::refused || why == Errc::fenced;
@@ -273,6 +287,7 @@ void Joiner::attempt_ended() {
 
 void Joiner::child_ended(Child& child) {
     child.due = context_.loop.now() + child.pause;
+    child.failed = attempt_end_ == ReturnAttempt::End::later ? attempt_why_ : std::string();
     switch (attempt_end_) {
         case ReturnAttempt::End::done:
             child.pause = pause_min;

@@ -28,6 +28,8 @@ public:
     void stop();
     /// Why a mirror below another one does not serve; empty: it does, or nothing is known.
     const std::string& why_not_started(const Vertex& mirror) const { return inner_.at(mirror.index).told; }
+    /// Why a child that is there, and that its mirror wants back, has not been given to it yet.
+    std::string why_not_back(const Vertex& child) const;
     /// stop(), and `done`, never from inside, when nothing of an attempt is under way.
     void end(std::function<void()> done);
 
@@ -39,6 +41,7 @@ private:
         Duration again{};     ///< from one admission to the next, until all members are in sync
         TimePoint admit_due;  ///< not before, whatever comes up: its resync was broken off
         std::string told;     ///< the last refusal, told again only when it changes
+        std::string failed;   ///< what the last look failed at; empty: nothing, or it was refused
         bool cleared = true;  ///< nothing is shown in status
     };
 

@@ -140,6 +140,7 @@ void Mirror::stand(const Record& record, std::uint32_t used) {
             if (recorded->state == MemberState::in_sync) remember_generation(member->may_have, record.generation_id);
         }
         member->reason.clear();
+        member->left_for.clear();
         member->refused.clear();
         if ((used & member->mask()) == 0) continue;
         member->incarnation = member->device.incarnation();
@@ -336,28 +337,41 @@ const Counters& Mirror::counters(std::size_t index) const { return members_.at(i
 Mirror::ChildStatus Mirror::child_status(std::size_t index) const {
     const Member& member = *members_.at(index);
     const RecordMember* recorded = member.number == 0 ? nullptr : find_member(record_, member.number);
-    if (recorded == nullptr && !member.refused.empty()) return {VertexState::refused, member.refused};
-    if (recorded == nullptr) return {VertexState::unreachable, "not known to the mirror's record"};
-    if ((failed_ & member.mask()) != 0) return {VertexState::dirty, member.reason};
-    const std::string why = member.reason.empty() ? "dropped before this start" : member.reason;
+    if (recorded == nullptr && !member.refused.empty()) return {VertexState::refused, member.refused, {}, {}};
+    if (recorded == nullptr) return {VertexState::unreachable, "not known to the mirror's record", {}, {}};
+    if ((failed_ & member.mask()) != 0) return {VertexState::dirty, why_dirty(member), member.left_for, {}};
     switch (recorded->state) {
         case MemberState::in_sync: break;
         case MemberState::dirty:
         case MemberState::resyncing:
             if (const Resync* const resync = resync_of(member)) {
-                return {VertexState::resyncing, "it is brought up to date", resync->progress()};
+                const char* const how = reachable() != 0 ? "it is brought up to date"
+                                                         : "no member in sync can be reached to copy the rest from";
+                return {VertexState::resyncing, how, {}, resync->progress()};
             }
-            if (!member.refused.empty()) return {VertexState::refused, member.refused};
-            return {VertexState::dirty, why};
-        case MemberState::detached: return {VertexState::detached, "taken out by the administrator"};
+            if (!member.refused.empty()) return {VertexState::refused, member.refused, {}, {}};
+            return {VertexState::dirty, why_dirty(member), member.left_for, {}};
+        case MemberState::detached: return {VertexState::detached, "taken out by the administrator", {}, {}};
     }
-    if (member.changed) return {VertexState::unreachable, "it came back and may have lost writes; waiting for another"};
-    if (!member.device.up()) return {VertexState::unreachable, member.reason};
+    const auto unreachable = [](std::string why) {
+        return ChildStatus{VertexState::unreachable, std::move(why), {}, {}};
+    };
+    if (member.changed) return unreachable("it came back and may have lost writes; waiting for another");
+    if (!member.device.up()) return unreachable(member.reason);
     if (state_ == State::serving && (joined_ & member.mask()) == 0) {
-        if (!member.refused.empty()) return {VertexState::unreachable, member.refused};
-        return {VertexState::unreachable, "it came up after the start and has missed nothing yet; it is not in use"};
+        if (!member.refused.empty()) return unreachable(member.refused);
+        return unreachable("it came up after the start and has missed nothing yet; it is not in use");
     }
-    return {VertexState::in_sync, {}};
+    return {VertexState::in_sync, {}, {}, {}};
+}
+
+/// Of a member that is not in sync: what keeps it so now.
+std::string Mirror::why_dirty(const Member& member) const {
+    if (!member.device.up()) return {};
+    if (state_ != State::serving) return member.reason.empty() ? "dropped before this start" : member.reason;
+    if (reachable() == 0) return "there is nothing to copy from: no member in sync can be reached";
+    if ((failed_ & member.mask()) != 0) return "it is left out, which is being recorded";
+    return "it is there, and is looked at next";
 }
 
 }  // namespace dst

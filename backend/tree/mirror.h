@@ -137,7 +137,8 @@ public:
     /// The children's states and reasons, in the children's order; other fields are left to the caller.
     struct ChildStatus {
         VertexState state = VertexState::unreachable;
-        std::string reason;
+        std::string reason;    ///< why it is not in sync now; empty while it is down: the device below knows better
+        std::string left_for;  ///< what it failed at when it left, although it was there
         std::optional<ResyncProgress> resync;
     };
     ChildStatus child_status(std::size_t index) const;
@@ -178,6 +179,7 @@ private:
     void take_geometry();
     void write_all_maps(Member& member, std::size_t table, Callback<void> done);
     Mask reachable() const;
+    std::string why_dirty(const Member& member) const;
     /// False for the last one (M10): it is never called dirty.
     bool may_fail(const Member& member) const;
     void announce();

@@ -14,6 +14,7 @@ void Mirror::fail_member(Member& member, const std::string& why) {
     DST_ASSERT(may_fail(member));
     failed_ |= member.mask();
     member.reason = why;
+    member.left_for = member.device.up() ? why : std::string();
     member.away.stop();
     member.give_up.post();
     environment_.events.event(Severity::warning, "member-dropped",
@@ -153,6 +154,7 @@ void Mirror::take_over_addition() {
         member->told_up = member->device.up();
         member->piece_bytes = resync_piece_bytes;
         member->reason.clear();
+        member->left_for.clear();
         if (resync != nullptr) {
             environment_.events.event(Severity::notice, "member-in-sync", "a member is up to date and in use again",
                                       {{"mirror", name_}, {"member", member->name}});

@@ -56,6 +56,7 @@ bool Mirror::use_late(Member& member, const std::vector<RecordLeaf>& leaves) {
     member.changed = false;
     member.told_up = true;
     member.reason.clear();
+    member.left_for.clear();
     member.refused.clear();
     RecordMember* const recorded = find_member(record_, member.number);
     DST_ASSERT(recorded != nullptr);

@@ -111,6 +111,7 @@ struct Mirror::Member {
     TimePoint read_error_told{-1};
     std::uint64_t piece_bytes = resync_piece_bytes;  ///< that a resync compares and copies at once
     std::string reason;                              ///< why it is not in sync, or away
+    std::string left_for;                            ///< what it failed at when it left; empty: it was away
     std::string refused;                             ///< why the start did not use it although it was there
     Counters counters;
 

@@ -94,6 +94,7 @@ void Mirror::drop_target(Member& member, const std::string& why) {
     resync->stop();
     if (was_target) maps_.owed(member.number)->unite(maps_.intent());
     member.reason = "bringing it up to date was broken off: " + why;
+    member.left_for = member.device.up() ? member.reason : std::string();
     environment_.events.event(Severity::warning, "resync-stopped",
                               reachable() != 0
                                   ? "a member could not be brought up to date; it is tried again when it is there. "

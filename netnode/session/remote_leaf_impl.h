@@ -105,8 +105,8 @@ private:
     MediumPin pin_;
     Error last_error_{Errc::ok, {}};
     bool found_another_ = false;  ///< at the last OPEN that was answered
-    Id group_;         ///< the present connections
-    Id group_before_;  ///< the last ones that were open, to be replaced
+    Id group_;                    ///< the present connections
+    Id group_before_;             ///< the last ones that were open, to be replaced
 
     Pool<Job> jobs_;
     JobList waiting_;  ///< not sent as a whole
