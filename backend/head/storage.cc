@@ -67,6 +67,10 @@ private:
         if (data_lost_) data_lost_();
     }
     void at_limit();
+    /// Nothing goes on by itself after an open that failed.
+    static std::string given_up() {
+        return "The open was given up, and nothing is tried any more: when that is mended, add the LUN again";
+    }
     Opened opened() const { return {open_->geometry(), open_->id()}; }
     void report(Result<Opened> outcome);
     void begin_close();
@@ -119,7 +123,8 @@ Result<Opened> Storage::Core::open(Limit limit) {
     if (outcome_) return *outcome_;
     const Error hangs{Errc::timed_out, "storage " + name_ +
                                            ": opening its media hangs; a file system or disk of this "
-                                           "machine may not answer (see the kernel's log)"};
+                                           "machine may not answer (see the kernel's log). " +
+                                           given_up()};
     outcome_ = hangs;
     guard.unlock();
     leave_failed_file(options_, name_, file_, hangs.text);
@@ -129,8 +134,8 @@ Result<Opened> Storage::Core::open(Limit limit) {
 void Storage::Core::at_limit() {
     if (sized_) return report(opened());
     const StorageStatus status = open_->status();
-    const Error why{Errc::timed_out,
-                    status.reason.empty() ? "storage " + name_ + " did not open in time" : status.reason};
+    const std::string reason = status.reason.empty() ? "it did not open in time" : status.reason;
+    const Error why{Errc::timed_out, "storage " + name_ + ": " + reason + ". " + given_up()};
     leave_failed_file(options_, name_, file_, why.text);
     report(why);
 }

@@ -50,8 +50,13 @@ std::string StorageEngine::Impl::state_reason() const {
                                  : "no usable member is left for a part of the tree; it is down until one returns";
     }
     if (!leaves_open_) return opened_ ? "the journal is being opened" : "not opened yet";
-    const std::string reason = starter_.reason();
+    std::string reason = starter_.reason();
     if (reason.empty()) return "the start is under way";
+    // A storage whose size is not known is waited for by whoever opens it, who may give it up.
+    const bool stays = gate_.geometry().size_bytes != 0 || !gate_.outermost();
+    if (starter_.state() == Starter::State::waiting && stays) {
+        reason += ". The start is tried again all the time, and goes on by itself";
+    }
     return gate_.given_up() ? reason + ". Meanwhile " + gate_.loss_text() : reason;
 }
 

@@ -79,8 +79,7 @@ void Starter::evaluate() {
         return schedule(grace - waited);
     }
     if (std::none_of(leaves.begin(), leaves.end(), is_up)) {
-        return wait("no node can be reached: " + missing_leaves() + ". The start goes on by itself when they are back",
-                    look_again);
+        return wait("no node can be reached: " + missing_leaves(), look_again);
     }
     for (Vertex* mirror : context_.tree.mirrors()) {
         mirror->mirror->stop();

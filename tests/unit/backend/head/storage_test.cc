@@ -183,6 +183,8 @@ TEST_F(StorageTest, AMissingNodeWithoutJournalFailsInTimeAndIsNamed) {
     const Error why = world_.fail_to_open(spec);
     EXPECT_LT(Clock::now() - start, 3s);
     EXPECT_NE(why.text.find("127.0.0.1:1/disk0"), std::string::npos) << why.text;
+    EXPECT_NE(why.text.find("add the LUN again"), std::string::npos) << why.text;
+    EXPECT_EQ(why.text.find("by itself"), std::string::npos) << why.text;
     EXPECT_EQ(failed_reason("vol0"), why.text);
 }
 

@@ -44,6 +44,7 @@ TEST(Hold, JournalSizesTheStorageWhileNoNodeIsThere) {
     EXPECT_EQ(head.engine->geometry().logical_block_bytes, geometry.logical_block_bytes);
     EXPECT_EQ(head.engine->storage_id(), id);
     EXPECT_TRUE(head.engine->root().up());
+    EXPECT_NE(head.engine->status().reason.find("by itself"), std::string::npos);
 }
 
 TEST(Hold, M10WhoIsAboveHearsThatTheLastMemberMayHaveLostWrites) {
@@ -69,6 +70,7 @@ TEST(Hold, WithoutAJournalItIsNotSizedBeforeAllAreSeen) {
     world.loop.run_for(seconds(3));
     EXPECT_EQ(head.sized, 0);
     EXPECT_EQ(head.engine->geometry().size_bytes, 0u);
+    EXPECT_EQ(head.engine->status().reason.find("by itself"), std::string::npos) << "it may be given up";
     world.platter("/b").set_missing(false);
     EXPECT_TRUE(world.loop.run_until([&] { return head.serving == 1; }, seconds(60)));
     EXPECT_EQ(head.sized, 1);
