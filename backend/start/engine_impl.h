@@ -57,6 +57,7 @@ private:
     std::string member_reason(const Vertex& vertex, const Mirror::ChildStatus& child) const;
     VertexStatus vertex_status(const Vertex& vertex) const;
     StorageState storage_state() const;
+    bool part_is_lost() const;
     std::string state_reason() const;
 
     spec::Storage storage_;

@@ -25,6 +25,14 @@ StorageState StorageEngine::Impl::storage_state() const {
     return std::any_of(mirrors.begin(), mirrors.end(), degraded) ? StorageState::degraded : StorageState::healthy;
 }
 
+/// Of a linear some parts are there and others are not.
+bool StorageEngine::Impl::part_is_lost() const {
+    const Vertex& root = tree_.root();
+    if (root.linear == nullptr || root.device->up()) return false;
+    return std::any_of(root.children.begin(), root.children.end(),
+                       [](const auto& child) { return child->device->up(); });
+}
+
 std::string StorageEngine::Impl::state_reason() const {
     switch (storage_state()) {
         case StorageState::healthy: return {};
@@ -46,7 +54,9 @@ std::string StorageEngine::Impl::state_reason() const {
     }
     if (journal_error_.code != Errc::ok) return journal_error_.text;
     if (starter_.state() == Starter::State::serving) {
-        return gate_.outermost() ? "no usable member is left; " + gate_.loss_text()
+        const std::string whose =
+            part_is_lost() ? "no usable member is left for a part of the storage; " : "no usable member is left; ";
+        return gate_.outermost() ? whose + gate_.loss_text()
                                  : "no usable member is left for a part of the tree; it is down until one returns";
     }
     if (!leaves_open_) return opened_ ? "the journal is being opened" : "not opened yet";

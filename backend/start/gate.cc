@@ -129,7 +129,10 @@ std::string Gate::loss_text() const {
     const std::optional<TimePoint> lost = lost_since();
     if (!lost) return {};
     const std::string since = "nothing could be answered for " + whole(loop_.now() - *lost);
-    if (given_up()) return since + ", so that requests fail at once until a disk or netnode is back";
+    if (given_up()) {
+        return since + (part_is_lost() ? ", so that requests to it fail at once until it is back; the other parts serve"
+                                       : ", so that requests fail at once until a disk or netnode is back");
+    }
     return since + "; requests wait, after " + whole(hold_) +
            " each the initiator is told to send it again, and from " + whole(give_up_) + " on all fail";
 }
@@ -203,7 +206,9 @@ void Gate::hold(Item& item) {
         told_held_ = true;
         events_.event(
             Severity::error, "storage-held",
-            "no usable member is left: requests are held until one returns. After " + whole(hold_) +
+            std::string(part_is_lost() ? "no usable member is left for a part of the storage: requests to it are held"
+                                       : "no usable member is left: requests are held") +
+                " until one returns. After " + whole(hold_) +
                 " they are answered so that the initiator sends them again; when nothing could be answered for " +
                 whole(give_up_) +
                 ", all fail (policy: on_loss). Bring a disk or netnode back; the lines before name them",
@@ -221,9 +226,12 @@ Errc Gate::why_not() {
     if (!told_gave_up_) {
         told_gave_up_ = true;
         events_.event(Severity::error, "storage-gave-up",
-                      "nothing could be answered for " + whole(give_up_) +
-                          " (policy: on_loss.give_up): all requests, held and new ones, fail from now on until a disk "
-                          "or netnode is back. They are still looked for; 'dstctl status' shows what is missing",
+                      "nothing could be answered for " + whole(give_up_) + " (policy: on_loss.give_up): " +
+                          (part_is_lost() ? "requests to the part of the storage that is lost, held and new ones, fail "
+                                            "from now on until it is back; those to the other parts are answered. It is"
+                                          : "all requests, held and new ones, fail from now on until a disk or netnode "
+                                            "is back. They are") +
+                          " still looked for; 'dstctl status' shows what is missing",
                       {});
     }
     return Errc::io_error;

@@ -40,6 +40,8 @@ public:
     void serve(BlockDevice& tree);
     /// What the tree's root reports to.
     BlockDevice::Observer& tree_observer() noexcept { return *this; }
+    /// For messages: asks whether a part of the storage is lost, while requests to the others are answered.
+    void set_part_is_lost(std::function<bool()> part_is_lost) { part_is_lost_ = std::move(part_is_lost); }
     /// Something below has come back: held requests try again.
     void retry();
     /// When something below the root has answered last. Of a large discard the members answer many pieces before the
@@ -94,6 +96,7 @@ private:
     void cut_stuck();
     TimePoint quiet_since() const;
     std::optional<TimePoint> lost_since() const;
+    bool part_is_lost() const { return part_is_lost_ && part_is_lost_(); }
     Errc why_not();
     void found_again();
     void went_on(const Item& item);
@@ -133,6 +136,7 @@ private:
     Task fenced_task_;
     std::function<void()> fenced_;
     std::function<TimePoint()> last_answer_below_;
+    std::function<bool()> part_is_lost_;
     std::function<void()> closed_;
 };
 

@@ -46,6 +46,7 @@ StorageEngine::Impl::Impl(spec::Storage storage, EngineEnvironment environment, 
     // A leaf's notices come through on_leaf_up() and on_leaf_down().
     if (tree_.root().leaf == nullptr) tree_.root().device->set_observer(&gate_.tree_observer());
     gate_.set_on_fenced([this] { fenced(tree_.root().spec->name); });
+    gate_.set_part_is_lost([this] { return part_is_lost(); });
     gate_.set_last_answer_below([this] {
         TimePoint last;
         for (const Vertex* mirror : tree_.mirrors()) last = std::max(last, mirror->mirror->last_answer());

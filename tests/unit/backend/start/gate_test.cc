@@ -199,6 +199,30 @@ TEST_F(Outermost, ALinearThatLostAPartTellsItOnce) {
     EXPECT_EQ(told("storage-resumed"), 1u);
 }
 
+TEST_F(Outermost, M10GivingUpALostPartOfALinearIsToldOfThatPartOnly) {
+    serve_outermost(linear_node("l0", {disk_node("/a"), disk_node("/b")}));
+    const std::uint64_t end = head->engine->root().geometry().size_bytes;
+    world->platter("/a").set_missing(true);
+    world->loop.run_for(seconds(1));
+    for (int i = 0; i < 7; ++i) {
+        Order lost(*head, Operation::read);
+        ASSERT_TRUE(comes([&] { return lost.done; }, seconds(25)));
+    }
+    ASSERT_EQ(told("storage-gave-up"), 1u);
+    const auto line = [&](std::string_view id) {
+        for (const auto& entry : world->events.entries) {
+            if (entry.id == id) return entry.line;
+        }
+        return std::string();
+    };
+    EXPECT_NE(line("storage-held").find("for a part of the storage"), std::string::npos);
+    EXPECT_NE(line("storage-gave-up").find("the part of the storage that is lost"), std::string::npos);
+    EXPECT_EQ(line("storage-gave-up").find("all requests"), std::string::npos);
+    EXPECT_NE(head->engine->status().reason.find("the other parts serve"), std::string::npos);
+    Bytes bytes(4096);
+    EXPECT_EQ(world->read(*head, end - 4096, bytes), Errc::ok);
+}
+
 TEST_F(Below, StaysUpWhileAMemberIsLeft) {
     served(two_disks());
     world->platter("/b").set_missing(true);
