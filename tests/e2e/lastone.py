@@ -90,4 +90,25 @@ def both_at_once(world):
     volume.finish()
 
 
-main([ten_seconds, longer_than_hold_and_give_up, both_at_once], slow=[forty_seconds, two_hundred_seconds])
+def both_hang(world):
+    """Nobody says that they are lost; yet the storage is shown as held, and gives up, as if they were."""
+    volume = Volume(world, policy="{member_timeout: 3s, on_loss: {hold: 4s, give_up: 8s}}")
+    volume.begin("--allow-errors")
+    time.sleep(1)
+    begin = time.monotonic()
+    for machine in volume.machines:
+        machine.freeze()
+    for state, limit in (("held", 4), ("failed", 9)):
+        until(lambda: volume.status()["state"] == state, limit, f"the storage is {state}")
+        took = world.fair(begin, time.monotonic())
+        check(took < limit, f"{state} is shown after {took:.1f} s")
+        check("hang" in volume.status()["reason"] or state == "failed", f"the reason: {volume.status()['reason']}")
+    for machine in volume.machines:
+        machine.thaw()
+    until(lambda: volume.count("storage-resumed") > 0, 20, "it goes on")
+    volume.in_sync()
+    volume.end()
+    volume.finish()
+
+
+main([ten_seconds, longer_than_hold_and_give_up, both_at_once, both_hang], slow=[forty_seconds, two_hundred_seconds])
