@@ -34,7 +34,7 @@ void Gate::answered(Request& request) {
     Gate& gate = *item.gate;
     gate.passed_.erase(ItemList::s_iterator_to(item));
     const Errc code = request.result;
-    if (!is_loss(code) && code != Errc::timed_out) gate.answered_ = gate.loop_.now();
+    if (code != Errc::ok && !is_loss(code) && code != Errc::timed_out) gate.answered_ = gate.loop_.now();
     if (is_loss(code) && gate.outermost() && !gate.closing_ && gate.failed_ == Errc::ok) return gate.hold(item);
     if (code == Errc::ok) gate.went_on(item);
     if (code == Errc::fenced) gate.fenced_task_.post();
@@ -115,8 +115,10 @@ TimePoint Gate::quiet_since() const {
 
 bool Gate::silent() const {
     if (passed_.empty()) return false;
-    // What is held is passed on again and again, and is told from what is not answered by its age.
-    return loop_.now() - std::max(quiet_since(), passed_.front().passed) >= member_timeout_;
+    // What is held is passed on again and again, and is told from what is not answered by its age. That comes first:
+    // every request asks.
+    const TimePoint now = loop_.now();
+    return now - passed_.front().passed >= member_timeout_ && now - quiet_since() >= member_timeout_;
 }
 
 std::optional<TimePoint> Gate::lost_since() const {
