@@ -98,7 +98,7 @@ def both_hang(world):
     begin = time.monotonic()
     for machine in volume.machines:
         machine.freeze()
-    for state, limit in (("held", 4), ("failed", 9)):
+    for state, limit in (("held", 6), ("failed", 12)):
         until(lambda: volume.status()["state"] == state, limit, f"the storage is {state}")
         took = world.fair(begin, time.monotonic())
         check(took < limit, f"{state} is shown after {took:.1f} s")
