@@ -13,6 +13,10 @@
 namespace dst {
 namespace {
 
+/// What only getaddrinfo(3) takes for an address, so that it is looked up as any name is, and found on every machine:
+/// a bare one may have no /etc/hosts that knows localhost.
+constexpr const char* a_name = "127.1";
+
 using std::chrono::milliseconds;
 
 /// One end of a link: sends what it is given, keeps what comes.
@@ -136,7 +140,7 @@ TEST_F(TcpLinkTest, NamesItsPeer) {
 
 TEST_F(TcpLinkTest, LooksUpNames) {
     listen();
-    connect("localhost");
+    connect(a_name);
     EXPECT_TRUE(client.connected);
 }
 
@@ -301,8 +305,8 @@ TEST(Resolver, SharesALookUpOfTheSameName) {
         EXPECT_TRUE(found.has_value());
         ++answers;
     };
-    first.start(loop, "localhost", 1, count);
-    second.start(loop, "localhost", 2, count);
+    first.start(loop, a_name, 1, count);
+    second.start(loop, a_name, 2, count);
     EXPECT_EQ(answers, 0);
     EXPECT_TRUE(run_until(loop, [&] { return answers == 2; }));
 }
@@ -312,7 +316,7 @@ TEST(Resolver, ACancelledLookUpAnswersNobody) {
     bool answered = false;
     {
         Lookup lookup;
-        lookup.start(loop, "localhost", 1, [&](const Result<std::vector<SocketAddress>>&) { answered = true; });
+        lookup.start(loop, a_name, 1, [&](const Result<std::vector<SocketAddress>>&) { answered = true; });
     }
     run_for(loop, milliseconds(100));
     EXPECT_FALSE(answered);
