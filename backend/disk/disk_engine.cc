@@ -24,6 +24,9 @@ namespace {
 /// Own buffers of one request at once; a larger one goes in rounds.
 constexpr std::uint64_t round_bytes_max = 4u << 20;
 
+/// Reads of at most this length go through the page cache, where there is one.
+constexpr std::uint64_t cached_read_max = 64u << 10;
+
 constexpr std::size_t zero_bytes = 256u << 10;
 constexpr std::size_t zero_pieces_max = 16;
 
@@ -71,9 +74,14 @@ std::optional<TimePoint> DiskEngine::oldest() const noexcept {
     return jobs_.front().started;
 }
 
+bool DiskEngine::through_page_cache(Operation operation, const Extent& extent) const noexcept {
+    if (!medium_.direct) return true;
+    return medium_.page_cache && operation == Operation::read && extent.length <= cached_read_max;
+}
+
 bool DiskEngine::needs_copy(const Request& request) const noexcept {
     if (own_buffers_) return true;
-    if (!medium_.direct) return false;
+    if (through_page_cache(request.operation, request.extent)) return false;
     const std::uintptr_t mask = medium_.geometry.logical_block_bytes - 1;
     return std::any_of(request.pieces.begin(), request.pieces.end(), [mask](const Piece& piece) {
         return ((reinterpret_cast<std::uintptr_t>(piece.data) | piece.size) & mask) != 0;
@@ -152,7 +160,8 @@ void DiskEngine::prepare_vector(DiskJob& job, Pieces pieces, bool writes) {
     pieces = pieces.first(std::min<std::size_t>(pieces.size(), IOV_MAX));
     job.round_bytes = total_size(pieces);
     io_uring_sqe& entry = ring_->prepare();
-    const int fd = medium_.fd->get();
+    const bool reads_cache = !writes && medium_.page_cache && through_page_cache(job.operation, job.extent);
+    const int fd = reads_cache ? medium_.page_cache.get() : medium_.fd->get();
     const std::uint64_t offset = job.extent.offset + job.done_bytes;
     const auto* vector = reinterpret_cast<const iovec*>(pieces.data());
     const auto count = static_cast<unsigned>(pieces.size());
@@ -160,6 +169,11 @@ void DiskEngine::prepare_vector(DiskJob& job, Pieces pieces, bool writes) {
         // Without O_DIRECT the data wait in the page cache together with other writes', so that a failure to make them
         // durable is a failed flush: that goes through the sync stage, where it is counted as one.
         const int flags = job.fua && medium_.direct ? RWF_DSYNC : 0;
+        // A direct write to what the page cache holds would be left to a thread of the kernel's, which is slower.
+        if (medium_.page_cache) {
+            static_cast<void>(posix_fadvise(medium_.page_cache.get(), static_cast<off_t>(offset),
+                                            static_cast<off_t>(job.round_bytes), POSIX_FADV_DONTNEED));
+        }
         io_uring_prep_writev2(&entry, fd, vector, count, offset, flags);
     } else {
         io_uring_prep_readv(&entry, fd, vector, count, offset);

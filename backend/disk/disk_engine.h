@@ -81,6 +81,7 @@ private:
     void release(DiskJob& job);
     bool drain();
 
+    bool through_page_cache(Operation operation, const Extent& extent) const noexcept;
     bool needs_copy(const Request& request) const noexcept;
     int next_allocate_mode(const DiskJob& job, int after) const noexcept;
 

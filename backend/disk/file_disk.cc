@@ -40,6 +40,8 @@ FileDisk::~FileDisk() { DST_ASSERT(!engine_ && waiting_.empty()); }
 
 bool FileDisk::direct() const noexcept { return engine_ && engine_->medium().direct; }
 
+bool FileDisk::cached_reads() const noexcept { return engine_ && engine_->medium().page_cache; }
+
 void FileDisk::open() {
     DST_ASSERT(state_ == State::down);
     if (engine_) {

@@ -23,6 +23,7 @@ struct OpenedAs {
 struct OpenedMedium : OpenedAs {
     Geometry geometry;
     bool direct = false;
+    OwnedFd page_cache;  ///< the same file for reads through the page cache; see DiskOptions::cached_reads
     std::unique_ptr<IncarnationKeeper> incarnation;
 };
 

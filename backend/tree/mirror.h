@@ -331,6 +331,7 @@ private:
     std::size_t in_flight_ = 0;
     std::vector<Io*> waiting_;  ///< carried out, but the record is not durable yet (M2)
     std::uint64_t rotation_ = 0;
+    std::size_t last_reader_ = 0;  ///< the member that was asked last
 
     MirrorMaps maps_;
     std::vector<std::unique_ptr<SlotWrite>> slot_writes_;  ///< of the round that is under way

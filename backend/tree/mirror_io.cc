@@ -14,6 +14,9 @@ namespace {
 /// A sequential stream stays with its member while that has not so many more reads to answer than the others.
 constexpr std::uint32_t stream_lead_max = 16;
 
+/// Members whose loads differ by less than this part are as good as each other for a read.
+constexpr std::uint32_t alike_part = 4;
+
 /// A part that comes back `disconnected` so often without its member going down is not sent again.
 constexpr unsigned resends_max = 8;
 
@@ -110,7 +113,8 @@ void Mirror::start_read(Io& io) {
 }
 
 /// M9: from members in sync that were not asked yet; the file's preference, then one that is not slow, then a
-/// sequential stream's member, then the least busy, then a local one, then in turn.
+/// sequential stream's member, then the one that will answer first, then a local one, then the one that was asked last
+/// while it has reads under way, then in turn.
 Mirror::Member* Mirror::choose_reader(const Io& io) {
     Mask candidates = reachable() & ~io.tried;
     if (broken(Rule::m9_read_in_sync)) {
@@ -130,20 +134,26 @@ Mirror::Member* Mirror::choose_reader(const Io& io) {
     if ((candidates & ~slow_) != 0) candidates &= ~slow_;
     std::uint32_t least = std::numeric_limits<std::uint32_t>::max();
     for (const auto& member : members_) {
-        if ((candidates & member->mask()) != 0) least = std::min(least, member->reads_in_flight);
+        if ((candidates & member->mask()) != 0) least = std::min(least, member->load());
     }
+    // With many under way, a few more or less are the same, and reads that go to one member together cost less.
+    const std::uint32_t alike = least + least / alike_part;
     Member* best = nullptr;
+    int best_liking = -1;
     const std::size_t members = members_.size();
     const std::size_t first = ++rotation_ % members;
     for (std::size_t i = 0; i < members; ++i) {
         Member& member = *members_[(first + i) % members];
         if ((candidates & member.mask()) == 0) continue;
-        if (member.stream_end == io.outer->extent.offset && member.reads_in_flight <= least + stream_lead_max) {
-            return &member;
-        }
-        if (member.reads_in_flight != least) continue;
-        if (best == nullptr || (best->remote && !member.remote)) best = &member;
+        if (member.stream_end == io.outer->extent.offset && member.load() <= least + stream_lead_max) return &member;
+        if (member.load() > alike) continue;
+        const bool goes_on = member.index == last_reader_ && member.reads_in_flight != 0;
+        const int liking = (member.remote ? 0 : 2) + (goes_on ? 1 : 0);
+        if (liking <= best_liking) continue;
+        best = &member;
+        best_liking = liking;
     }
+    if (best != nullptr) last_reader_ = best->index;
     return best;
 }
 

@@ -2,8 +2,9 @@
 
 #include "tree/mirror_parts.h"
 
-/// M9: members that answer reads much later than others are asked only when there is no other. How fast each one is, is
-/// told by small reads of the mirror's own, all alike, twice a second while others read.
+/// M9: members that answer reads later than others get fewer of them, those that answer much later none while there is
+/// another. How fast each one is, is told by small reads of the mirror's own, all alike, twice a second while others
+/// read.
 namespace dst {
 namespace {
 
@@ -12,6 +13,11 @@ constexpr Duration look_time = std::chrono::milliseconds(500);
 /// Slow: over three times as long as the fastest, and this much longer. As good again: under twice as long, or less
 /// than half of that longer.
 constexpr Duration margin = std::chrono::milliseconds(3);
+
+/// What takes less than twice as long is as fast; what takes longer is as slow as this many times, until it is "slow".
+constexpr std::int64_t weight_max = 8;
+/// Below this nobody is faster than another.
+constexpr Duration fast_enough = std::chrono::microseconds(20);
 
 }  // namespace
 
@@ -52,6 +58,11 @@ void Mirror::judge_pace() {
         if (known) best = std::min(best, member->read_time);
     }
     slow_ &= members;
+    for (const auto& member : members_) {
+        const bool known = best != Duration::max() && member->read_time != Duration::zero();
+        const std::int64_t times = known ? member->read_time / std::max(best, fast_enough) : 1;
+        member->read_weight = static_cast<std::uint32_t>(std::clamp<std::int64_t>(times, 1, weight_max));
+    }
     if (best == Duration::max()) return;
     for (const auto& member : members_) {
         if ((members & member->mask()) == 0) continue;

@@ -108,6 +108,7 @@ struct Mirror::Member {
     bool metadata_in_flight = false;
     std::uint64_t stream_end = 0;  ///< where the last read ended
     std::uint32_t reads_in_flight = 0;
+    std::uint32_t read_weight = 1;  ///< how many times longer a read takes there than at the fastest member
     TimePoint read_error_told{-1};
     std::uint64_t piece_bytes = resync_piece_bytes;  ///< that a resync compares and copies at once
     std::string reason;                              ///< why it is not in sync, or away
@@ -124,6 +125,8 @@ struct Mirror::Member {
     bool probing = false;
 
     Mask mask() const noexcept { return bit(index); }
+    /// What one more read would wait for there.
+    std::uint32_t load() const noexcept { return (reads_in_flight + 1) * read_weight; }
     /// It is up and has said so. Before it has, nobody has looked at its incarnation.
     bool is_back() const { return device.up() && told_up; }
     /// It has acknowledged `record`.

@@ -68,6 +68,43 @@ TEST(MirrorRead, M9LeastBusyMemberAnswers) {
     EXPECT_TRUE(first.done && second.done);
 }
 
+/// Reads that both members are busy with: how many each has, and how often one went to the other member than the one
+/// before.
+struct Spread {
+    std::size_t held[2] = {0, 0};
+    std::size_t changes = 0;
+};
+
+Spread spread(MirrorWorld& world, std::size_t count) {
+    Spread result;
+    world.device(0).hold();
+    world.device(1).hold();
+    std::vector<std::unique_ptr<TestRequest>> requests;
+    std::size_t last = 2;
+    for (std::uint64_t i = 0; i < count; ++i) {
+        requests.push_back(std::make_unique<TestRequest>(Operation::read, Extent{(i * 7 % count + 1) * 65536, 4096}));
+        requests.back()->submit(*world.mirror);
+        const std::size_t member = world.device(0).held() > result.held[0] ? 0 : 1;
+        if (last != 2 && member != last) ++result.changes;
+        last = member;
+        result.held[0] = world.device(0).held();
+        result.held[1] = world.device(1).held();
+    }
+    world.device(0).release();
+    world.device(1).release();
+    world.loop.run_for(milliseconds(1));
+    for (const auto& request : requests) EXPECT_TRUE(request->done);
+    return result;
+}
+
+TEST(MirrorRead, M9ManyReadsGoToMembersOfOneKindAlikeAndTogether) {
+    MirrorWorld world;
+    const Spread result = spread(world, 64);
+    EXPECT_GE(result.held[0], 25u);
+    EXPECT_GE(result.held[1], 25u);
+    EXPECT_LE(result.changes, 30u) << "one by one in turn would be 63";
+}
+
 /// Reads all the while, but not of the first block, which the mirror's own small reads go to; the first member answers
 /// each request after up to `late`. How many of the reads it got.
 std::size_t read_for(MirrorWorld& world, seconds time, milliseconds late) {
@@ -94,9 +131,19 @@ TEST(MirrorRead, M9AMemberThatAnswersLateIsNotAskedWhileThereIsAnother) {
     static_cast<void>(read_for(world, seconds(4), milliseconds(10)));
     EXPECT_EQ(world.events.count("member-slow"), 1u);
     EXPECT_EQ(read_for(world, seconds(2), milliseconds(10)), 0u);
-    static_cast<void>(read_for(world, seconds(8), milliseconds(0)));
+    static_cast<void>(read_for(world, seconds(12), milliseconds(0)));
     EXPECT_EQ(world.events.count("member-quick"), 1u);
     EXPECT_GT(read_for(world, seconds(1), milliseconds(0)), 20u);
+}
+
+TEST(MirrorRead, M9AMemberThatTakesLongerGetsFewerReads) {
+    MirrorWorld world;
+    static_cast<void>(read_for(world, seconds(4), milliseconds(1)));
+    EXPECT_EQ(world.events.count("member-slow"), 0u);
+    EXPECT_EQ(read_for(world, seconds(1), milliseconds(1)), 0u) << "one that is idle and quick answers first";
+    const Spread result = spread(world, 64);
+    EXPECT_GE(result.held[0], 3u) << "it helps when the quick one has much to do";
+    EXPECT_GE(result.held[1], 5 * result.held[0]);
 }
 
 TEST(MirrorRead, M9ALateMemberAnswersWhenItIsTheOnlyOne) {
