@@ -25,7 +25,8 @@ public:
     const OpenedMedium& medium() const noexcept { return medium_; }
     Ring& ring() noexcept { return *ring_; }
 
-    /// Takes a checked request and prepares its first step. False when there is no room now: try again after reap().
+    /// Takes a checked request and prepares its first step, or completes it at once, which runs its `done`. False when
+    /// there is no room now: try again after reap().
     bool start(Request& request, TimePoint now);
     /// Completes what is there, which runs the requests' `done`, and prepares the next steps. True when there was
     /// something.
@@ -81,6 +82,7 @@ private:
     void release(DiskJob& job);
     bool drain();
 
+    bool answer_from_memory(Request& request);
     bool through_page_cache(Operation operation, const Extent& extent) const noexcept;
     bool needs_copy(const Request& request) const noexcept;
     int next_allocate_mode(const DiskJob& job, int after) const noexcept;
