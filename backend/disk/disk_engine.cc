@@ -24,8 +24,8 @@ namespace {
 /// Own buffers of one request at once; a larger one goes in rounds.
 constexpr std::uint64_t round_bytes_max = 4u << 20;
 
-/// Reads of at most this length go through the page cache, where there is one.
-constexpr std::uint64_t cached_read_max = 64u << 10;
+/// Reads of at most this length go through the page cache, where there is one, when they are the first of a place, too.
+constexpr std::uint64_t small_read_max = 64u << 10;
 
 constexpr std::size_t zero_bytes = 256u << 10;
 constexpr std::size_t zero_pieces_max = 16;
@@ -65,7 +65,9 @@ void trim(std::vector<Piece>& pieces, std::uint64_t bytes) {
 }  // namespace
 
 DiskEngine::DiskEngine(OpenedMedium medium, std::unique_ptr<Ring> ring, bool own_buffers)
-    : medium_(std::move(medium)), ring_(std::move(ring)), own_buffers_(own_buffers) {}
+    : medium_(std::move(medium)), ring_(std::move(ring)), own_buffers_(own_buffers) {
+    if (medium_.page_cache) history_.emplace(cacheable_bytes());
+}
 
 DiskEngine::~DiskEngine() { DST_ASSERT(jobs_.empty()); }
 
@@ -74,16 +76,12 @@ std::optional<TimePoint> DiskEngine::oldest() const noexcept {
     return jobs_.front().started;
 }
 
-bool DiskEngine::through_page_cache(Operation operation, const Extent& extent) const noexcept {
-    if (!medium_.direct) return true;
-    return medium_.page_cache && operation == Operation::read && extent.length <= cached_read_max;
-}
-
-bool DiskEngine::needs_copy(const Request& request) const noexcept {
+bool DiskEngine::needs_copy(const DiskJob& job) const noexcept {
     if (own_buffers_) return true;
-    if (through_page_cache(request.operation, request.extent)) return false;
+    if (!medium_.direct || job.page_cache) return false;
     const std::uintptr_t mask = medium_.geometry.logical_block_bytes - 1;
-    return std::any_of(request.pieces.begin(), request.pieces.end(), [mask](const Piece& piece) {
+    const Pieces pieces = job.request->pieces;
+    return std::any_of(pieces.begin(), pieces.end(), [mask](const Piece& piece) {
         return ((reinterpret_cast<std::uintptr_t>(piece.data) | piece.size) & mask) != 0;
     });
 }
@@ -91,7 +89,6 @@ bool DiskEngine::needs_copy(const Request& request) const noexcept {
 /// A read of what is in memory is over before the call returns, so the kernel keeps nothing of the caller's (M12) and
 /// own buffers are not needed. Where something is missing the kernel begins to read it.
 bool DiskEngine::answer_from_memory(Request& request) {
-    if (!medium_.page_cache || !through_page_cache(request.operation, request.extent)) return false;
     const Pieces pieces = request.pieces.first(std::min<std::size_t>(request.pieces.size(), IOV_MAX));
     const ssize_t got = preadv2(medium_.page_cache.get(), reinterpret_cast<const iovec*>(pieces.data()),
                                 static_cast<int>(pieces.size()), static_cast<off_t>(request.extent.offset), RWF_NOWAIT);
@@ -101,14 +98,17 @@ bool DiskEngine::answer_from_memory(Request& request) {
 }
 
 bool DiskEngine::start(Request& request, TimePoint now) {
-    if (answer_from_memory(request)) return true;
     if (running_ == Ring::entries) return false;
+    const bool known = history_ && request.operation == Operation::read && history_->again(request.extent);
+    if (known && answer_from_memory(request)) return true;
     DiskJob& job = pool_.take();
     job.request = &request;
     job.operation = request.operation;
     job.extent = request.extent;
     job.fua = request.fua;
     job.copied = false;
+    job.page_cache =
+        history_ && request.operation == Operation::read && (known || request.extent.length <= small_read_max);
     job.done_bytes = 0;
     job.started = now;
     bool started = true;
@@ -131,7 +131,7 @@ bool DiskEngine::start(Request& request, TimePoint now) {
 
 bool DiskEngine::start_transfer(DiskJob& job) {
     job.stage = DiskJob::Stage::transfer;
-    job.copied = needs_copy(*job.request);
+    job.copied = needs_copy(job);
     if (job.copied) {
         const auto wanted = static_cast<std::size_t>(std::min(job.extent.length, round_bytes_max));
         if (!buffers_.take(wanted, job.buffers)) return false;
@@ -173,8 +173,7 @@ void DiskEngine::prepare_vector(DiskJob& job, Pieces pieces, bool writes) {
     pieces = pieces.first(std::min<std::size_t>(pieces.size(), IOV_MAX));
     job.round_bytes = total_size(pieces);
     io_uring_sqe& entry = ring_->prepare();
-    const bool reads_cache = !writes && medium_.page_cache && through_page_cache(job.operation, job.extent);
-    const int fd = reads_cache ? medium_.page_cache.get() : medium_.fd->get();
+    const int fd = job.page_cache ? medium_.page_cache.get() : medium_.fd->get();
     const std::uint64_t offset = job.extent.offset + job.done_bytes;
     const auto* vector = reinterpret_cast<const iovec*>(pieces.data());
     const auto count = static_cast<unsigned>(pieces.size());
@@ -183,7 +182,7 @@ void DiskEngine::prepare_vector(DiskJob& job, Pieces pieces, bool writes) {
         // durable is a failed flush: that goes through the sync stage, where it is counted as one.
         const int flags = job.fua && medium_.direct ? RWF_DSYNC : 0;
         // A direct write to what the page cache holds would be left to a thread of the kernel's, which is slower.
-        if (medium_.page_cache) {
+        if (history_ && history_->changed({offset, job.round_bytes})) {
             static_cast<void>(posix_fadvise(medium_.page_cache.get(), static_cast<off_t>(offset),
                                             static_cast<off_t>(job.round_bytes), POSIX_FADV_DONTNEED));
         }

@@ -9,6 +9,7 @@
 #include "disk/disk_job.h"
 #include "disk/medium_file.h"
 #include "disk/own_buffers.h"
+#include "disk/read_history.h"
 #include "disk/ring.h"
 
 namespace dst {
@@ -82,9 +83,9 @@ private:
     void release(DiskJob& job);
     bool drain();
 
+    bool reads_page_cache(const Request& request);
     bool answer_from_memory(Request& request);
-    bool through_page_cache(Operation operation, const Extent& extent) const noexcept;
-    bool needs_copy(const Request& request) const noexcept;
+    bool needs_copy(const DiskJob& job) const noexcept;
     int next_allocate_mode(const DiskJob& job, int after) const noexcept;
 
     OpenedMedium medium_;
@@ -99,6 +100,7 @@ private:
     bool flush_failed_ = false;
     bool suspicious_ = false;
     std::optional<Failure> failure_;
+    std::optional<ReadHistory> history_;  ///< where there is a page cache to read from
 };
 
 }  // namespace dst

@@ -27,7 +27,8 @@ struct DiskJob : boost::intrusive::list_base_hook<> {
     Operation operation = Operation::read;
     Extent extent;
     bool fua = false;
-    bool copied = false;  ///< through own buffers
+    bool copied = false;      ///< through own buffers
+    bool page_cache = false;  ///< read through it
     int allocate_mode = 0;
     std::uint64_t done_bytes = 0;   ///< of the extent
     std::uint64_t round_bytes = 0;  ///< that the kernel is asked for now

@@ -42,7 +42,7 @@ public:
 
     /// True when the kernel's page cache is bypassed; valid while up.
     bool direct() const noexcept;
-    /// True when small reads go through the page cache all the same; valid while up.
+    /// True when reads go through the page cache all the same; valid while up.
     bool cached_reads() const noexcept;
 
 private:

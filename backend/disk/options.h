@@ -18,8 +18,8 @@ struct DiskOptions {
     Duration answer_limit = std::chrono::seconds(30);
     /// O_DIRECT where the medium can.
     bool direct = true;
-    /// Small reads of a file that is written with O_DIRECT go through the page cache, where its filesystem keeps the
-    /// two in agreement.
+    /// Reads of a file that is written with O_DIRECT go through the page cache where its filesystem keeps the two in
+    /// agreement: small ones, and large ones of what was read before.
     bool cached_reads = true;
 };
 

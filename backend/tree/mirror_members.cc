@@ -294,12 +294,13 @@ void Mirror::probe(Member& member) {
     if (member.probing) return;
     asked(member);
     member.probing = true;
-    member.probe_bytes.resize(geometry_.logical_block_bytes);
-    member.probe_piece = {member.probe_bytes.data(), member.probe_bytes.size()};
+    member.probe_piece = {member.probe_digest.data(), member.probe_digest.size()};
     member.probe_sent = loop_.now();
     Request& request = member.probe;
-    request.operation = Operation::read;
+    // A read might be answered from a memory above a disk that hangs.
+    request.operation = Operation::checksum;
     request.extent = {0, geometry_.logical_block_bytes};
+    request.checksum_piece_bytes = geometry_.logical_block_bytes;
     request.pieces = Pieces(&member.probe_piece, 1);
     request.owner = &member;
     request.done = [](Request& done) {

@@ -116,9 +116,9 @@ struct Mirror::Member {
     std::string refused;                             ///< why the start did not use it although it was there
     Counters counters;
 
-    // A small read of its own, to see whether it answers while others hang:
+    // A look at its first block, to see whether it answers while others hang:
     Request probe;
-    Bytes probe_bytes;
+    std::array<std::byte, 16> probe_digest;  ///< one checksum
     Piece probe_piece;
     TimePoint probe_sent;
     Duration read_time{};  ///< that a probe takes, smoothed; zero: not known
