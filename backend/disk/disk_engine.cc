@@ -97,9 +97,15 @@ bool DiskEngine::answer_from_memory(Request& request) {
     return true;
 }
 
+void DiskEngine::drop_from_page_cache(const Extent& extent) noexcept {
+    static_cast<void>(posix_fadvise(medium_.page_cache.get(), static_cast<off_t>(extent.offset),
+                                    static_cast<off_t>(extent.length), POSIX_FADV_DONTNEED));
+}
+
 bool DiskEngine::start(Request& request, TimePoint now) {
     if (running_ == Ring::entries) return false;
-    const bool known = history_ && request.operation == Operation::read && history_->again(request.extent);
+    const bool cacheable = history_ && request.operation == Operation::read && zeroing_ == 0;
+    const bool known = cacheable && history_->knows(request.extent);
     if (known && answer_from_memory(request)) return true;
     DiskJob& job = pool_.take();
     job.request = &request;
@@ -107,8 +113,8 @@ bool DiskEngine::start(Request& request, TimePoint now) {
     job.extent = request.extent;
     job.fua = request.fua;
     job.copied = false;
-    job.page_cache =
-        history_ && request.operation == Operation::read && (known || request.extent.length <= small_read_max);
+    job.zeroing = false;
+    job.page_cache = cacheable && (known || request.extent.length <= small_read_max);
     job.done_bytes = 0;
     job.started = now;
     bool started = true;
@@ -124,6 +130,7 @@ bool DiskEngine::start(Request& request, TimePoint now) {
         pool_.give_back(job);
         return false;
     }
+    if (cacheable && !known) history_->read(request.extent);
     jobs_.push_back(job);
     ++running_;
     return true;
@@ -182,10 +189,8 @@ void DiskEngine::prepare_vector(DiskJob& job, Pieces pieces, bool writes) {
         // durable is a failed flush: that goes through the sync stage, where it is counted as one.
         const int flags = job.fua && medium_.direct ? RWF_DSYNC : 0;
         // A direct write to what the page cache holds would be left to a thread of the kernel's, which is slower.
-        if (history_ && history_->changed({offset, job.round_bytes})) {
-            static_cast<void>(posix_fadvise(medium_.page_cache.get(), static_cast<off_t>(offset),
-                                            static_cast<off_t>(job.round_bytes), POSIX_FADV_DONTNEED));
-        }
+        const Extent round{offset, job.round_bytes};
+        if (history_ && history_->changed(round)) drop_from_page_cache(round);
         io_uring_prep_writev2(&entry, fd, vector, count, offset, flags);
     } else {
         io_uring_prep_readv(&entry, fd, vector, count, offset);
@@ -215,6 +220,7 @@ void DiskEngine::start_zeroing(DiskJob& job) {
 
 void DiskEngine::prepare_allocate(DiskJob& job) {
     job.stage = DiskJob::Stage::allocate;
+    if (!std::exchange(job.zeroing, true)) ++zeroing_;
     io_uring_sqe& entry = ring_->prepare();
     // liburing 2.3 takes signed 64-bit numbers; extents lie within the medium, whose size is an off_t.
     io_uring_prep_fallocate(&entry, medium_.fd->get(), job.allocate_mode, static_cast<off_t>(job.extent.offset),
@@ -348,6 +354,8 @@ void DiskEngine::synced(DiskJob& job, int result) {
 
 void DiskEngine::fail(DiskJob& job, int error) {
     suspicious_ = true;
+    // A read beside it may have brought in what was there before; the kernel removes that after writes that succeed.
+    if (job.operation != Operation::read && history_) drop_from_page_cache(job.extent);
     failure_ = Failure{disk_error(error), job.operation, job.extent};
     finish(job, disk_error(error));
 }
@@ -360,6 +368,7 @@ void DiskEngine::finish(DiskJob& job, Errc code) {
 
 void DiskEngine::release(DiskJob& job) {
     job.request = nullptr;
+    if (std::exchange(job.zeroing, false)) --zeroing_;
     buffers_.give_back(job.buffers);
     jobs_.erase(DiskJobList::s_iterator_to(job));
     --running_;

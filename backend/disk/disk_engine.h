@@ -83,8 +83,8 @@ private:
     void release(DiskJob& job);
     bool drain();
 
-    bool reads_page_cache(const Request& request);
     bool answer_from_memory(Request& request);
+    void drop_from_page_cache(const Extent& extent) noexcept;
     bool needs_copy(const DiskJob& job) const noexcept;
     int next_allocate_mode(const DiskJob& job, int after) const noexcept;
 
@@ -95,6 +95,7 @@ private:
     Pool<DiskJob> pool_;
     DiskJobList jobs_;  ///< in the order they were started
     std::size_t running_ = 0;
+    std::size_t zeroing_ = 0;  ///< in the filesystem's hands, whose lock a read of the page cache would wait for
     bool can_punch_ = true;
     bool can_zero_range_ = true;
     bool flush_failed_ = false;

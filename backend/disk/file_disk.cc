@@ -17,6 +17,8 @@ constexpr Duration hang_warning = std::chrono::seconds(10);
 constexpr Duration failure_again = std::chrono::seconds(60);
 /// Steps of running requests in one go, before others on the loop get their turn.
 constexpr int rounds_max = 8;
+/// Requests that are begun in one round; some are answered at once, and those behind them may beget more.
+constexpr int starts_max = 64;
 
 std::string seconds(Duration duration) {
     return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(duration).count()) + " s";
@@ -112,12 +114,14 @@ void FileDisk::submit(Request& request) {
     pump_.post();
 }
 
-void FileDisk::start_waiting() {
-    if (waiting_.empty() || state_ != State::up) return;
+/// True when it left off before it had to.
+bool FileDisk::start_waiting() {
+    if (waiting_.empty() || state_ != State::up) return false;
     // A file that was cut reads as zeroes up to where the next write makes it long again.
-    if (!engine_->medium().block_device && !medium_stands()) return;
+    if (!engine_->medium().block_device && !medium_stands()) return false;
     const TimePoint now = loop_.now();
-    while (!waiting_.empty()) {
+    int begun = 0;
+    while (!waiting_.empty() && ++begun <= starts_max) {
         Request& request = waiting_.front();
         waiting_.pop_front();
         if (!engine_->start(request, now)) {
@@ -127,15 +131,16 @@ void FileDisk::start_waiting() {
     }
     active_ = true;
     if (!tick_.running()) tick_.start(tick_interval);
+    return begun > starts_max;
 }
 
 void FileDisk::pump() {
     if (!engine_) return;
     bool more = true;
     for (int round = 0; more && round < rounds_max; ++round) {
-        start_waiting();
+        const bool left_off = start_waiting();
         if (engine_->ring().submit() != 0) retry_.start(submit_retry);
-        more = engine_->reap();
+        more = engine_->reap() || left_off;
     }
     if (more) pump_.post();
     look_after();

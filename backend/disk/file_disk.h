@@ -56,7 +56,7 @@ private:
     void opened(Result<OpenedMedium> medium);
     void tell_down(const Error& why);
     void pump();
-    void start_waiting();
+    bool start_waiting();
     void look_after();
     void tell_failure();
     void tick();

@@ -145,8 +145,11 @@ OwnedFd open_page_cache(int fd) {
     if (fstatfs(fd, &filesystem) != 0) return {};
     if (filesystem.f_type != EXT4_SUPER_MAGIC && filesystem.f_type != XFS_SUPER_MAGIC) return {};
     OwnedFd again(::open(("/proc/self/fd/" + std::to_string(fd)).c_str(), O_RDONLY | O_CLOEXEC));
-    // No read-ahead: what comes next is the initiator's to say. Also, what others left in the page cache goes.
-    if (again) static_cast<void>(posix_fadvise(again.get(), 0, 0, POSIX_FADV_RANDOM));
+    if (!again) return again;
+    // What the page cache has from before goes: after a failed flush it may hold what the disk has lost.
+    static_cast<void>(posix_fadvise(again.get(), 0, 0, POSIX_FADV_DONTNEED));
+    // No read-ahead: what comes next is the initiator's to say.
+    static_cast<void>(posix_fadvise(again.get(), 0, 0, POSIX_FADV_RANDOM));
     return again;
 }
 

@@ -14,18 +14,22 @@ ReadHistory::ReadHistory(std::uint64_t memory_bytes)
 
 std::size_t ReadHistory::place(std::uint64_t block) noexcept { return XXH3_64bits(&block, sizeof block) % places; }
 
-bool ReadHistory::again(const Extent& extent) {
-    bool all = true;
+bool ReadHistory::knows(const Extent& extent) const {
+    for (std::uint64_t block = extent.offset / block_bytes; block * block_bytes < extent.end(); ++block) {
+        if (!known_[place(block)]) return false;
+    }
+    return true;
+}
+
+void ReadHistory::read(const Extent& extent) {
     for (std::uint64_t block = extent.offset / block_bytes; block * block_bytes < extent.end(); ++block) {
         const std::size_t at = place(block);
         if (known_[at]) continue;
-        all = false;
         known_[at] = true;
         if (++count_ < count_max_) continue;
         known_.assign(places, false);
         count_ = 0;
     }
-    return all;
 }
 
 bool ReadHistory::changed(const Extent& extent) {

@@ -19,8 +19,9 @@ public:
     /// be in the page cache any more.
     explicit ReadHistory(std::uint64_t memory_bytes);
 
-    /// Notes a read. True when all of it was known.
-    bool again(const Extent& extent);
+    /// All of it was read lately.
+    bool knows(const Extent& extent) const;
+    void read(const Extent& extent);
     /// Notes a change. True when some of it was known.
     bool changed(const Extent& extent);
 

@@ -145,7 +145,8 @@ Mirror::Member* Mirror::choose_reader(const Io& io) {
     for (std::size_t i = 0; i < members; ++i) {
         Member& member = *members_[(first + i) % members];
         if ((candidates & member.mask()) == 0) continue;
-        if (member.stream_end == io.outer->extent.offset && member.load() <= least + stream_lead_max) return &member;
+        const bool streams = member.stream_end == io.outer->extent.offset && member.read_weight == 1;
+        if (streams && member.load() <= least + stream_lead_max) return &member;
         if (member.load() > alike) continue;
         const bool goes_on = member.index == last_reader_ && member.reads_in_flight != 0;
         const int liking = (member.remote ? 0 : 2) + (goes_on ? 1 : 0);
@@ -238,7 +239,8 @@ void Mirror::Part::done(Request& request) {
     member.outstanding.erase(Member::PartList::s_iterator_to(part));
     --member.counters.in_flight;
     count(member.counters, request, request.result);
-    if (!is_lost(request.result)) member.owner.heard(member, part.sent);
+    // A read may have been answered from a memory above a disk that hangs.
+    if (!is_lost(request.result) && request.operation != Operation::read) member.owner.heard(member, part.sent);
     if (is_read(request)) --member.reads_in_flight;
     if (part.abandoned) {
         part.abandoned = false;

@@ -113,14 +113,16 @@ void ServerSessionImpl::start(Work& work) {
     medium_->submit(request);
 }
 
-/// A read of one block through the queues of the medium: a disk that hangs does not answer it.
+/// A checksum of one block, through the queues of the medium: a disk that hangs does not answer it, while a read might
+/// be answered from a memory above the disk.
 void ServerSessionImpl::start_ping(Work& work) {
     Request& request = work.request;
-    request.operation = Operation::read;
+    request.operation = Operation::checksum;
     request.fua = false;
     request.extent = {0, work.buffer_bytes};
+    request.checksum_piece_bytes = static_cast<std::uint32_t>(work.buffer_bytes);
+    work.piece.size = static_cast<std::size_t>(checksum_result_bytes(request.extent, request.checksum_piece_bytes));
     request.pieces = Pieces(&work.piece, 1);
-    request.checksum_piece_bytes = 0;
     request.done = &ServerSessionImpl::request_done;
     request.owner = &work;
     // A head without I/O would not hear of it otherwise. One that only looks on is refused nothing yet.

@@ -217,6 +217,26 @@ TEST(MirrorRead, HungReadIsMovedWhenAProbeShowsThatAnotherAnswers) {
     EXPECT_EQ(world.device(0).cuts, 1u);
 }
 
+TEST(MirrorRead, M12ReadsAreNoSignThatADiskAnswers) {
+    MirrorWorld world(2, spec::ReadPreference::prefer);
+    world.device(0).hold_but_reads();
+    world.device(1).hold();
+    TestRequest change(Operation::write, {0, 4096}, filled(4096, 9));
+    change.submit(*world.mirror);
+    for (int i = 0; i < 300; ++i) {
+        TestRequest request(Operation::read, {1u << 20, 4096});
+        EXPECT_EQ(run(world.loop, *world.mirror, request), Errc::ok);
+        world.loop.run_for(milliseconds(100));
+    }
+    EXPECT_FALSE(world.mirror->degraded()) << "both hang: neither is dropped for the other";
+    EXPECT_EQ(world.device(0).cuts + world.device(1).cuts, 0u);
+    world.device(0).release();
+    world.device(1).release();
+    world.loop.run_for(milliseconds(100));
+    EXPECT_TRUE(change.done);
+    EXPECT_EQ(change.result(), Errc::ok);
+}
+
 TEST(MirrorRead, M11ReadWaitsForAnOverlappingWrite) {
     MirrorWorld world;
     world.device(1).hold();

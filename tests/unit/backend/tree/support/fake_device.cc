@@ -14,7 +14,7 @@ FakeDevice::FakeDevice(Loop& loop, std::uint64_t size_bytes) : loop_(loop), byte
 void FakeDevice::submit(Request& request) {
     log.emplace_back(request.operation, request.extent);
     if (!up_) return loop_.complete_later(request, Errc::disconnected);
-    if (holding_) {
+    if (holding_ && (reads_held_ || request.operation != Operation::read)) {
         held_.push_back(&request);
         return;
     }

@@ -37,6 +37,11 @@ public:
 
     /// From now on requests are held until answer() or release().
     void hold() { holding_ = true; }
+    /// As hold(), but reads are answered, as from a memory above a disk that hangs.
+    void hold_but_reads() {
+        holding_ = true;
+        reads_held_ = false;
+    }
     void release();
     /// What is held stays so; requests from now on are answered at once.
     void hold_no_more() { holding_ = false; }
@@ -75,6 +80,7 @@ private:
     Incarnation incarnation_;
     bool up_ = true;
     bool holding_ = false;
+    bool reads_held_ = true;
     std::deque<Request*> held_;
     std::vector<Failure> failures_;
     std::vector<Extent> spoilt_;
