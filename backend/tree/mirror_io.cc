@@ -226,7 +226,10 @@ void Mirror::send(Part& part) {
     Member& member = *part.member;
     part.sent = loop_.now();
     part.arrival = member.arrivals;
-    asked(member);
+    if (part.request.operation != Operation::read) {
+        asked(member);
+        ++member.awaited;
+    }
     member.outstanding.push_back(part);
     ++member.counters.in_flight;
     if (!watch_timer_.running()) watch_timer_.start(watch_time());
@@ -239,8 +242,10 @@ void Mirror::Part::done(Request& request) {
     member.outstanding.erase(Member::PartList::s_iterator_to(part));
     --member.counters.in_flight;
     count(member.counters, request, request.result);
-    // A read may have been answered from a memory above a disk that hangs.
-    if (!is_lost(request.result) && request.operation != Operation::read) member.owner.heard(member, part.sent);
+    if (request.operation != Operation::read) {
+        --member.awaited;
+        if (!is_lost(request.result)) member.owner.heard(member, part.sent);
+    }
     if (is_read(request)) --member.reads_in_flight;
     if (part.abandoned) {
         part.abandoned = false;

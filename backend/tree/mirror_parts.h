@@ -99,6 +99,7 @@ struct Mirror::Member {
     Timer away;                      ///< runs while it is down and may come back as if nothing had been (M14)
     Task give_up;                    ///< ends the parts in `resend`
     PartList outstanding;            ///< sent and not answered, oldest first
+    std::size_t awaited = 0;         ///< of them: all but reads
     PartList resend;                 ///< to be sent again when it comes back
     TimePoint answered{-1};          ///< when the newest request that it answered was sent
     TimePoint last_answer{-1};       ///< when it answered last
@@ -137,7 +138,8 @@ struct Mirror::Member {
     }
     /// Of what it was given since it acknowledged one, no more can be kept in mind.
     bool takes_no_record() const noexcept { return may_have.size() > may_have_max; }
-    bool has_nothing_to_answer() const noexcept { return outstanding.empty() && !metadata_in_flight && !probing; }
+    /// Reads do not count, neither here nor as an answer: they may come from a memory above a disk that hangs.
+    bool has_nothing_to_answer() const noexcept { return awaited == 0 && !metadata_in_flight && !probing; }
 };
 
 /// One slot of a map on its way to every member in sync.
