@@ -144,8 +144,8 @@ public:
     ChildStatus child_status(std::size_t index) const;
     bool degraded() const noexcept;
     const Counters& counters(std::size_t index) const;
-    /// When a member answered something other than a read last; before the first one, and while nobody can be asked, long
-    /// ago.
+    /// When a member answered something other than a read last; before the first one, and while nobody can be asked,
+    /// long ago.
     TimePoint last_answer() const noexcept;
 
     // --- BlockDevice.
