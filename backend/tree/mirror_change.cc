@@ -259,6 +259,11 @@ void Mirror::member_written(Member& member, std::uint64_t attempt, const Result<
     if (change_->superseded && is_lost(written.error().code)) return step_ended();
     // Away for a moment: it is written when the member returns, or the member leaves when that takes too long.
     if (is_lost(written.error().code) && !member.device.up() && may_return(member)) return;
+    // The last one stays; as with requests, only when it has been down and up again nothing of the old way is queued.
+    if (is_lost(written.error().code) && !may_fail(member) && member.device.up()) {
+        member.device.cut({Errc::disconnected, "its record's write was lost"});
+        if (may_return(member)) return;
+    }
     if (written.error().code != Errc::fenced && may_fail(member)) {
         return fail_member(member, "its record could not be written: " + to_string(written.error()));
     }
@@ -294,7 +299,14 @@ void Mirror::change_done() {
     doubtful_ = 0;
     failed_ &= in_sync_;
     redraw_medium_ = false;
-    for (const auto& member : members_) member->changed = member->changed && (in_sync_ & member->mask()) == 0;
+    for (const auto& member : members_) {
+        if (!member->changed || (in_sync_ & member->mask()) == 0) continue;
+        member->changed = false;
+        if (!member->is_back()) continue;
+        // What came while it was not used yet.
+        member->away.stop();
+        resend_all(*member);
+    }
     environment_.events.event(Severity::notice, "mirror-record",
                               "a new record is durable on every member that it calls in sync",
                               {{"mirror", name_},

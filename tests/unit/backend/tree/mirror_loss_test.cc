@@ -364,6 +364,44 @@ TEST(MirrorLoss, M10LastMemberThatIsBackChangedIsNotGivenUpForTheRecordThatItsRe
     EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 9)), Errc::ok);
 }
 
+TEST(MirrorLoss, M10WhatCameBeforeTheRecordOfALastMemberThatIsBackChangedGoesToItThen) {
+    MirrorWorld world;
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    world.device(0).hold();
+    TestRequest first = write_of(0, 8);
+    first.submit(*world.mirror);
+    TestRequest second = write_of(0, 9);
+    second.submit(*world.mirror);
+    world.loop.run_for(milliseconds(10));
+    world.device(0).go_down();
+    world.device(0).change_incarnation();
+    world.device(0).go_up();
+    world.loop.run_for(milliseconds(10));
+    ASSERT_EQ(world.device(0).held(), 1u) << "its record";
+    EXPECT_FALSE(second.done);
+    world.device(0).release();
+    world.loop.run_for(seconds(2));
+    ASSERT_TRUE(second.done);
+    EXPECT_EQ(second.result(), Errc::ok);
+}
+
+TEST(MirrorLoss, M10LastMemberThatIsBackChangedIsAskedAgainWhenItsRecordWasLostOnTheWay) {
+    MirrorWorld world;
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    world.device(0).go_down();
+    world.device(0).change_incarnation();
+    world.device(0).fail(Operation::write, Errc::disconnected);
+    world.device(0).go_up();
+    world.loop.run_for(milliseconds(10));
+    EXPECT_EQ(world.device(0).cuts, 1u);
+    if (!world.device(0).up()) world.device(0).go_up();
+    world.loop.run_for(seconds(2));
+    EXPECT_TRUE(world.mirror->up());
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 8)), Errc::ok);
+}
+
 TEST(MirrorLoss, M10LastMemberThatGoesAwayAgainBeforeItsRecordCarriesOnWhenItReturns) {
     MirrorWorld world;
     world.device(1).fail(Operation::write, Errc::medium_error);
