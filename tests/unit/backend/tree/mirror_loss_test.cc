@@ -381,9 +381,8 @@ TEST(MirrorLoss, M10WhatCameBeforeTheRecordOfALastMemberThatIsBackChangedGoesToI
     ASSERT_EQ(world.device(0).held(), 1u) << "its record";
     EXPECT_FALSE(second.done);
     world.device(0).release();
-    world.loop.run_for(seconds(2));
-    ASSERT_TRUE(second.done);
-    EXPECT_EQ(second.result(), Errc::ok);
+    world.loop.run_for(milliseconds(10));
+    EXPECT_TRUE(second.done) << "it does not wait until it is given up";
 }
 
 TEST(MirrorLoss, M10LastMemberThatIsBackChangedIsAskedAgainWhenItsRecordWasLostOnTheWay) {
