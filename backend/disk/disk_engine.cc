@@ -24,9 +24,6 @@ namespace {
 /// Own buffers of one request at once; a larger one goes in rounds.
 constexpr std::uint64_t round_bytes_max = 4u << 20;
 
-/// Reads of at most this length go through the page cache, where there is one, when they are the first of a place, too.
-constexpr std::uint64_t small_read_max = 64u << 10;
-
 constexpr std::size_t zero_bytes = 256u << 10;
 constexpr std::size_t zero_pieces_max = 16;
 
@@ -86,27 +83,10 @@ bool DiskEngine::needs_copy(const DiskJob& job) const noexcept {
     });
 }
 
-/// A read of what is in memory is over before the call returns, so the kernel keeps nothing of the caller's (M12) and
-/// own buffers are not needed. Where something is missing the kernel begins to read it.
-bool DiskEngine::answer_from_memory(Request& request) {
-    const Pieces pieces = request.pieces.first(std::min<std::size_t>(request.pieces.size(), IOV_MAX));
-    const ssize_t got = preadv2(medium_.page_cache.get(), reinterpret_cast<const iovec*>(pieces.data()),
-                                static_cast<int>(pieces.size()), static_cast<off_t>(request.extent.offset), RWF_NOWAIT);
-    if (got < 0 || static_cast<std::uint64_t>(got) != request.extent.length) return false;
-    request.complete(Errc::ok);
-    return true;
-}
-
-void DiskEngine::drop_from_page_cache(const Extent& extent) noexcept {
-    static_cast<void>(posix_fadvise(medium_.page_cache.get(), static_cast<off_t>(extent.offset),
-                                    static_cast<off_t>(extent.length), POSIX_FADV_DONTNEED));
-}
-
 bool DiskEngine::start(Request& request, TimePoint now) {
     if (running_ == Ring::entries) return false;
-    const bool cacheable = history_ && request.operation == Operation::read && zeroing_ == 0;
-    const bool known = cacheable && history_->knows(request.extent);
-    if (known && answer_from_memory(request)) return true;
+    const CacheUse use = use_of_page_cache(request);
+    if (use == CacheUse::likely && answer_from_memory(request)) return true;
     DiskJob& job = pool_.take();
     job.request = &request;
     job.operation = request.operation;
@@ -114,7 +94,7 @@ bool DiskEngine::start(Request& request, TimePoint now) {
     job.fua = request.fua;
     job.copied = false;
     job.zeroing = false;
-    job.page_cache = cacheable && (known || request.extent.length <= small_read_max);
+    job.page_cache = use != CacheUse::none;
     job.done_bytes = 0;
     job.started = now;
     bool started = true;
@@ -130,7 +110,7 @@ bool DiskEngine::start(Request& request, TimePoint now) {
         pool_.give_back(job);
         return false;
     }
-    if (cacheable && !known) history_->read(request.extent);
+    if (history_ && request.operation == Operation::read) history_->read(request.extent);
     jobs_.push_back(job);
     ++running_;
     return true;
@@ -188,9 +168,7 @@ void DiskEngine::prepare_vector(DiskJob& job, Pieces pieces, bool writes) {
         // Without O_DIRECT the data wait in the page cache together with other writes', so that a failure to make them
         // durable is a failed flush: that goes through the sync stage, where it is counted as one.
         const int flags = job.fua && medium_.direct ? RWF_DSYNC : 0;
-        // A direct write to what the page cache holds would be left to a thread of the kernel's, which is slower.
-        const Extent round{offset, job.round_bytes};
-        if (history_ && history_->changed(round)) drop_from_page_cache(round);
+        make_way_for_write({offset, job.round_bytes});
         io_uring_prep_writev2(&entry, fd, vector, count, offset, flags);
     } else {
         io_uring_prep_readv(&entry, fd, vector, count, offset);
@@ -354,8 +332,7 @@ void DiskEngine::synced(DiskJob& job, int result) {
 
 void DiskEngine::fail(DiskJob& job, int error) {
     suspicious_ = true;
-    // A read beside it may have brought in what was there before; the kernel removes that after writes that succeed.
-    if (job.operation != Operation::read && history_) drop_from_page_cache(job.extent);
+    if (changes_data(job.operation)) change_failed(job.extent);
     failure_ = Failure{disk_error(error), job.operation, job.extent};
     finish(job, disk_error(error));
 }

@@ -83,8 +83,16 @@ private:
     void release(DiskJob& job);
     bool drain();
 
+    enum class CacheUse {
+        none,    ///< past it
+        fill,    ///< through it; it hardly has it yet
+        likely,  ///< it was read before
+    };
+    CacheUse use_of_page_cache(const Request& request) const;
     bool answer_from_memory(Request& request);
-    void drop_from_page_cache(const Extent& extent) noexcept;
+    void make_way_for_write(const Extent& extent);
+    void change_failed(const Extent& extent) noexcept;
+
     bool needs_copy(const DiskJob& job) const noexcept;
     int next_allocate_mode(const DiskJob& job, int after) const noexcept;
 

@@ -3,8 +3,7 @@
 #include "tree/mirror_parts.h"
 
 /// M9: members that answer reads later than others get fewer of them, those that answer much later none while there is
-/// another. How fast each one is, is told by looks of the mirror's own, all alike, twice a second while others
-/// read.
+/// another. How fast each one is, is told by looks of the mirror's own, all alike, twice a second while others read.
 namespace dst {
 namespace {
 

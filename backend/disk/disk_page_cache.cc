@@ -1,0 +1,50 @@
+// What DiskEngine reads through the page cache while it writes past it; see docs/netnode.md.
+#include <fcntl.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <climits>
+
+#include "disk/disk_engine.h"
+
+namespace dst {
+namespace {
+
+/// Reads of at most this length go through the page cache, when they are the first of a place, too.
+constexpr std::uint64_t small_read_max = 64u << 10;
+
+void drop(int fd, const Extent& extent) noexcept {
+    static_cast<void>(
+        posix_fadvise(fd, static_cast<off_t>(extent.offset), static_cast<off_t>(extent.length), POSIX_FADV_DONTNEED));
+}
+
+}  // namespace
+
+DiskEngine::CacheUse DiskEngine::use_of_page_cache(const Request& request) const {
+    if (!history_ || request.operation != Operation::read || zeroing_ != 0) return CacheUse::none;
+    if (history_->knows(request.extent)) return CacheUse::likely;
+    return request.extent.length <= small_read_max ? CacheUse::fill : CacheUse::none;
+}
+
+/// A read of what is in memory is over before the call returns, so the kernel keeps nothing of the caller's (M12) and
+/// own buffers are not needed. Where something is missing the kernel begins to read it.
+bool DiskEngine::answer_from_memory(Request& request) {
+    const Pieces pieces = request.pieces.first(std::min<std::size_t>(request.pieces.size(), IOV_MAX));
+    const ssize_t got = preadv2(medium_.page_cache.get(), reinterpret_cast<const iovec*>(pieces.data()),
+                                static_cast<int>(pieces.size()), static_cast<off_t>(request.extent.offset), RWF_NOWAIT);
+    if (got < 0 || static_cast<std::uint64_t>(got) != request.extent.length) return false;
+    request.complete(Errc::ok);
+    return true;
+}
+
+/// A direct write to what the page cache holds would be left to a thread of the kernel's, which is slower.
+void DiskEngine::make_way_for_write(const Extent& extent) {
+    if (history_ && history_->changed(extent)) drop(medium_.page_cache.get(), extent);
+}
+
+/// A read beside it may have brought in what was there before; the kernel removes that only after changes that succeed.
+void DiskEngine::change_failed(const Extent& extent) noexcept {
+    if (history_) drop(medium_.page_cache.get(), extent);
+}
+
+}  // namespace dst
