@@ -41,6 +41,13 @@ endif()
 
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
+# What is tested is optimised; the tests themselves compile faster so.
+set(dst_tests_optimised -Og)
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND DST_SANITIZE)
+  # Twice as fast as clang's -Og with the sanitizers. gcc needs as long without optimising.
+  set(dst_tests_optimised -O0)
+endif()
+
 # dst_precompile(target [LIBRARY|PROGRAM|TESTS]): with DST_PCH, the target's files start from headers that are compiled
 # once for all targets of its kind (libraries are position-independent code, programs position-independent executables).
 if(DST_PCH)
@@ -55,7 +62,7 @@ if(DST_PCH)
   target_precompile_headers(dst_pch_tests PRIVATE ${dst_pch_headers} <filesystem> <fstream> <set> <thread> <gmock/gmock.h>
     <gtest/gtest.h>)
   target_link_libraries(dst_pch_tests PRIVATE GTest::gmock)
-  target_compile_options(dst_pch_tests PRIVATE -Og)
+  target_compile_options(dst_pch_tests PRIVATE ${dst_tests_optimised})
 endif()
 function(dst_precompile target kind)
   if(DST_PCH)

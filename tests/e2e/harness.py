@@ -297,10 +297,14 @@ def listening(port):
 def sanitizer():
     """What tgtd needs to load a module that was built with the address sanitizer: the sanitizer itself, first."""
     with open(os.path.join(BUILD, "CMakeCache.txt"), encoding="utf-8") as cache:
-        if not any(line.startswith("DST_SANITIZE:") and "address" in line for line in cache):
-            return {}
-    paths = [subprocess.run(["gcc", f"-print-file-name={name}"], capture_output=True, text=True, check=True).stdout.strip()
-             for name in ("libasan.so", "libubsan.so", "libstdc++.so")]
+        options = dict(line.rstrip("\n").split("=", 1) for line in cache if "=" in line)
+    if "address" not in options.get("DST_SANITIZE:STRING", ""):
+        return {}
+    compiler = next(value for name, value in options.items() if name.startswith("CMAKE_CXX_COMPILER:"))
+    # clang's has the undefined behaviour's in it.
+    runtimes = ("libclang_rt.asan-x86_64.so",) if "clang" in compiler else ("libasan.so", "libubsan.so")
+    paths = [subprocess.run([compiler, f"-print-file-name={name}"], capture_output=True, text=True, check=True).stdout.strip()
+             for name in (*runtimes, "libstdc++.so")]
     # tgtd itself leaks by design; what matters are frames of the module, which a test looks for in the log.
     return {"LD_PRELOAD": ":".join(os.path.realpath(path) for path in paths),
             "ASAN_OPTIONS": "detect_leaks=1:exitcode=0:quarantine_size_mb=4:detect_odr_violation=0"}

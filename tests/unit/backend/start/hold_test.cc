@@ -161,6 +161,8 @@ TEST(Hold, LinearServesThePartWhoseMirrorIsThere) {
     Bytes bytes(4096);
     EXPECT_EQ(world.read(head, 0, bytes), Errc::ok);
     EXPECT_FALSE(lost.done);
+    world.close(head);
+    EXPECT_TRUE(lost.done);
 }
 
 TEST(Hold, CloseEndsHeldRequests) {
