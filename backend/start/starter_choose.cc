@@ -185,15 +185,15 @@ void Starter::all_chosen() {
         if (const Vertex* const split = split_below(root)) return fail(Errc::refused, work_.at(split).reason, true);
         if (force_next()) return;
         const std::string why = why_not_usable(root) + way_out_of_waiting();
-        const auto& leaves = context_.tree.leaves();
-        const bool all_up =
-            std::all_of(leaves.begin(), leaves.end(), [](const Vertex* leaf) { return leaf->device->up(); });
+        // One that came up since has not been looked at yet.
+        const bool all_seen = std::all_of(findings_.begin(), findings_.end(),
+                                          [](const LeafFinding& finding) { return finding.reachable; });
         // What a disk could not read just now, it may read the next time.
         const bool refused = std::any_of(findings_.begin(), findings_.end(), [](const LeafFinding& finding) {
             return !finding.refusal.empty() && finding.state != LabelState::unreadable;
         });
         // Nothing more can come: only the user can help.
-        if (all_up && refused) return fail(Errc::refused, why, false);
+        if (all_seen && refused) return fail(Errc::refused, why, false);
         return wait(why, std::chrono::seconds(2));
     }
     Geometry geometry = root.device->geometry();

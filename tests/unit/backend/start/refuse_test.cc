@@ -240,6 +240,27 @@ TEST(Refuse, ExchangedBlankDiskOfAMirrorIsNotUsed) {
     EXPECT_EQ(world.write(head, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
 }
 
+TEST(Refuse, AMediumThatComesUpWhileTheStartLooksAtABlankOneIsLookedAtNext) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    world.platter("/b").replace_blank(16u << 20);
+    world.platter("/a").set_missing(true);
+    EngineWorld::Head& head = world.open();
+    // The start's look at /b takes until /a is there.
+    ASSERT_TRUE(world.loop.run_until([&] { return world.platter("/b").is_open(); }, std::chrono::seconds(1)));
+    world.loop.run_for(std::chrono::seconds(1));
+    world.platter("/b").set_hung(true);
+    world.loop.run_for(std::chrono::seconds(1));
+    world.platter("/a").set_missing(false);
+    ASSERT_TRUE(world.loop.run_until([&] { return world.platter("/a").is_open(); }, std::chrono::seconds(5)));
+    world.loop.run_for(std::chrono::milliseconds(100));
+    world.platter("/b").set_hung(false);
+    EXPECT_TRUE(world.loop.run_until([&] { return head.serving == 1; }, std::chrono::seconds(10)))
+        << head.engine->status().reason;
+    EXPECT_FALSE(head.failed);
+}
+
 TEST(Refuse, JournalOfAnotherStorageOfThisNameNamesBothIdsAndThePath) {
     EngineWorld world(disk_node("/a"));
     const Id first = world.init().storage;
