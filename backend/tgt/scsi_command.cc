@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "block/assert.h"
+#include "tgt/data_in.h"
 #include "tgt/lun.h"
 
 namespace dst::tgt {
@@ -139,6 +140,7 @@ void ScsiCommand::read() {
         if (scratch_ == nullptr) return lun_->take_scratch(*this);
         slot.pieces[pieces++] = {scratch_, static_cast<std::size_t>(length - room)};
     }
+    populate(input.data_in.first(slot.pieces[0].size));
     step_ = Step::transfer;
     submit(slot, Operation::read, {order_.extent.offset, length}, {slot.pieces.data(), pieces});
 }
