@@ -24,7 +24,8 @@ public:
     std::size_t there() const {
         std::vector<unsigned char> pages(bytes_ / page());
         EXPECT_EQ(mincore(at_, bytes_, pages.data()), 0);
-        return static_cast<std::size_t>(std::count_if(pages.begin(), pages.end(), [](unsigned char each) { return (each & 1U) != 0; }));
+        return static_cast<std::size_t>(
+            std::count_if(pages.begin(), pages.end(), [](unsigned char each) { return (each & 1U) != 0; }));
     }
     static std::size_t page() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
 
