@@ -149,13 +149,14 @@ void JoinAttempt::record_read() {
         everything_ = "its label is older than its record: an older copy";
     }
     if (late_) return everything_.empty() ? late_record_read() : leave_out("it holds an older copy of its medium");
-    any_blank() ? owe_everything() : promise_all();
+    everything_.empty() ? promise_all() : owe_everything();
 }
 
-/// Before the first label: from then on the medium passes for a member's, whatever happens to this head.
+/// Before the first label and before the promise: from then on the medium passes for a member's, and nothing on it
+/// tells that it was put back, whatever happens to this attempt or to the head.
 void JoinAttempt::owe_everything() {
     mirror().owe_everything(child_.position, [this](const Result<void>& owed) {
-        if (!stopped(owed)) label_blank();
+        if (!stopped(owed)) any_blank() ? label_blank() : promise_all();
     });
 }
 

@@ -385,5 +385,41 @@ TEST(Refuse, M7AMembersCopyThatIsOneStartOldIsNotUsed) {
     }
 }
 
+/// The record of a member of several disks may lie on another of them, so that only the label tells.
+TEST(Refuse, M7AnOlderCopyOfAPartStaysOneWhenTheHeadDiesWhileItReturns) {
+    EngineWorld world(mirror_node("m0", {linear_node("l0", {disk_node("/a"), disk_node("/b")}), disk_node("/c")}));
+    world.add_platter("/c", {.size_bytes = 32u << 20});
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    // The record lies on both, so that either may be the one that has none.
+    for (const std::string part : {"/a", "/b"}) {
+        sim::SimPlatter& platter = world.platter(part);
+        const Bytes copy = platter.read({0, platter.geometry().size_bytes});
+        EngineWorld::Head& second = world.serve();
+        const std::uint64_t at = part == "/a" ? 0 : second.engine->geometry().size_bytes - 4096;
+        const Bytes bytes = EngineWorld::pattern(4096, static_cast<unsigned>(part[1]));
+        EXPECT_EQ(world.write(second, at, bytes), Errc::ok);
+        EXPECT_EQ(world.flush(second), Errc::ok);
+        world.close(second);
+        put_back(world, part, copy);
+        const std::uint64_t promised = world.label_of(part)->promised.number;
+        EngineWorld::Head& third = world.serve();
+        ASSERT_TRUE(world.loop.run_until([&] { return world.label_of(part)->promised.number > promised; },
+                                         std::chrono::seconds(30)));
+        world.crash(third);
+        EngineWorld::Head& fourth = world.serve();
+        const auto in_sync = [&] { return fourth.engine->status().tree->children[0].state == VertexState::in_sync; };
+        ASSERT_TRUE(world.loop.run_until(in_sync, std::chrono::seconds(60))) << part;
+        world.platter("/c").set_missing(true);
+        Bytes back(4096);
+        EXPECT_EQ(world.read(fourth, at, back), Errc::ok);
+        EXPECT_EQ(back, bytes) << part;
+        world.platter("/c").set_missing(false);
+        const auto whole = [&] { return fourth.engine->status().tree->children[1].state == VertexState::in_sync; };
+        ASSERT_TRUE(world.loop.run_until(whole, std::chrono::seconds(60))) << part;
+        world.close(fourth);
+    }
+}
+
 }  // namespace
 }  // namespace dst
