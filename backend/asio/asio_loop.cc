@@ -20,6 +20,12 @@ constexpr unsigned steps_between_asio = 16;
 
 constexpr std::int64_t ns_per_second = 1'000'000'000;
 
+TimePoint monotonic_now() {
+    timespec at{};
+    DST_ASSERT(clock_gettime(CLOCK_MONOTONIC, &at) == 0);
+    return {at.tv_sec * ns_per_second + at.tv_nsec};
+}
+
 }  // namespace
 
 bool LoopGate::post(std::function<void()> run) {
@@ -47,11 +53,7 @@ AsioLoop::~AsioLoop() {
     descriptors_watch_.release();
 }
 
-TimePoint AsioLoop::now() const {
-    timespec at{};
-    DST_ASSERT(clock_gettime(CLOCK_MONOTONIC, &at) == 0);
-    return {at.tv_sec * ns_per_second + at.tv_nsec};
-}
+TimePoint AsioLoop::now() const { return turn_ ? *turn_ : monotonic_now(); }
 
 std::uint64_t AsioLoop::random() {
     if (random_left_ == 0) {
@@ -84,11 +86,17 @@ void AsioLoop::post_from_any_thread(std::function<void()> run) { boost::asio::po
 
 /// Does what there is; false when there was nothing.
 bool AsioLoop::step() {
+    turn_ = monotonic_now();
     bool any = descriptors_.poll();
     any = look_at_sources() || any;
-    for (int round = 0; round < rounds_max && run_ready(); ++round) any = true;
+    if (any) turn_ = monotonic_now();
+    for (int round = 0; round < rounds_max && run_ready(); ++round) {
+        any = true;
+        turn_ = monotonic_now();
+    }
     // Asio's handlers are not in a hurry; whoever sleeps runs them first.
     if (++steps_ % steps_between_asio == 0) any = context_.poll() > 0 || any;
+    turn_.reset();
     return any;
 }
 
@@ -122,10 +130,11 @@ bool AsioLoop::spin() {
     do {
         // Whoever else wants this processor has it.
         sched_yield();
+        // A look that finds nothing is too short to be counted apart.
         const TimePoint back = now();
         spin_policy_.yielded(back - at);
+        at = back;
         found = step();
-        at = now();
     } while (!found && spin_policy_.go_on(at));
     waits_.spun += at - start;
     if (found) ++waits_.spins_paid;

@@ -68,6 +68,8 @@ public:
     AsioLoop();
     ~AsioLoop() override;
 
+    /// While a turn's handlers run, when their part of the turn began: a request asks for it eight times, and the clock
+    /// was a tenth of the processor time of a head.
     TimePoint now() const override;
     std::uint64_t random() override;
 
@@ -107,6 +109,7 @@ private:
     Sources::iterator next_source_ = sources_.end();
     SpinPolicy spin_policy_;
     Waits waits_;
+    std::optional<TimePoint> turn_;  ///< now(), while handlers run
     std::optional<TimePoint> armed_;
     std::uint64_t arming_ = 0;
     unsigned steps_ = 0;
