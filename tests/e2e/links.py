@@ -46,7 +46,9 @@ def longer_than_a_session_lives(world):
     volume = Volume(world)
     volume.begin(depth=8)
     volume.loses(1, Machine.cut)
-    until(lambda: "session-timed-out" in volume.machines[1].process.output(), 25, "the node notices")
+    # TCP may give up first, when answers were under way.
+    until(lambda: any(event in volume.machines[1].process.output() for event in ("session-timed-out", "session-lost")),
+          25, "the node notices")
     volume.machines[1].heal()
     volume.in_sync()
     volume.end()
