@@ -53,6 +53,23 @@ TEST(AsioLoop, FiresTimersInOrderAndNeverEarly) {
     EXPECT_GE(fired - start, milliseconds(30));
 }
 
+TEST(AsioLoop, TheTimeStandsStillInAHandlerAndGoesOnAfterIt) {
+    AsioLoop loop;
+    std::vector<TimePoint> times;
+    Task second(loop, [&] { times.push_back(loop.now()); });
+    Task first(loop, [&] {
+        times.push_back(loop.now());
+        std::this_thread::sleep_for(milliseconds(5));
+        times.push_back(loop.now());
+        second.post();
+    });
+    first.post();
+    ASSERT_TRUE(run_until(loop, [&] { return times.size() == 3; }));
+    EXPECT_EQ(times[0], times[1]);
+    EXPECT_GE(times[2] - times[0], milliseconds(5));
+    EXPECT_GE(loop.now(), times[2]);
+}
+
 TEST(AsioLoop, AnEarlierTimerStartedLaterIsNotHeldUpByTheOneThatIsArmed) {
     AsioLoop loop;
     bool fired = false;
