@@ -226,7 +226,7 @@ void Initializer::Impl::write_record() {
     }
     mine.record.revision = 1;
     mirror.stand(mine.record, mine.in_sync);
-    mirror.write_start_record(mine.record, [this, &mirror](const Result<void>& written) {
+    mirror.write_start_record(mine.record, 0, [this, &mirror](const Result<void>& written) {
         if (!written) return give_up(written.error());
         mirror.serve(0, [this](const Result<void>& served) {
             if (!served) return give_up(served.error());

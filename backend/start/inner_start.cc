@@ -193,7 +193,7 @@ void InnerStart::stand() {
 
 /// As at a start (M5 step 3): what leaves at once must not be taken for the newest by a head whose journal decides.
 std::vector<const Vertex*> InnerStart::fenced_leaves() const {
-    const std::uint32_t fenced = opening_.used | (decides_ ? 0 : opening_.leave);
+    const std::uint32_t fenced = opening_.fenced(decides_);
     std::vector<const Vertex*> leaves;
     for (const auto& child : inner_.children) {
         if ((fenced & bit(child->position)) == 0) continue;
@@ -216,13 +216,14 @@ void InnerStart::promise_all() {
 void InnerStart::promised() {
     if (fresh_) return write_record();
     auto step = std::make_shared<StartStep>(context_.start.loop, then(&InnerStart::write_record));
-    opening_.compare_again(inner_, *step);
+    opening_.compare_again(inner_, opening_.fenced(decides_), *step);
     step->all_added();
 }
 
 void InnerStart::write_record() {
     written_ = opening_.start_record(inner_, context_.epoch);
-    inner_.mirror->write_start_record(written_, then(&InnerStart::mark_served));
+    inner_.mirror->write_start_record(written_, opening_.fenced(decides_) & ~opening_.used,
+                                      then(&InnerStart::mark_served));
 }
 
 void InnerStart::mark_served() {

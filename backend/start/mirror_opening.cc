@@ -111,9 +111,9 @@ void MirrorOpening::stand(Vertex& mirror) const {
     }
 }
 
-void MirrorOpening::compare_again(Vertex& mirror, StartStep& step) const {
+void MirrorOpening::compare_again(Vertex& mirror, std::uint32_t fenced, StartStep& step) const {
     for (std::size_t i = 0; i < views.size(); ++i) {
-        if ((used & bit(i)) == 0) continue;
+        if ((fenced & bit(i)) == 0) continue;
         const MemberView& view = views[i];
         auto compare = [&view, &seen = found[i], end = step.add()](const Result<FoundRecord>& answer) {
             if (!answer) return end(answer.error());
@@ -121,6 +121,7 @@ void MirrorOpening::compare_again(Vertex& mirror, StartStep& step) const {
             end(Error{Errc::changed, "another head has changed the record of " + view.name + " meanwhile"});
         };
         mirror.mirror->metadata(i).read_record(std::move(compare));
+        if ((used & bit(i)) == 0) continue;
         // A bit that was set since would be lost with the maps that are written now (M3).
         auto covered = [this, &view, end = step.add()](const Result<RegionMap>& intent) {
             if (!intent) return end(intent.error());

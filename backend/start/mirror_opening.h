@@ -40,8 +40,12 @@ struct MirrorOpening {
     void use(const IncarnationChoice& incarnations, Loop& loop);
     /// The mirror answers reads from the members in use.
     void stand(Vertex& mirror) const;
-    /// After the promises: adds to `step` that records and intent maps are still what was read; error `changed`.
-    void compare_again(Vertex& mirror, StartStep& step) const;
+    /// The members that are promised the epoch and get the start's record: those in use and, unless the journal
+    /// `decides`, those that leave with it.
+    std::uint32_t fenced(bool decides) const noexcept { return used | (decides ? 0 : leave); }
+    /// After the promises: adds to `step` that the records of `fenced`, and the intent maps of those in use, are still
+    /// what was read; error `changed`.
+    void compare_again(Vertex& mirror, std::uint32_t fenced, StartStep& step) const;
     /// The chosen record as this start writes it.
     Record start_record(const Vertex& mirror, const Epoch& epoch) const;
     /// It, when all members in use have acknowledged it, for the journal: an older copy of one is told by that (M7).

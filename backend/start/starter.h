@@ -144,8 +144,8 @@ private:
     void write_journal();
     void tell_bad_maps();
     void serve_roots();
-    std::vector<const Vertex*> used_leaves() const;
-    void collect_used(const Vertex& vertex, bool leaving, std::vector<const Vertex*>& leaves) const;
+    std::uint32_t fenced_members(const Vertex& mirror) const;
+    void collect_fenced(const Vertex& vertex, std::vector<const Vertex*>& leaves) const;
     bool below_a_mirror(const Vertex& vertex) const;
 
     StartContext context_;

@@ -8,31 +8,24 @@
 /// M5 steps 5 to 8: nothing is promised before the journal is right, nothing is served before everything is durable.
 namespace dst {
 
-/// Leaves below the members in use; `leaving`: and below those that leave with a start that the journal does not
-/// decide.
-void Starter::collect_used(const Vertex& vertex, bool leaving, std::vector<const Vertex*>& leaves) const {
-    if (vertex.leaf != nullptr) leaves.push_back(&vertex);
-    std::uint32_t used = ~0u;
-    if (vertex.mirror != nullptr) {
-        const MirrorWork& work = work_.at(&vertex);
-        used = work.used | (leaving && !(decides_ && work.decides) ? work.leave : 0);
-    }
-    for (const auto& child : vertex.children) {
-        if ((used & (1u << child->position)) != 0) collect_used(*child, leaving, leaves);
-    }
+std::uint32_t Starter::fenced_members(const Vertex& mirror) const {
+    const MirrorWork& work = work_.at(&mirror);
+    return work.fenced(decides_ && work.decides);
 }
 
-std::vector<const Vertex*> Starter::used_leaves() const {
-    std::vector<const Vertex*> leaves;
-    collect_used(context_.tree.root(), false, leaves);
-    return leaves;
+void Starter::collect_fenced(const Vertex& vertex, std::vector<const Vertex*>& leaves) const {
+    if (vertex.leaf != nullptr) leaves.push_back(&vertex);
+    const std::uint32_t fenced = vertex.mirror == nullptr ? ~0u : fenced_members(vertex);
+    for (const auto& child : vertex.children) {
+        if ((fenced & (1u << child->position)) != 0) collect_fenced(*child, leaves);
+    }
 }
 
 /// Those that are promised and marked. A start that its journal does not decide stands on all members in sync: one that
 /// leaves at once must not be taken for the newest by another head, whose journal knows nothing of this one.
 std::vector<const Vertex*> Starter::fenced_leaves() const {
     std::vector<const Vertex*> leaves;
-    collect_used(context_.tree.root(), true, leaves);
+    collect_fenced(context_.tree.root(), leaves);
     return leaves;
 }
 
@@ -102,7 +95,7 @@ void Starter::read_again() {
     });
     for (Vertex* const mirror : context_.tree.mirrors()) {
         const MirrorWork& work = work_.at(mirror);
-        if (work.usable) work.compare_again(*mirror, *step);
+        if (work.usable) work.compare_again(*mirror, fenced_members(*mirror), *step);
     }
     step->all_added();
 }
@@ -112,25 +105,28 @@ void Starter::records_unchanged() {
     write_records_next();
 }
 
-/// Step 7, inner mirrors first, since the outer records are written through them; from then on they keep M2.
+/// Step 7, inner mirrors first, since the outer records are written through them; from then on they keep M2. What
+/// leaves with this start gets the record as well: of a mirror below, the copies may differ where the record lies, and
+/// what was read as one now could be read as another one later, which nobody follows from.
 void Starter::write_records_next() {
-    const std::vector<const Vertex*> leaves = used_leaves();
+    const std::vector<const Vertex*> leaves = fenced_leaves();
     while (next_record_ < inner_.size()) {
         Vertex& vertex = *inner_[next_record_++];
         if (vertex.mirror == nullptr) continue;
-        const bool used = std::any_of(leaves.begin(), leaves.end(), [&](const Vertex* leaf) {
+        const bool is_fenced = std::any_of(leaves.begin(), leaves.end(), [&](const Vertex* leaf) {
             for (const Vertex* above = leaf; above != nullptr; above = above->parent) {
                 if (above == &vertex) return true;
             }
             return false;
         });
-        if (!used) {
+        if (!is_fenced) {
             vertex.mirror->stop();
             continue;
         }
         if (broken(Rule::m5_record_at_start)) return record_written(vertex);
         const Record record = work_.at(&vertex).start_record(vertex, epoch_);
-        vertex.mirror->write_start_record(record,
+        const std::uint32_t leaving = fenced_members(vertex) & ~work_.at(&vertex).used;
+        vertex.mirror->write_start_record(record, leaving,
                                           [this, attempt = attempt_, &vertex, record](const Result<void>& written) {
                                               if (stopped(attempt, written)) return;
                                               context_.journal.set_record(work_.at(&vertex).acknowledged(record));

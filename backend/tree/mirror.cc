@@ -157,16 +157,17 @@ void Mirror::stand(const Record& record, std::uint32_t used) {
 
 void Mirror::set_refused(std::size_t index, const std::string& why) { members_.at(index)->refused = why; }
 
-void Mirror::write_start_record(const Record& record, Callback<void> done) {
-    DST_ASSERT(state_ == State::standing);
+void Mirror::write_start_record(const Record& record, std::uint32_t leaving, Callback<void> done) {
+    DST_ASSERT(state_ == State::standing && (leaving & joined_) == 0);
     take_record(record);
     auto joined = std::make_shared<Joined>(loop_, std::move(done));
     for (const auto& member : members_) {
-        if ((joined_ & member->mask()) == 0) continue;
+        if (((joined_ | leaving) & member->mask()) == 0) continue;
         member->metadata.write_record(
             record, [this, to = member.get(), record, ended = joined->one()](const Result<void>& written) {
                 if (!written) return ended(written);
                 to->took(record);
+                if ((joined_ & to->mask()) == 0) return ended(written);
                 write_all_maps(*to, 0, ended);
             });
     }

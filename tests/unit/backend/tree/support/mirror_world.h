@@ -119,7 +119,7 @@ private:
             mirror->take_maps(found);
         }
         bool served = false;
-        mirror->write_start_record(record, [&](const Result<void>& written) {
+        mirror->write_start_record(record, 0, [&](const Result<void>& written) {
             EXPECT_TRUE(written);
             mirror->serve(0, [&](const Result<void>& serving) { served = serving.has_value(); });
         });

@@ -1,0 +1,46 @@
+#include <gtest/gtest.h>
+
+#include "support/engine_world.h"
+
+/// M5 step 3: members that leave with a start that the journal does not decide.
+namespace dst {
+namespace {
+
+using std::chrono::seconds;
+
+/// The head died when its last record had reached one copy of the mirror below only, and both have lost their caches.
+/// The start that leaves that mirror out has read the other copy.
+TEST(Leaving, M5RecordOnOneCopyOfAMirrorBelowIsNoSplitLater) {
+    // While a start stands on the mirror below, /b is read, being the first; when that one serves, /c.
+    spec::Node preferred = disk_node("/c");
+    preferred.read = spec::ReadPreference::prefer;
+    const spec::Node tree = mirror_node("m0", {disk_node("/a"), mirror_node("m1", {disk_node("/b"), preferred})});
+    for (const std::string copy : {"/b", "/c"}) {
+        EngineWorld world(tree);
+        ASSERT_TRUE(world.init().done);
+        EngineWorld::Head* head = &world.serve();
+        ASSERT_EQ(world.write(*head, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+        sim::SimPlatter& behind = world.platter(copy);
+        const Bytes before = behind.read({0, behind.geometry().size_bytes});
+        world.platter("/a").set_missing(true);
+        ASSERT_EQ(world.write(*head, 0, EngineWorld::pattern(4096, 2)), Errc::ok);
+        ASSERT_EQ(world.events.count("mirror-record"), 1u);
+        world.crash(*head);
+        behind.write(0, before);
+        world.platter("/b").power_loss();
+        world.platter("/c").power_loss();
+        world.platter("/a").set_missing(false);
+
+        head = &world.serve("another");
+        const auto healthy = [&] { return head->engine->status().state == StorageState::healthy; };
+        EXPECT_TRUE(world.loop.run_until(healthy, seconds(60))) << copy;
+        world.close(*head);
+        head = &world.serve("another");
+        EXPECT_TRUE(world.loop.run_until(healthy, seconds(60))) << copy;
+        EXPECT_EQ(world.events.count("member-split") + world.events.count("storage-split"), 0u) << copy;
+        world.close(*head);
+    }
+}
+
+}  // namespace
+}  // namespace dst
