@@ -7,8 +7,6 @@
 namespace dst {
 namespace {
 
-constexpr std::uint32_t bit(std::size_t index) { return std::uint32_t{1} << index; }
-
 std::string describe(const Record& record) {
     return "generation " + std::to_string(record.generation) + " (" + short_string(record.generation_id) + ")";
 }

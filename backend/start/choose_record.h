@@ -10,6 +10,9 @@
 
 namespace dst {
 
+/// The bit of a mirror's child in a mask.
+constexpr std::uint32_t bit(std::size_t index) { return std::uint32_t{1} << index; }
+
 /// What a start sees of one member of a mirror.
 struct MemberView {
     std::string name;              ///< as the file names it

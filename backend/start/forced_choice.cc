@@ -8,8 +8,6 @@
 namespace dst {
 namespace {
 
-constexpr std::uint32_t bit(std::size_t index) { return std::uint32_t{1} << index; }
-
 /// The newest of the candidates; null: there is none, or two are split.
 const Record* newest(const std::optional<Record>& journal, bool decides, const std::vector<MemberView>& views) {
     std::vector<const Record*> candidates;

@@ -9,13 +9,11 @@
 namespace dst {
 namespace {
 
-constexpr std::uint32_t bit(std::size_t index) { return std::uint32_t{1} << index; }
-
 /// Its linears' leaves may have been unknown until now.
-void refresh_linears(const Vertex& vertex) {
+void refresh_own_linears(const Vertex& vertex) {
     for (const auto& child : vertex.children) {
         if (child->linear == nullptr) continue;
-        refresh_linears(*child);
+        refresh_own_linears(*child);
         child->linear->refresh_geometry();
     }
 }
@@ -62,7 +60,7 @@ void InnerStart::peek_all() {
     opening_ = {};
     lost_.clear();
     blank_.clear();
-    refresh_linears(inner_);
+    refresh_own_linears(inner_);
     auto step = std::make_shared<StartStep>(context_.start.loop, then(&InnerStart::peeked));
     for (const Vertex* leaf : looked_at()) {
         if (!leaf->device->up()) continue;
@@ -236,7 +234,7 @@ void InnerStart::mark_served() {
 
 void InnerStart::write_journal() {
     JournalKeeper& journal = context_.start.journal;
-    remember_record(journal, context_.start.tree, inner_, opening_.acknowledged(written_));
+    remember_record(journal, context_.start.tree, inner_, opening_.acknowledged(written_, opening_.fenced(decides_)));
     for (std::size_t i = 0; i < opening_.views.size(); ++i) {
         if ((opening_.used & bit(i)) == 0) continue;
         for (const RecordLeaf& leaf : opening_.views[i].leaves) journal.set_leaf(leaf);

@@ -8,8 +8,6 @@
 namespace dst {
 namespace {
 
-constexpr std::uint32_t bit(std::size_t index) { return std::uint32_t{1} << index; }
-
 /// A mirror is one medium for what is above it: whose leaves it is made of is its own business.
 bool below_another_mirror(const Vertex& leaf, const Vertex& child) {
     for (const Vertex* vertex = &leaf; vertex != &child; vertex = vertex->parent) {
@@ -146,6 +144,7 @@ Record MirrorOpening::start_record(const Vertex& mirror, const Epoch& epoch) con
         RecordMember* const member = view.number == 0 ? nullptr : find_member(record, view.number);
         if (member == nullptr) continue;
         member->name = view.name;
+        if ((leave & bit(i)) != 0 && view.record) member->revision = std::max(member->revision, view.record->revision);
         if ((used & bit(i)) == 0) continue;
         member->incarnation = view.incarnation;
         member->revision = view.record ? view.record->revision : 0;
@@ -155,9 +154,9 @@ Record MirrorOpening::start_record(const Vertex& mirror, const Epoch& epoch) con
     return record;
 }
 
-Record MirrorOpening::acknowledged(Record written) const {
+Record MirrorOpening::acknowledged(Record written, std::uint32_t fenced) const {
     for (std::size_t i = 0; i < views.size(); ++i) {
-        if ((used & bit(i)) != 0) find_member(written, views[i].number)->revision = written.revision;
+        if ((fenced & bit(i)) != 0) find_member(written, views[i].number)->revision = written.revision;
     }
     return written;
 }

@@ -117,10 +117,10 @@ void refuse_wrong_places(const Tree& tree, std::vector<LeafFinding>& findings) {
     }
 }
 
-void collect_own(const Vertex& vertex, std::vector<const Vertex*>& leaves) {
+void collect_leaves_of_mirror(const Vertex& vertex, std::vector<const Vertex*>& leaves) {
     for (const auto& child : vertex.children) {
         if (child->leaf != nullptr) leaves.push_back(child.get());
-        if (child->linear != nullptr) collect_own(*child, leaves);
+        if (child->linear != nullptr) collect_leaves_of_mirror(*child, leaves);
     }
 }
 
@@ -147,7 +147,7 @@ std::vector<const Vertex*> leaves_below(const Vertex& vertex) {
 
 std::vector<const Vertex*> leaves_of_mirror(const Vertex& mirror) {
     std::vector<const Vertex*> leaves;
-    collect_own(mirror, leaves);
+    collect_leaves_of_mirror(mirror, leaves);
     return leaves;
 }
 

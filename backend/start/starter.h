@@ -155,7 +155,6 @@ private:
     std::string told_wait_;  ///< the last `start-waits`: told again only when the reason changes
     bool begun_ = false;
     bool ended_ = false;
-    bool sized_ = false;
     bool lost_leaf_ = false;  ///< one that is used went down since the peek
     bool decides_ = false;
     std::uint64_t attempt_ = 0;

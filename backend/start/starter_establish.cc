@@ -125,14 +125,13 @@ void Starter::write_records_next() {
         }
         if (broken(Rule::m5_record_at_start)) return record_written(vertex);
         const Record record = work_.at(&vertex).start_record(vertex, epoch_);
-        const std::uint32_t leaving = fenced_members(vertex) & ~work_.at(&vertex).used;
-        vertex.mirror->write_start_record(record, leaving,
-                                          [this, attempt = attempt_, &vertex, record](const Result<void>& written) {
-                                              if (stopped(attempt, written)) return;
-                                              context_.journal.set_record(work_.at(&vertex).acknowledged(record));
-                                              record_written(vertex);
-                                          });
-        return;
+        const std::uint32_t fenced = fenced_members(vertex);
+        auto done = [this, attempt = attempt_, &vertex, record, fenced](const Result<void>& written) {
+            if (stopped(attempt, written)) return;
+            context_.journal.set_record(work_.at(&vertex).acknowledged(record, fenced));
+            record_written(vertex);
+        };
+        return vertex.mirror->write_start_record(record, fenced & ~work_.at(&vertex).used, std::move(done));
     }
     mark_all_served();
 }

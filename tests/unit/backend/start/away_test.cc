@@ -13,8 +13,6 @@ using ::testing::MatchesRegex;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-spec::Node two_disks() { return mirror_node("m0", {disk_node("/a"), disk_node("/b")}); }
-
 /// A mirror that serves, and whose maps are clear.
 struct Away : ::testing::Test {
     void serve(spec::Node tree) {

@@ -9,8 +9,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-spec::Node two_disks() { return mirror_node("m0", {disk_node("/a"), disk_node("/b")}); }
-
 /// What is above hears.
 struct Above : BlockDevice::Observer {
     explicit Above(EngineWorld::Head& head) : root(head.engine->root()) { root.set_observer(this); }

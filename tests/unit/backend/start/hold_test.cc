@@ -10,8 +10,6 @@ namespace {
 
 using std::chrono::seconds;
 
-spec::Node two_disks() { return mirror_node("m0", {disk_node("/a"), disk_node("/b")}); }
-
 /// A read that may take its time.
 struct SlowRead {
     explicit SlowRead(EngineWorld::Head& head, std::uint64_t offset = 0) : bytes(4096) {

@@ -9,8 +9,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-spec::Node two_disks() { return mirror_node("m0", {disk_node("/a"), disk_node("/b")}); }
-
 sim::SimPlatterOptions slow_zeroes() {
     sim::SimPlatterOptions options;
     options.fast_zeroes = false;

@@ -40,7 +40,6 @@ struct Join : ::testing::Test {
     unsigned writes = 0;
 };
 
-spec::Node two_disks() { return mirror_node("m0", {disk_node("/a"), disk_node("/b")}); }
 spec::Node disk_and_linear() {
     return mirror_node("m0", {disk_node("/a"), linear_node("l0", {disk_node("/b"), disk_node("/c")})});
 }

@@ -12,7 +12,6 @@ using ::testing::HasSubstr;
 
 /// A mirror whose second member is not there at the start, and has missed nothing.
 struct Late : ::testing::Test {
-    static spec::Node two_disks() { return mirror_node("m0", {disk_node("/a"), disk_node("/b")}); }
     static spec::Node disk_and_mirror() {
         return mirror_node("m0", {disk_node("/a"), mirror_node("m1", {disk_node("/b"), disk_node("/c")})});
     }

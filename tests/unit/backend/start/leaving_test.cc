@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "support/engine_world.h"
 
 /// M5 step 3: members that leave with a start that the journal does not decide.
@@ -38,6 +40,33 @@ TEST(Leaving, M5RecordOnOneCopyOfAMirrorBelowIsNoSplitLater) {
         head = &world.serve("another");
         EXPECT_TRUE(world.loop.run_until(healthy, seconds(60))) << copy;
         EXPECT_EQ(world.events.count("member-split") + world.events.count("storage-split"), 0u) << copy;
+        world.close(*head);
+    }
+}
+
+/// It has acknowledged the record of the start that it left with, so that a copy from before that one is an older copy.
+TEST(Leaving, M7OlderCopyFromBeforeTheStartIsOwedEverything) {
+    for (const bool older : {false, true}) {
+        EngineWorld world(two_disks());
+        ASSERT_TRUE(world.init().done);
+        EngineWorld::Head* head = &world.serve();
+        ASSERT_EQ(world.write(*head, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+        world.crash(*head);
+        sim::SimPlatter& leaves = world.platter("/b");
+        leaves.power_loss();
+        const Bytes before = leaves.read({0, leaves.geometry().size_bytes});
+        head = &world.open("another");
+        ASSERT_TRUE(world.loop.run_until([&] { return world.events.count("member-dropped") == 1; }, seconds(30)));
+        leaves.set_missing(true);
+        world.loop.run_for(seconds(1));
+        ASSERT_EQ(world.events.count("member-returns"), 0u);
+        if (older) leaves.write(0, before);
+        leaves.set_missing(false);
+        ASSERT_TRUE(world.loop.run_until([&] { return world.events.count("member-returns") == 1; }, seconds(60)));
+        const std::vector<sim::RecordingEvents::Entry>& entries = world.events.entries;
+        const auto returns = std::find_if(entries.begin(), entries.end(),
+                                          [](const auto& entry) { return entry.id == "member-returns"; });
+        EXPECT_EQ(returns->line.find("an older copy") != std::string::npos, older) << returns->line;
         world.close(*head);
     }
 }

@@ -6,8 +6,6 @@
 namespace dst {
 namespace {
 
-spec::Node two_disks() { return mirror_node("m0", {disk_node("/a"), disk_node("/b")}); }
-
 void put_back(EngineWorld& world, const std::string& path, const Bytes& copy) {
     sim::SimPlatter& platter = world.platter(path);
     platter.set_missing(true);

@@ -10,8 +10,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-spec::Node two_disks() { return mirror_node("m0", {disk_node("/a"), disk_node("/b")}); }
-
 /// Leaves an order as dstctl does while no head runs.
 Result<void> order(EngineWorld& world, StartOrder what, const std::string& member = "",
                    const std::string& journal = "head0") {
@@ -71,7 +69,7 @@ void lose_the_newer_one(EngineWorld& world) {
 }
 
 /// Both members of a mirror were written to without each other; both are there again.
-void split(EngineWorld& world) {
+void split_in_turn(EngineWorld& world) {
     ASSERT_TRUE(world.init().done);
     world.close(world.serve());
     world.platter("/b").set_missing(true);
@@ -287,7 +285,7 @@ TEST(StartOrder, TakeoverGoesPastAnotherLiveHeadOnce) {
 
 TEST(StartOrder, ASplitNamesTheCommandsForBothSides) {
     EngineWorld world(two_disks());
-    split(world);
+    split_in_turn(world);
     const std::string reason = split_reason(world);
     EXPECT_THAT(reason, HasSubstr("'dstctl resolve vol0 --discard /a'"));
     EXPECT_THAT(reason, HasSubstr("'dstctl resolve vol0 --discard /b'"));
@@ -296,7 +294,7 @@ TEST(StartOrder, ASplitNamesTheCommandsForBothSides) {
 TEST(StartOrder, ResolveGivesUpTheMemberThatIsNamed) {
     for (const auto& [given_up, seed_kept] : {std::pair{0u, 2u}, std::pair{1u, 1u}}) {
         EngineWorld world(two_disks());
-        split(world);
+        split_in_turn(world);
         split_reason(world);
         ASSERT_TRUE(order(world, StartOrder::resolve, given_up == 0 ? "/a" : "/b"));
         EngineWorld::Head& head = world.serve();
@@ -337,7 +335,7 @@ TEST(StartOrder, ResolveOfAnUnknownMemberIsRefused) {
 TEST(StartOrder, ACrashWhileASplitIsResolvedCarriesItOutAgain) {
     for (std::uint64_t seed = 1; seed <= 40; ++seed) {
         EngineWorld world(two_disks(), seed);
-        split(world);
+        split_in_turn(world);
         ASSERT_TRUE(order(world, StartOrder::resolve, "/a"));
         EngineWorld::Head& dies = world.open();
         world.loop.run_for(std::chrono::microseconds(seed * 1500));

@@ -8,8 +8,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-spec::Node two_disks() { return mirror_node("m0", {disk_node("/a"), disk_node("/b")}); }
-
 /// Opens and runs until the engine says that it is refused; its sentence.
 std::string refusal(EngineWorld& world, const std::string& journal = "head0") {
     EngineWorld::Head& head = world.open(journal);
@@ -20,7 +18,7 @@ std::string refusal(EngineWorld& world, const std::string& journal = "head0") {
 }
 
 /// Opens, waits a while, and gives the reason why it does not serve.
-std::string waits(EngineWorld& world, const std::string& journal = "head0") {
+std::string reason_to_wait(EngineWorld& world, const std::string& journal = "head0") {
     EngineWorld::Head& head = world.open(journal);
     world.loop.run_for(std::chrono::seconds(5));
     EXPECT_EQ(head.serving, 0);
@@ -142,7 +140,7 @@ TEST(Refuse, M5WithoutAJournalAllInSyncMembersAreNeeded) {
     EngineWorld world(two_disks());
     ASSERT_TRUE(world.init().done);
     world.platter("/b").set_missing(true);
-    EXPECT_THAT(waits(world, "another"), HasSubstr("waits for /b"));
+    EXPECT_THAT(reason_to_wait(world, "another"), HasSubstr("waits for /b"));
 }
 
 TEST(Refuse, M5JournalThatDecidesNeedsOneInSyncMember) {
@@ -160,7 +158,7 @@ TEST(Refuse, M5JournalDecidesNothingWhenAnotherHeadHasServed) {
     world.close(world.serve("head0"));
     world.close(world.serve("head1"));
     world.platter("/b").set_missing(true);
-    EXPECT_THAT(waits(world, "head0"), HasSubstr("waits for /b"));
+    EXPECT_THAT(reason_to_wait(world, "head0"), HasSubstr("waits for /b"));
 }
 
 TEST(Refuse, M5CopiedJournalDecidesNothing) {
@@ -169,7 +167,7 @@ TEST(Refuse, M5CopiedJournalDecidesNothing) {
     world.close(world.serve("head0"));
     world.journal("copy").copy_from(world.journal("head0"), Id{{9}});
     world.platter("/b").set_missing(true);
-    EXPECT_THAT(waits(world, "copy"), HasSubstr("waits for /b"));
+    EXPECT_THAT(reason_to_wait(world, "copy"), HasSubstr("waits for /b"));
 }
 
 TEST(Refuse, M5DirtyMemberAloneIsNeverUsed) {
@@ -181,11 +179,11 @@ TEST(Refuse, M5DirtyMemberAloneIsNeverUsed) {
     world.close(head);
     world.platter("/b").set_missing(false);
     world.platter("/a").set_missing(true);
-    EXPECT_THAT(waits(world), HasSubstr("/a"));
+    EXPECT_THAT(reason_to_wait(world), HasSubstr("/a"));
 }
 
 /// Both members of a mirror were written to without each other; both are there again.
-void split(EngineWorld& world) {
+void split_with_journals(EngineWorld& world) {
     ASSERT_TRUE(world.init().done);
     world.close(world.serve());
     // Each side carries on alone, each with a journal that says it may: the second is put back from an older copy.
@@ -207,7 +205,7 @@ void split(EngineWorld& world) {
 
 TEST(Refuse, M5SplitIsRecognisedAndServesNothing) {
     EngineWorld world(two_disks());
-    split(world);
+    split_with_journals(world);
     EngineWorld::Head& head = world.open();
     EXPECT_TRUE(world.loop.run_until([&] { return head.failed.has_value(); }, std::chrono::seconds(10)));
     EXPECT_EQ(head.engine->status().state, StorageState::split);
@@ -218,7 +216,7 @@ TEST(Refuse, M5SplitIsRecognisedAndServesNothing) {
 TEST(Refuse, SplitIsDecidedByTakingOneSideAway) {
     for (const auto& [given_up, seed_of_the_other] : {std::pair{"/a", 2u}, std::pair{"/b", 1u}}) {
         EngineWorld world(two_disks());
-        split(world);
+        split_with_journals(world);
         world.platter(given_up).set_missing(true);
         EngineWorld::Head& head = world.serve("another");
         Bytes kept(4096);

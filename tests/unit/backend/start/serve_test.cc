@@ -10,8 +10,6 @@ namespace {
 
 using std::chrono::seconds;
 
-spec::Node two_disks() { return mirror_node("m0", {disk_node("/a"), disk_node("/b")}); }
-
 TEST(Serve, SingleDiskServesWhatWasWritten) {
     EngineWorld world(disk_node("/a"));
     ASSERT_TRUE(world.init().done);

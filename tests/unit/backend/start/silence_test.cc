@@ -28,8 +28,6 @@ struct Order {
     bool done = false;
 };
 
-spec::Node two_disks() { return mirror_node("m0", {disk_node("/a"), disk_node("/b")}); }
-
 struct Silence : testing::Test {
     void serve(spec::Node tree) {
         world = std::make_unique<EngineWorld>(std::move(tree));

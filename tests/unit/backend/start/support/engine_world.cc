@@ -59,6 +59,8 @@ spec::Node linear_node(const std::string& name, std::vector<spec::Node> children
     return node;
 }
 
+spec::Node two_disks() { return mirror_node("m0", {disk_node("/a"), disk_node("/b")}); }
+
 EngineWorld::EngineWorld(spec::Node tree, std::uint64_t seed) : loop(seed) {
     storage.name = "vol0";
     storage.tree = std::move(tree);

@@ -20,6 +20,8 @@ namespace dst {
 spec::Node disk_node(const std::string& path);
 spec::Node mirror_node(const std::string& name, std::vector<spec::Node> members);
 spec::Node linear_node(const std::string& name, std::vector<spec::Node> children);
+/// The mirror m0 of /a and /b.
+spec::Node two_disks();
 
 /// Simulated disks by path, and heads that open storages on them.
 class EngineWorld {
