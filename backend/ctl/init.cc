@@ -18,14 +18,14 @@
 namespace dst::ctl {
 namespace {
 
-struct Arguments {
+struct InitArguments {
     std::string file;
     InitOptions options;
     bool verbose = false;
 };
 
 /// Works on a loop of its own until the initialiser has ended.
-Result<InitReport> initialise(const spec::Storage& storage, const Arguments& arguments, const Terminal& terminal) {
+Result<InitReport> initialise(const spec::Storage& storage, const InitArguments& arguments, const Terminal& terminal) {
     TerminalEvents events(terminal, arguments.verbose);
     AsioLoop loop;
     EngineEnvironment environment{loop, events, make_leaf_factory(loop, events),
@@ -48,7 +48,7 @@ std::string head_of(const std::string& storage) {
     return status->head.empty() ? "another process" : status->head;
 }
 
-ExitStatus init(const Arguments& arguments, const Terminal& terminal) {
+ExitStatus init(const InitArguments& arguments, const Terminal& terminal) {
     auto storage = load_storage_file(arguments.file, terminal);
     if (!storage) return ExitStatus::attention;
     auto report = initialise(*storage, arguments, terminal);
@@ -64,7 +64,7 @@ ExitStatus init(const Arguments& arguments, const Terminal& terminal) {
 }  // namespace
 
 void add_init(CLI::App& app, Terminal& terminal, Action& action) {
-    auto arguments = std::make_shared<Arguments>();
+    auto arguments = std::make_shared<InitArguments>();
     auto adopt = std::make_shared<std::string>();
     CLI::App* command = app.add_subcommand("init", "Label the media of a storage, so that it can be opened");
     command->add_option("FILE", arguments->file, "The storage file, dst.yaml(5)")->required();

@@ -21,7 +21,7 @@
 namespace dst::ctl {
 namespace {
 
-struct Arguments {
+struct InspectArguments {
     std::string what;
     bool json = false;
     bool verbose = false;
@@ -44,7 +44,7 @@ MediumInspection inspect_netnode_at(const spec::Netnode& netnode, const std::str
 }
 
 /// Well: `found` is filled. Else what was asked for makes no sense, which was printed.
-ExitStatus inspect(const Arguments& arguments, const Terminal& terminal, Inspection& found) {
+ExitStatus inspect(const InspectArguments& arguments, const Terminal& terminal, Inspection& found) {
     TerminalEvents events(terminal, arguments.verbose);
     if (means_netnode(arguments.what)) {
         const auto scalar = yaml::netnode_scalar();
@@ -108,7 +108,7 @@ Inspection inspect_storage(const spec::Storage& storage, EventSink& events) {
 }
 
 void add_inspect(CLI::App& app, Terminal& terminal, Action& action) {
-    auto arguments = std::make_shared<Arguments>();
+    auto arguments = std::make_shared<InspectArguments>();
     CLI::App* command = app.add_subcommand("inspect", "Show what is kept on media: labels, records, maps, journal");
     command
         ->add_option("MEDIUM|FILE", arguments->what,

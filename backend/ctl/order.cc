@@ -22,7 +22,6 @@
 namespace dst::ctl {
 namespace {
 
-constexpr std::chrono::milliseconds answer_limit{3000};
 /// How long it is watched what a head makes of an order.
 constexpr std::chrono::seconds watch_limit{15};
 

@@ -19,6 +19,9 @@ struct Answer {
 /// The storages that left a socket or a failed open in the run directory, sorted.
 std::vector<std::string> list_storages(const std::string& run_dir);
 
+/// How long a head may take to answer.
+constexpr std::chrono::milliseconds answer_limit{3000};
+
 /// Asks the storage's head; where none answers, tells the last open that failed. Blocks, at most `limit`.
 Answer ask_storage(const std::string& run_dir, const std::string& storage, std::chrono::milliseconds limit);
 

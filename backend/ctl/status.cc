@@ -16,7 +16,6 @@
 namespace dst::ctl {
 namespace {
 
-constexpr std::chrono::milliseconds answer_limit{3000};
 constexpr std::chrono::milliseconds watch_interval{1000};
 
 struct StatusOptions {

@@ -26,16 +26,16 @@ constexpr std::chrono::milliseconds undo_limit{200};
 
 std::atomic<unsigned> background_closes{0};
 
-struct Opened {
-    Geometry geometry;
-    Id id;
-};
-
 }  // namespace
 
 /// The thread and what lives on it. The thread keeps the core alive, so that an end that hangs needs nobody to wait.
 class Storage::Core : public std::enable_shared_from_this<Core>, public OpenStorage::Observer {
 public:
+    struct Opened {
+        Geometry geometry;
+        Id id;
+    };
+
     Core(const spec::Storage& spec, const HeadOptions& options)
         : name_(spec.name),
           file_(spec.file),
@@ -113,7 +113,7 @@ void Storage::Core::run() {
         "storage " + name_ + ", whose end went on in the background, is closed");
 }
 
-Result<Opened> Storage::Core::open(Limit limit) {
+Result<Storage::Core::Opened> Storage::Core::open(Limit limit) {
     loop_.post_from_any_thread([this, limit] {
         limit_.start(limit);
         open_->open();
@@ -178,7 +178,7 @@ void Storage::Core::close(Limit limit) {
 Result<std::unique_ptr<Storage>> Storage::open(const spec::Storage& spec, const HeadOptions& options, Limit limit) {
     const auto core = std::make_shared<Core>(spec, options);
     if (auto started = core->start(); !started) return started.error();
-    const Result<Opened> opened = core->open(limit);
+    const Result<Core::Opened> opened = core->open(limit);
     if (opened) return std::unique_ptr<Storage>(new Storage(core, opened->geometry, opened->id));
     core->close(undo_limit);
     return opened.error();

@@ -28,14 +28,14 @@ constexpr std::chrono::milliseconds open_limit{2300};
 constexpr std::chrono::milliseconds close_limit{2500};
 constexpr std::chrono::milliseconds refuse_limit{200};
 
-/// What lives on the storage's thread; other threads only carry the pointer.
-struct Endpoint {
-    std::shared_ptr<Attachment> attachment;
-};
-
 }  // namespace
 
 struct dst_lun {
+    /// What lives on the storage's thread; other threads only carry the pointer.
+    struct Endpoint {
+        std::shared_ptr<Attachment> attachment;
+    };
+
     dst_lun(std::shared_ptr<Port> port, const dst_callbacks& calls) : queue(std::move(port)), callbacks(calls) {}
 
     CommandQueue queue;

@@ -10,7 +10,7 @@ namespace dst {
 namespace {
 
 /// Before the background tries a piece again that could not be made equal.
-constexpr Duration retry_time = std::chrono::seconds(1);
+constexpr Duration reconcile_again_time = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -86,7 +86,7 @@ void Mirror::reconcile_next() {
     auto run = unreconciled_.next_run(reconcile_at_);
     if (!run) run = unreconciled_.next_run(0);
     if (!run) return;
-    if (!up()) return reconcile_timer_.start(retry_time);
+    if (!up()) return reconcile_timer_.start(reconcile_again_time);
     reconcile_at_ = run->first;
     background_ = std::make_unique<Reconcile>(*this, run->first, nullptr);
     background_->lock();
@@ -108,7 +108,7 @@ void Mirror::reconcile_ended(Reconcile& reconcile, Errc code) {
         const Duration took = loop_.now() - reconcile.begun;
         background_.reset();
         if (state_ == State::serving && !settling_ && unreconciled_.any()) {
-            reconcile_timer_.start(code != Errc::ok ? retry_time : in_flight_ > 0 ? took : Duration::zero());
+            reconcile_timer_.start(code != Errc::ok ? reconcile_again_time : in_flight_ > 0 ? took : Duration::zero());
         }
     } else {
         std::erase_if(reconciling_, [&](const auto& one) { return one.get() == &reconcile; });

@@ -14,7 +14,7 @@ namespace {
 constexpr std::uint64_t piece_bytes_min = 32u << 10;
 
 /// Before what could not be done now is tried again: a source that does not read, a range that is not reconciled.
-constexpr Duration retry_time = std::chrono::seconds(2);
+constexpr Duration resync_again_time = std::chrono::seconds(2);
 
 /// What may be copied and not flushed before the target is flushed.
 constexpr std::uint64_t unflushed_max = 256u << 20;
@@ -201,7 +201,7 @@ void Mirror::Resync::pump() {
     if (!owed_map().any()) return promote();
     // What is left cannot be copied now.
     broken_.clear_all();
-    pump_timer_.start(retry_time);
+    pump_timer_.start(resync_again_time);
 }
 
 void Mirror::Resync::copied(Copy& copy, Errc source, Errc target) {

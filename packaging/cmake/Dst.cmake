@@ -8,6 +8,7 @@ set(CMAKE_CXX_VISIBILITY_PRESET hidden)
 set(CMAKE_C_VISIBILITY_PRESET hidden)
 set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_UNITY_BUILD ${DST_UNITY})
 
 add_compile_options(-Wall -Wextra -Werror -Wshadow $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> -Wno-missing-field-initializers)
 add_compile_options(-fno-omit-frame-pointer -g1)
@@ -46,6 +47,13 @@ set(dst_tests_optimised -Og)
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND DST_SANITIZE)
   # Twice as fast as clang's -Og with the sanitizers. gcc needs as long without optimising.
   set(dst_tests_optimised -O0)
+endif()
+
+# For what reads a command line: nothing there is worth optimising, and CLI11, all of which is in its header, takes twice
+# as long to compile then.
+set(dst_cold)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT DST_SANITIZE)
+  set(dst_cold -Og)
 endif()
 
 # dst_precompile(target [LIBRARY|PROGRAM|TESTS]): with DST_PCH, the target's files start from headers that are compiled

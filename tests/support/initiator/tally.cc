@@ -8,7 +8,7 @@ namespace initiator {
 namespace {
 
 constexpr double gap_shown_s = 0.3;
-constexpr std::uint64_t mistakes_shown = 5;
+constexpr std::uint64_t wrong_data_shown = 5;
 
 std::string name_of(const Outcome& outcome) {
     if (outcome.lost()) return outcome.status == SCSI_STATUS_TIMEOUT ? "timed_out" : "lost";
@@ -64,7 +64,7 @@ std::uint64_t Tally::other(const Outcome& outcome) {
 }
 
 void Tally::mistake(const std::string& text) {
-    if (mistakes_++ < mistakes_shown) std::fprintf(stderr, "WRONG DATA: %s\n", text.c_str());
+    if (mistakes_++ < wrong_data_shown) std::fprintf(stderr, "WRONG DATA: %s\n", text.c_str());
 }
 
 void Tally::stop() {

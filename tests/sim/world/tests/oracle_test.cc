@@ -5,18 +5,18 @@
 namespace dst::sim {
 namespace {
 
-constexpr Extent one{512, 512};
+constexpr Extent one_sector{512, 512};
 
 struct OracleTest : testing::Test {
     /// Whether it might; asks a copy, since a read decides.
     static bool reads(std::uint64_t sequence, Value value, Oracle of) {
         Bytes bytes(512);
-        fill_sectors(bytes, one.offset, value);
-        return of.check_read(sequence, one, bytes).empty();
+        fill_sectors(bytes, one_sector.offset, value);
+        return of.check_read(sequence, one_sector, bytes).empty();
     }
     void acknowledged(std::uint64_t sequence, Value value, bool durable = false) {
-        oracle.write_begun(sequence, one, value);
-        oracle.write_acknowledged(sequence, one, durable);
+        oracle.write_begun(sequence, one_sector, value);
+        oracle.write_acknowledged(sequence, one_sector, durable);
     }
     Oracle oracle{4096};
 };
@@ -33,15 +33,15 @@ TEST_F(OracleTest, AnAcknowledgedWriteIsTheOnlyValue) {
 }
 
 TEST_F(OracleTest, AReadSeesNothingOfLaterRequests) {
-    oracle.write_begun(3, one, 5);
+    oracle.write_begun(3, one_sector, 5);
     EXPECT_TRUE(reads(2, 0, oracle));
     EXPECT_FALSE(reads(2, 5, oracle));
 }
 
 TEST_F(OracleTest, AFailedWriteLeavesBothValues) {
     acknowledged(1, 5);
-    oracle.write_begun(2, one, 6);
-    oracle.write_unknown(2, one);
+    oracle.write_begun(2, one_sector, 6);
+    oracle.write_unknown(2, one_sector);
     EXPECT_TRUE(reads(3, 5, oracle));
     EXPECT_TRUE(reads(3, 6, oracle));
     EXPECT_TRUE(reads(3, 5, oracle));
@@ -49,19 +49,19 @@ TEST_F(OracleTest, AFailedWriteLeavesBothValues) {
 }
 
 TEST_F(OracleTest, TheNextAcknowledgedWriteEndsTheDoubt) {
-    oracle.write_begun(1, one, 5);
-    oracle.write_unknown(1, one);
+    oracle.write_begun(1, one_sector, 5);
+    oracle.write_unknown(1, one_sector);
     acknowledged(2, 6);
     EXPECT_FALSE(reads(3, 5, oracle));
     EXPECT_TRUE(reads(3, 6, oracle));
 }
 
 TEST_F(OracleTest, M4TheFirstReadDecides) {
-    oracle.write_begun(1, one, 5);
-    oracle.write_unknown(1, one);
+    oracle.write_begun(1, one_sector, 5);
+    oracle.write_unknown(1, one_sector);
     Bytes bytes(512);
-    fill_sectors(bytes, one.offset, 5);
-    EXPECT_EQ(oracle.check_read(2, one, bytes), "");
+    fill_sectors(bytes, one_sector.offset, 5);
+    EXPECT_EQ(oracle.check_read(2, one_sector, bytes), "");
     EXPECT_FALSE(reads(3, 0, oracle));
 }
 
@@ -77,9 +77,9 @@ TEST_F(OracleTest, UnflushedWritesMayFallBackWhenCachesAreLost) {
 
 TEST_F(OracleTest, SoMayAWriteThatWasUnderWayThen) {
     acknowledged(1, 5, true);
-    oracle.write_begun(2, one, 6);
+    oracle.write_begun(2, one_sector, 6);
     oracle.forget_unflushed(2);
-    oracle.write_acknowledged(2, one, false);
+    oracle.write_acknowledged(2, one_sector, false);
     EXPECT_TRUE(reads(3, 5, oracle));
     EXPECT_TRUE(reads(3, 6, oracle));
     EXPECT_FALSE(reads(3, 0, oracle));
@@ -89,10 +89,10 @@ TEST_F(OracleTest, AReadThatWasUnderWayThenDecidesNothing) {
     acknowledged(1, 5);
     oracle.forget_unflushed(2);
     Bytes bytes(512);
-    fill_sectors(bytes, one.offset, 5);
-    EXPECT_EQ(oracle.check_read(2, one, bytes), "");
+    fill_sectors(bytes, one_sector.offset, 5);
+    EXPECT_EQ(oracle.check_read(2, one_sector, bytes), "");
     EXPECT_TRUE(reads(3, 0, oracle));
-    EXPECT_EQ(oracle.check_read(3, one, bytes), "");
+    EXPECT_EQ(oracle.check_read(3, one_sector, bytes), "");
     EXPECT_FALSE(reads(4, 0, oracle));
 }
 
@@ -122,7 +122,7 @@ TEST_F(OracleTest, ASectorOfAnotherPlaceIsGarbage) {
     acknowledged(1, 5);
     Bytes bytes(512);
     fill_sectors(bytes, 1024, 5);
-    EXPECT_FALSE(oracle.check_read(2, one, bytes).empty());
+    EXPECT_FALSE(oracle.check_read(2, one_sector, bytes).empty());
 }
 
 }  // namespace

@@ -21,7 +21,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-constexpr std::uint64_t mib = 1ull << 20;
 constexpr std::uint64_t leaf_bytes = 16 * mib;
 constexpr std::uint64_t region_bytes = 1 * mib;
 

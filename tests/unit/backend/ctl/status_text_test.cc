@@ -10,9 +10,6 @@
 namespace dst::ctl {
 namespace {
 
-constexpr std::uint64_t mib = 1ull << 20;
-constexpr std::uint64_t gib = 1ull << 30;
-
 /// The storage of dstctl(8)'s example.
 StorageStatus degraded_storage() {
     StorageStatus status;

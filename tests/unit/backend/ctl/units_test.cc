@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "support/plain_terminal.h"
+
 namespace dst::ctl {
 namespace {
 
-constexpr std::uint64_t kib = 1024, mib = kib * 1024, gib = mib * 1024;
+constexpr std::uint64_t kib = 1024;
 
 TEST(Units, SizesHaveThreeDigits) {
     EXPECT_EQ(format_size(0), "0 B");

@@ -19,19 +19,12 @@
 namespace dst {
 namespace {
 
-constexpr std::uint64_t mib = 1u << 20;
-
 struct Kind {
     const char* name;
     const char* folder;
     bool direct;
     bool own_buffers;
 };
-
-void make_file(const std::string& path, std::uint64_t size) {
-    std::ofstream(path).close();
-    ASSERT_EQ(truncate(path.c_str(), static_cast<off_t>(size)), 0);
-}
 
 Bytes pattern(std::size_t length, unsigned seed) {
     Bytes bytes(length);

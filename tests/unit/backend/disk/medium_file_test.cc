@@ -17,13 +17,6 @@
 namespace dst {
 namespace {
 
-constexpr std::uint64_t mib = 1u << 20;
-
-void make_file(const std::string& path, std::uint64_t size) {
-    std::ofstream(path).close();
-    ASSERT_EQ(truncate(path.c_str(), static_cast<off_t>(size)), 0);
-}
-
 class BlockDeviceTest : public testing::TestWithParam<bool> {
 protected:
     void SetUp() override {

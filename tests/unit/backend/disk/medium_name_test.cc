@@ -13,8 +13,6 @@
 namespace dst {
 namespace {
 
-constexpr std::uint64_t mib = 1u << 20;
-
 class MediumName : public testing::Test {
 protected:
     MediumName() {

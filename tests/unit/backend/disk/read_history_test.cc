@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "support/disk_bench.h"
+
 namespace dst {
 namespace {
-
-constexpr std::uint64_t mib = 1u << 20;
 
 /// Whether a read comes again; notes it.
 bool again(ReadHistory& history, const Extent& extent) {

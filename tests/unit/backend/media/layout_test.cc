@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "media/record.h"
+#include "support/samples.h"
 
 namespace dst {
 namespace {
 
-constexpr std::uint64_t mib = 1u << 20;
 constexpr std::uint64_t tib = 1ull << 40;
 
 std::vector<Extent> all_places(const MirrorLayout& layout) {

@@ -10,7 +10,6 @@ namespace {
 using test::id_of;
 using test::sample_map;
 
-constexpr std::uint64_t mib = 1u << 20;
 const MapIdentity intent{id_of(0x55), MapKind::intent, 0};
 
 Bytes encoded(const RegionMap& map, const MapIdentity& identity, std::uint64_t sequence, std::uint64_t slot = 0) {

@@ -6,10 +6,10 @@
 #include <random>
 #include <vector>
 
+#include "support/samples.h"
+
 namespace dst {
 namespace {
-
-constexpr std::uint64_t mib = 1u << 20;
 
 std::vector<std::uint64_t> dirty_slots(const RegionMap& map) {
     std::vector<std::uint64_t> slots;

@@ -8,7 +8,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr std::size_t piece = 1u << 20;
+constexpr std::size_t reconcile_piece = 1u << 20;
 constexpr auto any = spec::ReadPreference::automatic;
 
 std::size_t count(const FakeDevice& device, Operation operation) {
@@ -18,14 +18,14 @@ std::size_t count(const FakeDevice& device, Operation operation) {
 }
 
 void differ(MirrorWorld& world) {
-    world.device(0).put(piece + 4096, filled(512, 1));
-    world.device(1).put(piece + 4096, filled(512, 2));
+    world.device(0).put(reconcile_piece + 4096, filled(512, 1));
+    world.device(1).put(reconcile_piece + 4096, filled(512, 2));
 }
 
 TEST(MirrorReconcile, M4CopiesThatDifferAreEqualAfterAWhile) {
     MirrorWorld world(2, any, differ);
     world.loop.run_for(seconds(5));
-    EXPECT_EQ(world.device(0).bytes(0, 4 * piece), world.device(1).bytes(0, 4 * piece));
+    EXPECT_EQ(world.device(0).bytes(0, 4 * reconcile_piece), world.device(1).bytes(0, 4 * reconcile_piece));
     EXPECT_EQ(world.events.count("mirror-reconciled"), 1u);
     EXPECT_EQ(world.mirror->degraded(), false);
 }
@@ -39,7 +39,7 @@ TEST(MirrorReconcile, M4EqualCopiesAreComparedAndNotWritten) {
     EXPECT_EQ(count(world.device(1), Operation::checksum), 4u);
     for (const auto& device : world.devices) {
         for (const auto& [operation, extent] : device->log) {
-            EXPECT_FALSE(operation == Operation::write && extent.offset < 4 * piece);
+            EXPECT_FALSE(operation == Operation::write && extent.offset < 4 * reconcile_piece);
         }
     }
 }
@@ -48,15 +48,15 @@ TEST(MirrorReconcile, M4AReadIsAnsweredWhenAllHaveWhatItReturns) {
     MirrorWorld world(2, any, [](MirrorWorld& started) {
         differ(started);
         started.device(1).hold();
-        TestRequest request(Operation::read, {piece + 4096, 512});
+        TestRequest request(Operation::read, {reconcile_piece + 4096, 512});
         request.submit(*started.mirror);
         started.loop.run_for(seconds(1));
         EXPECT_FALSE(request.done) << "before it knew what the other one has";
         started.device(1).release();
         EXPECT_TRUE(started.loop.run_until([&] { return request.done; }, seconds(5)));
         EXPECT_EQ(request.result(), Errc::ok);
-        EXPECT_EQ(started.device(0).bytes(piece + 4096, 512), request.bytes);
-        EXPECT_EQ(started.device(1).bytes(piece + 4096, 512), request.bytes);
+        EXPECT_EQ(started.device(0).bytes(reconcile_piece + 4096, 512), request.bytes);
+        EXPECT_EQ(started.device(1).bytes(reconcile_piece + 4096, 512), request.bytes);
     });
 }
 
@@ -66,13 +66,13 @@ TEST(MirrorReconcile, M4AMemberThatDoesNotTakeTheRepairIsDroppedBeforeTheReadIsA
         started.device(1).fail(Operation::write, Errc::medium_error, 100);
     });
     world.hold_journal = true;
-    TestRequest request(Operation::read, {piece + 4096, 512});
+    TestRequest request(Operation::read, {reconcile_piece + 4096, 512});
     request.submit(*world.mirror);
     world.loop.run_for(seconds(1));
     EXPECT_FALSE(request.done);
     world.release_journal();
     EXPECT_TRUE(world.loop.run_until([&] { return request.done; }, seconds(5)));
-    EXPECT_EQ(request.bytes, world.device(0).bytes(piece + 4096, 512));
+    EXPECT_EQ(request.bytes, world.device(0).bytes(reconcile_piece + 4096, 512));
     EXPECT_EQ(world.events.count("member-dropped"), 1u);
 }
 
@@ -91,10 +91,10 @@ TEST(MirrorReconcile, M4AWriteThatFailedOnAllIsReconciled) {
 
 TEST(MirrorReconcile, M4AWriteMeanwhileStays) {
     MirrorWorld world(2, any, differ);
-    EXPECT_EQ(write(world.loop, *world.mirror, piece + 4096, filled(512, 9)), Errc::ok);
+    EXPECT_EQ(write(world.loop, *world.mirror, reconcile_piece + 4096, filled(512, 9)), Errc::ok);
     world.loop.run_for(seconds(5));
-    EXPECT_EQ(world.device(0).bytes(piece + 4096, 512), filled(512, 9));
-    EXPECT_EQ(world.device(1).bytes(piece + 4096, 512), filled(512, 9));
+    EXPECT_EQ(world.device(0).bytes(reconcile_piece + 4096, 512), filled(512, 9));
+    EXPECT_EQ(world.device(1).bytes(reconcile_piece + 4096, 512), filled(512, 9));
 }
 
 TEST(MirrorReconcile, ACleanEndBeforeItIsDoneLeavesTheIntentBits) {

@@ -20,8 +20,6 @@ extern char** environ;
 namespace dst {
 namespace {
 
-constexpr std::uint64_t mib = 1u << 20;
-
 /// The program of this build.
 std::string binary() {
     return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "../../netnode/dst-netnode").string();

@@ -12,8 +12,6 @@
 namespace dst {
 namespace {
 
-constexpr std::uint64_t mib = 1u << 20;
-
 class TreeExportTest : public testing::Test {
 protected:
     TreeExportTest() {

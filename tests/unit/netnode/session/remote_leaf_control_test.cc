@@ -8,8 +8,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using wire::Kind;
 
-LeafIdentity identity_with_epoch() { return {id_of(1), "/2", {4, id_of(3)}, "tgtd[1] on alpha"}; }
-
 TEST(RemoteLeafControl, PeekIsOneOrderAndItsAnswer) {
     ClientRig rig;
     rig.come_up();

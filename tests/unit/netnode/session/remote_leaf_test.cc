@@ -9,8 +9,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using wire::Kind;
 
-LeafIdentity identity_with_epoch() { return {id_of(1), "/2", {4, id_of(3)}, "tgtd[1] on alpha"}; }
-
 TEST(RemoteLeafHandshake, SaysHelloThenOpensUnderItsIdentity) {
     ClientRig rig;
     rig.opened.epoch_accepted = true;

@@ -2,16 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include "support/vectors.h"
 #include "wire/frame.h"
 
 namespace dst::test {
 namespace {
-
-Id id_of(std::uint8_t value) {
-    Id id;
-    id.bytes.fill(value);
-    return id;
-}
 
 Bytes bytes_of(std::string_view text) {
     Bytes bytes;
@@ -43,7 +38,7 @@ wire::Open open() {
     return open;
 }
 
-wire::OpenAnswer open_answer() {
+wire::OpenAnswer an_open_answer() {
     wire::OpenAnswer answer;
     answer.geometry = {1u << 20, 512, 4096, true, false};
     answer.label_state = LabelState::damaged;
@@ -56,7 +51,7 @@ wire::OpenAnswer open_answer() {
     return answer;
 }
 
-Peek peek() {
+Peek a_peek() {
     Peek peek;
     peek.label_state = LabelState::valid;
     peek.label.fill(std::byte{9});
@@ -98,8 +93,8 @@ TEST(WirePayload, OpenWithATextOverTheLimitIsRefused) {
 }
 
 TEST(WirePayload, OpenAnswerRoundTrips) {
-    EXPECT_EQ(*wire::decode_open_answer(wire::encode(open_answer())), open_answer());
-    expect_exact(wire::encode(open_answer()), &wire::decode_open_answer);
+    EXPECT_EQ(*wire::decode_open_answer(wire::encode(an_open_answer())), an_open_answer());
+    expect_exact(wire::encode(an_open_answer()), &wire::decode_open_answer);
 }
 
 struct BadOpenAnswer {
@@ -110,7 +105,7 @@ struct BadOpenAnswer {
 class WireOpenAnswerBad : public testing::TestWithParam<BadOpenAnswer> {};
 
 TEST_P(WireOpenAnswerBad, IsRefused) {
-    wire::OpenAnswer answer = open_answer();
+    wire::OpenAnswer answer = an_open_answer();
     GetParam().change(answer);
     EXPECT_FALSE(wire::decode_open_answer(wire::encode(answer)));
 }
@@ -129,22 +124,22 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& of) { return std::string(of.param.name); });
 
 TEST(WirePayload, PeekRoundTripsWithAndWithoutALiveHead) {
-    Peek live = peek();
+    Peek live = a_peek();
     live.live = LiveHead{{7, id_of(3)}, "tgtd[7] on alpha"};
     const auto decoded = wire::decode_peek(wire::encode(live));
     ASSERT_TRUE(decoded);
     EXPECT_EQ(decoded->live, live.live);
     EXPECT_EQ(decoded->label, live.label);
     EXPECT_EQ(decoded->incarnation, live.incarnation);
-    EXPECT_EQ(wire::decode_peek(wire::encode(peek()))->live, std::nullopt);
+    EXPECT_EQ(wire::decode_peek(wire::encode(a_peek()))->live, std::nullopt);
     expect_exact(wire::encode(live), &wire::decode_peek);
 }
 
 TEST(WirePayload, TheNameOfALiveHeadIsBoundedPrintableAndOfSomebody) {
-    Peek live = peek();
+    Peek live = a_peek();
     live.live = LiveHead{{7, id_of(3)}, "a\nb" + std::string(300, 'x')};
     EXPECT_EQ(wire::decode_peek(wire::encode(live))->live->name, "a?b" + std::string(252, 'x'));
-    Bytes nobody = wire::encode(peek());
+    Bytes nobody = wire::encode(a_peek());
     nobody[nobody.size() - 2] = std::byte{1};
     nobody.push_back(std::byte{'x'});
     EXPECT_FALSE(wire::decode_peek(nobody));
@@ -161,22 +156,22 @@ TEST(WirePayload, ProbeRoundTripsAndCutsWhatIsTooLong) {
 }
 
 TEST(WirePayload, PromiseServedAndLabelRoundTrip) {
-    const auto promise = wire::decode_promise(wire::encode(wire::PromiseOrder{peek(), {4, id_of(1)}}));
+    const auto promise = wire::decode_promise(wire::encode(wire::PromiseOrder{a_peek(), {4, id_of(1)}}));
     ASSERT_TRUE(promise);
     EXPECT_EQ(promise->epoch, (Epoch{4, id_of(1)}));
-    EXPECT_EQ(promise->seen.label, peek().label);
-    expect_exact(wire::encode(wire::PromiseOrder{peek(), {4, id_of(1)}}), &wire::decode_promise);
+    EXPECT_EQ(promise->seen.label, a_peek().label);
+    expect_exact(wire::encode(wire::PromiseOrder{a_peek(), {4, id_of(1)}}), &wire::decode_promise);
     expect_exact(wire::encode(Epoch{4, id_of(1)}), &wire::decode_epoch);
     LabelImage image;
     image.fill(std::byte{0x11});
-    expect_exact(wire::encode(wire::LabelOrder{peek(), image}), &wire::decode_label_order);
+    expect_exact(wire::encode(wire::LabelOrder{a_peek(), image}), &wire::decode_label_order);
     expect_exact(wire::encode(image), &wire::decode_label_image);
     EXPECT_EQ(*wire::decode_label_image(wire::encode(image)), image);
 }
 
 TEST(WirePayload, AnEpochOfNumberZeroIsNoneAndRefused) {
     EXPECT_FALSE(wire::decode_epoch(wire::encode(Epoch{})));
-    EXPECT_FALSE(wire::decode_promise(wire::encode(wire::PromiseOrder{peek(), {}})));
+    EXPECT_FALSE(wire::decode_promise(wire::encode(wire::PromiseOrder{a_peek(), {}})));
 }
 
 TEST(WireReason, IsCutAtACharactersBoundary) {

@@ -7,6 +7,9 @@
 
 namespace dst::ctl {
 
+constexpr std::uint64_t mib = 1ull << 20;
+constexpr std::uint64_t gib = 1ull << 30;
+
 /// A terminal without colours that keeps what is written.
 class PlainTerminal {
 public:

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -16,6 +17,8 @@
 #include "disk/file_disk.h"
 
 namespace dst {
+
+constexpr std::uint64_t mib = 1u << 20;
 
 /// Runs the loop until `done` holds; false when it does not within `limit`.
 inline bool run_until(AsioLoop& loop, const std::function<bool()>& done, Duration limit = std::chrono::seconds(30)) {
@@ -32,6 +35,12 @@ inline bool run_until(AsioLoop& loop, const std::function<bool()>& done, Duratio
     look.start(Duration::zero());
     loop.run();
     return held;
+}
+
+/// An empty file of `size` bytes.
+inline void make_file(const std::string& path, std::uint64_t size) {
+    std::ofstream(path).close();
+    ASSERT_EQ(truncate(path.c_str(), static_cast<off_t>(size)), 0);
 }
 
 /// A folder that is removed with its contents.

@@ -8,6 +8,12 @@
 #include "media/region_map.h"
 
 /// The values of the test vectors in docs/disk_format.md, and pieces to make others of.
+namespace dst {
+
+constexpr std::uint64_t mib = 1u << 20;
+
+}  // namespace dst
+
 namespace dst::test {
 
 /// Sixteen bytes of `value`.

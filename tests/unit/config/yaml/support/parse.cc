@@ -19,7 +19,7 @@ std::vector<std::string> mistakes_of(const Loaded<T>& loaded) {
 }
 
 template <typename T>
-T good(const Loaded<T>& loaded) {
+T value_of(const Loaded<T>& loaded) {
     if (const auto* value = std::get_if<T>(&loaded)) return *value;
     ADD_FAILURE() << to_string(std::get<std::vector<Mistake>>(loaded));
     return {};
@@ -35,10 +35,10 @@ std::vector<std::string> netnode_mistakes(const std::string& text) {
     return mistakes_of(parse_netnode_file(text, "file.yaml", options));
 }
 
-spec::Storage good_storage(const std::string& text) { return good(parse_storage(text, "file.yaml", options)); }
+spec::Storage good_storage(const std::string& text) { return value_of(parse_storage(text, "file.yaml", options)); }
 
 spec::NetnodeFile good_netnode_file(const std::string& text) {
-    return good(parse_netnode_file(text, "file.yaml", options));
+    return value_of(parse_netnode_file(text, "file.yaml", options));
 }
 
 std::string with_tree(const std::string& node) { return "storage: vol0\ntree: " + node + "\n"; }

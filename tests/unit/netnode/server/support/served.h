@@ -20,6 +20,8 @@
 
 namespace dst {
 
+constexpr std::uint64_t mib = 1u << 20;
+
 inline bool run_until(AsioLoop& loop, const std::function<bool()>& done, Duration limit = std::chrono::seconds(40)) {
     const TimePoint end = loop.now() + limit;
     bool held = false;

@@ -11,8 +11,6 @@
 
 namespace dst {
 
-constexpr std::uint64_t mib = 1u << 20;
-
 class NetnodeServerTest : public testing::Test {
 protected:
     NetnodeServerTest() { server = std::make_unique<NetnodeServer>(loop, events, options()); }

@@ -14,6 +14,8 @@
 
 namespace dst::test {
 
+inline LeafIdentity identity_with_epoch() { return {id_of(1), "/2", {4, id_of(3)}, "tgtd[1] on alpha"}; }
+
 /// A request with memory of its own, and whether it has completed.
 struct TestRequest {
     explicit TestRequest(Operation operation, Extent extent, std::size_t payload_bytes = 0) : data(payload_bytes) {

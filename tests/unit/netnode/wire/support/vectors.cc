@@ -7,16 +7,17 @@
 #include "wire/payload.h"
 
 namespace dst::test {
-namespace {
-
-using wire::Header;
-using wire::Kind;
 
 Id id_of(std::uint8_t value) {
     Id id;
     id.bytes.fill(value);
     return id;
 }
+
+namespace {
+
+using wire::Header;
+using wire::Kind;
 
 Header order(Kind kind, std::uint64_t request, Extent extent = {}) {
     Header header;

@@ -4,8 +4,12 @@
 #include <vector>
 
 #include "block/buffer.h"
+#include "block/id.h"
 
 namespace dst::test {
+
+/// Sixteen bytes of `value`.
+Id id_of(std::uint8_t value);
 
 /// A whole frame under the name that docs/wire_protocol.md gives it.
 struct Vector {
