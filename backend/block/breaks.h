@@ -26,6 +26,7 @@ enum class Rule : std::uint8_t {
     m6_fence,              ///< left out: lower epochs are not refused
     m7_pin,                ///< left out: whatever medium is in the place comes up after a loss
     m7_older_copy,         ///< left out: a member that was put back from an older copy is taken for what it was
+    m7_owed_first,         ///< left out: a medium is labelled and promised before all that it is owed is durable
     m8_copy,               ///< left out: a target is promoted without what it missed
     m8_mark_first,         ///< left out: a target is not marked as resyncing before it is written to
     m8_flush_first,        ///< left out: what was copied is not owed any more before the target has flushed it
@@ -41,7 +42,7 @@ enum class Rule : std::uint8_t {
     m14_incarnation,       ///< left out: a member that comes back is used whatever its incarnation
 };
 
-inline constexpr std::uint8_t rule_count = 30;
+inline constexpr std::uint8_t rule_count = 31;
 
 /// The dashed name that `sim --break` takes: "m2-record-before-ack".
 std::string_view to_token(Rule rule) noexcept;

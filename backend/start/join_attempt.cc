@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "block/assert.h"
+#include "block/breaks.h"
 #include "start/error_text.h"
 
 namespace dst {
@@ -155,6 +156,7 @@ void JoinAttempt::record_read() {
 /// Before the first label and before the promise: from then on the medium passes for a member's, and nothing on it
 /// tells that it was put back, whatever happens to this attempt or to the head.
 void JoinAttempt::owe_everything() {
+    if (broken(Rule::m7_owed_first)) return any_blank() ? label_blank() : promise_all();
     mirror().owe_everything(child_.position, [this](const Result<void>& owed) {
         if (!stopped(owed)) any_blank() ? label_blank() : promise_all();
     });

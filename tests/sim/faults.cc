@@ -36,7 +36,7 @@ void Faults::strike() {
         bool (*run)(Faults&);
     };
     static constexpr std::array shares{
-        Share{130, [](Faults& f) { return f.kill_netnode(false); }},
+        Share{110, [](Faults& f) { return f.kill_netnode(false); }},
         Share{60, [](Faults& f) { return f.kill_netnode(true); }},
         Share{120, [](Faults& f) { return f.cut_link(); }},
         Share{100, [](Faults& f) { return f.partition(f.loop_.chance(600)); }},
@@ -60,6 +60,7 @@ void Faults::strike() {
         Share{10, [](Faults& f) { return f.change_journal(); }},
         Share{20, [](Faults& f) { return f.rot_slot(); }},
         Share{20, [](Faults& f) { return f.older_medium(); }},
+        Share{20, [](Faults& f) { return f.older_part(); }},
     };
     if (loop_.now() < quiet_until_) return;
     keep_copies();

@@ -85,7 +85,10 @@ private:
     void put_in_place(const std::string& name, SimPlatter& platter, SimPlatter::Content content);
     bool blank_medium();
     bool has_older_copy(SimPlatter& platter) const;
+    void die_at_its_promise(SimPlatter& platter);
     bool older_medium();
+    void older_after_a_clean_end(const std::string& what, SimPlatter& platter);
+    bool older_part();
     bool other_size();
     bool foreign_medium();
     bool exchange_media();

@@ -16,6 +16,16 @@ void set_label(SimPlatter::Content& content, const Label& label) {
     }
 }
 
+std::optional<Label> label_in(const Request& request) {
+    LabelImage image{};
+    if (request.operation != Operation::write || request.extent.length != image.size()) return std::nullopt;
+    Bytes bytes(image.size());
+    copy_from_pieces(request.pieces, bytes);
+    std::copy(bytes.begin(), bytes.end(), image.begin());
+    const Result<Label> label = decode_label(image);
+    return label ? std::optional(*label) : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<Label> label_on(const SimPlatter::Content& content) {
@@ -86,6 +96,23 @@ bool Faults::has_older_copy(SimPlatter& platter) const {
     return then && now && then->promised.number < now->served.number;
 }
 
+// The head dies just after it has promised its epoch to the older copy: what tells that it is one must not depend on
+// its label any more.
+void Faults::die_at_its_promise(SimPlatter& platter) {
+    World::Head& head = *host_.world().heads().front();
+    const auto armed = std::make_shared<bool>(true);
+    platter.on_carry_out = [this, armed, &head](const Request& request) {
+        const std::optional<Label> label = label_in(request);
+        if (!*armed || !label || label->promised == label->served) return;
+        *armed = false;
+        trace_.coverage().count("died at the promise to an older copy");
+        later(Duration::zero(), milliseconds(2), [this, &head] {
+            kill_head(head);
+            later(milliseconds(50), seconds(2), [this, &head] { host_.start_head(head); });
+        });
+    };
+}
+
 bool Faults::older_medium() {
     const auto [name, platter] = any_leaf();
     if (!has_older_copy(*platter)) return false;
@@ -93,20 +120,35 @@ bool Faults::older_medium() {
     const std::string what = "medium replaced by an older copy: " + name;
     if (loop_.chance(400)) {
         put_in_place(what, *platter, copies_[platter].content);
-        return true;
+    } else {
+        older_after_a_clean_end(what, *platter);
     }
-    // No map names then what the copy lacks.
+    return true;
+}
+
+// No map names then what the copy lacks.
+void Faults::older_after_a_clean_end(const std::string& what, SimPlatter& platter) {
     note(what + " (after a clean end)");
     World::Head& head = *host_.world().heads().front();
     if (head.process != nullptr) {
         host_.head_ends(head, true);
         host_.world().stop(head);
     }
-    later(seconds(2), seconds(2), [this, old = platter, &head] {
+    later(seconds(2), seconds(2), [this, old = &platter, &head] {
         if (has_older_copy(*old)) old->take_out(copies_[old].content);
         host_.start_head(head);
         later(seconds(5), seconds(15), [old] { old->put_back(); });
     });
+}
+
+// Of a member of several disks. The record may lie on another one, so that the label alone tells that it is older.
+bool Faults::older_part() {
+    const auto [name, platter] = any_leaf();
+    const std::optional<Label> label = label_on(platter->durable());
+    if (!label || label->place.find('.') == std::string::npos || !has_older_copy(*platter)) return false;
+    journal_needed_ = true;
+    die_at_its_promise(*platter);
+    older_after_a_clean_end("part replaced by an older copy: " + name, *platter);
     return true;
 }
 
