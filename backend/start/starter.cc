@@ -155,7 +155,8 @@ void Starter::peeked() {
                     look_for_head);
     }
     decides_ = journal_decides();
-    refuse_older_copies(context_.tree, decides_ ? context_.journal.journal().established : Epoch{}, findings_);
+    journal_void_ = journal_void_ && ordered(StartOrder::resolve);
+    refuse_older_copies(context_.tree, decides() ? context_.journal.journal().established : Epoch{}, findings_);
     next_inner_ = 0;
     choose_next();
 }

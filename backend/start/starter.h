@@ -96,6 +96,7 @@ private:
     std::string other_storages_journal(const Label& label) const;
     bool other_head_lives(std::string& where) const;
     bool journal_decides() const;
+    bool decides() const noexcept { return decides_ && !journal_void_; }
 
     // starter_choose.cc: records, bottom up
     void choose_next();
@@ -155,8 +156,9 @@ private:
     std::string told_wait_;  ///< the last `start-waits`: told again only when the reason changes
     bool begun_ = false;
     bool ended_ = false;
-    bool lost_leaf_ = false;  ///< one that is used went down since the peek
-    bool decides_ = false;
+    bool lost_leaf_ = false;     ///< one that is used went down since the peek
+    bool decides_ = false;       ///< what the journal says of itself; decides() is what counts
+    bool journal_void_ = false;  ///< it is of the side that `resolve` gives up, and decides for no mirror
     std::uint64_t attempt_ = 0;
     TimePoint opened_at_;
     std::vector<Vertex*> inner_;  ///< linears and mirrors, children before parents

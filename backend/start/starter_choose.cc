@@ -90,7 +90,9 @@ std::optional<Record> Starter::known_record(const Vertex& mirror, const std::vec
 
 /// A journal that decides may know of a mirror that it did not start itself only what was true before another head.
 bool Starter::decides_for(const Vertex& mirror, const std::optional<Record>& known) const {
-    if (!decides_ || !known || broken(Rule::m5_journal_decides)) return decides_;
+    // Of one that it knows nothing of, the newest record that can be reached may be old.
+    if (!decides_ || !known) return false;
+    if (broken(Rule::m5_journal_decides)) return true;
     const Epoch since{known->epoch.number, context_.journal.journal().established.head};
     return !served_by_another(mirror, since, findings_);
 }
@@ -101,7 +103,12 @@ void Starter::records_read(Vertex& mirror) {
     work.refuse_other_mirrors(identity_.id, journal);
     work.decides = decides_for(mirror, journal);
     const std::optional<Discard> discard = discard_ordered(work, journal);
-    work.choice = choose_record(journal, work.decides && !(discard && discard->journal), work.views);
+    // What the journal claims is of the side that is given up (M5 step 5): mirrors that were chosen with it are not.
+    if (discard && discard->journal && !std::exchange(journal_void_, true)) {
+        return begin_again("the journal is of the side that is given up");
+    }
+    if (journal_void_) work.decides = false;
+    work.choice = choose_record(journal, work.decides, work.views);
     switch (work.choice.verdict) {
         case Verdict::split:
             work.split = true;

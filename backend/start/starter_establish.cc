@@ -10,7 +10,7 @@ namespace dst {
 
 std::uint32_t Starter::fenced_members(const Vertex& mirror) const {
     const MirrorWork& work = work_.at(&mirror);
-    return work.fenced(decides_ && work.decides);
+    return work.fenced(decides() && work.decides);
 }
 
 void Starter::collect_fenced(const Vertex& vertex, std::vector<const Vertex*>& leaves) const {
@@ -45,7 +45,7 @@ void Starter::establish() {
     epoch_ = {highest + 1, journal.journal().established.head};
     prepare_journal();
     // A start that the journal does not decide erases its claim before it promises anything (step 5).
-    if (!decides_ && !broken(Rule::m5_claim_erased)) journal.give_up_claim();
+    if (!decides() && !broken(Rule::m5_claim_erased)) journal.give_up_claim();
     journal.write([this, attempt = attempt_](const Result<void>& written) {
         if (!stopped(attempt, written)) promise_all();
     });
@@ -242,7 +242,7 @@ void Starter::serve_roots() {
         context_.events.event(Severity::notice, "storage-serving", "the storage serves",
                               {{"storage", context_.storage.name},
                                {"epoch", std::to_string(epoch_.number)},
-                               {"decided_by", decides_ ? "journal" : "members"}});
+                               {"decided_by", decides() ? "journal" : "members"}});
         hooks_.serving();
     });
     for (Vertex* mirror : context_.tree.mirrors()) {

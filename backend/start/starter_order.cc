@@ -8,7 +8,10 @@
 /// later start does not.
 namespace dst {
 
-void Starter::order_given() { evaluate_task_.post(); }
+void Starter::order_given() {
+    journal_void_ = false;
+    evaluate_task_.post();
+}
 
 Id Starter::mirror_found(const MirrorWork& work) {
     for (const MemberView& view : work.views) {
@@ -43,8 +46,6 @@ void Starter::resolve(Vertex& mirror, const Discard& discard) {
     resolve_choice(work.choice, discard);
     work.choice.record.generation_id = context_.loop.random_id();
     work.choice.record.medium = context_.loop.random_id();
-    // What the journal claims is of the side that was given up (M5 step 5).
-    if (discard.journal) decides_ = false;
     std::string names;
     for (const std::string& name : discard.names) names += (names.empty() ? "" : ", ") + name;
     work.ordered = "mirror " + mirror.spec->name + " was split, and what " +

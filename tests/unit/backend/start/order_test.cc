@@ -69,18 +69,19 @@ void lose_the_newer_one(EngineWorld& world) {
 }
 
 /// Both members of a mirror were written to without each other; both are there again.
-void split_in_turn(EngineWorld& world) {
+void split_in_turn(EngineWorld& world, bool at_end = false) {
+    const auto place = [&](EngineWorld::Head& head) { return at_end ? head.engine->status().size_bytes - 4096 : 0; };
     ASSERT_TRUE(world.init().done);
     world.close(world.serve());
     world.platter("/b").set_missing(true);
     EngineWorld::Head& one = world.serve();
-    EXPECT_EQ(world.write(one, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+    EXPECT_EQ(world.write(one, place(one), EngineWorld::pattern(4096, 1)), Errc::ok);
     world.close(one);
     world.platter("/b").set_missing(false);
     world.platter("/a").set_missing(true);
     ASSERT_TRUE(order(world, StartOrder::accept_data_loss, "", "other"));
     EngineWorld::Head& other = world.serve("other");
-    EXPECT_EQ(world.write(other, 0, EngineWorld::pattern(4096, 2)), Errc::ok);
+    EXPECT_EQ(world.write(other, place(other), EngineWorld::pattern(4096, 2)), Errc::ok);
     world.close(other);
     world.platter("/a").set_missing(false);
 }
@@ -312,6 +313,44 @@ TEST(StartOrder, ResolveGivesUpTheMemberThatIsNamed) {
             world.close(again);
         }
     }
+}
+
+/// The journal is of the side that is given up, and decides for no other mirror either.
+TEST(StartOrder, M5ResolveThatGivesUpTheJournalsSideNeedsAllInSyncOfOtherMirrors) {
+    EngineWorld world(linear_node("l0", {mirror_node("m1", {disk_node("/c"), disk_node("/d")}), two_disks()}));
+    split_in_turn(world, true);
+    world.platter("/d").set_missing(true);
+    ASSERT_TRUE(order(world, StartOrder::resolve, "/b", "other"));
+    EXPECT_THAT(waits(world, "other"), HasSubstr("waits for /d"));
+    world.platter("/d").set_missing(false);
+    EngineWorld::Head& head = world.serve("other");
+    EXPECT_EQ(read_back(world, head, head.engine->status().size_bytes - 4096), EngineWorld::pattern(4096, 1));
+}
+
+/// The journal was made by a start that did not see the mirror below.
+TEST(StartOrder, M5JournalThatKnowsNothingOfAMirrorDoesNotDecideForIt) {
+    EngineWorld world(mirror_node("m0", {disk_node("/a"), mirror_node("m1", {disk_node("/b"), disk_node("/c")})}));
+    ASSERT_TRUE(world.init().done);
+    EngineWorld::Head& first = world.serve();
+    world.platter("/a").set_missing(true);
+    EXPECT_EQ(world.write(first, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+    world.loop.run_for(std::chrono::seconds(15));
+    world.platter("/b").set_missing(true);
+    EXPECT_EQ(world.write(first, 0, EngineWorld::pattern(4096, 2)), Errc::ok);
+    world.crash(first);
+    world.platter("/c").set_missing(true);
+    world.platter("/a").set_missing(false);
+    ASSERT_TRUE(order(world, StartOrder::accept_data_loss, "", "other"));
+    world.close(world.serve("other"));
+    world.platter("/b").set_missing(false);
+    // /b was left out by a record that only /c has: it alone is not m1.
+    EngineWorld::Head& head = world.serve("other");
+    world.loop.run_for(std::chrono::seconds(5));
+    EXPECT_EQ(world.events.count("mirror-started"), 0u);
+    world.platter("/c").set_missing(false);
+    EXPECT_TRUE(
+        world.loop.run_until([&] { return world.events.count("member-split") == 1; }, std::chrono::seconds(60)));
+    world.close(head);
 }
 
 TEST(StartOrder, ResolveOfAMemberThatIsNotSplitIsTakenBack) {
