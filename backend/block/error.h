@@ -42,6 +42,11 @@ std::string_view to_string(Errc code) noexcept;
 /// The dashed name ("medium-error") of log lines and JSON; stable.
 std::string_view to_token(Errc code) noexcept;
 
+/// The disk was reached, and could not do it.
+constexpr bool is_of_the_disk(Errc code) noexcept {
+    return code == Errc::medium_error || code == Errc::no_space || code == Errc::io_error;
+}
+
 /// Maps an errno value to the nearest code. Never `ok`.
 Errc errc_from_errno(int error) noexcept;
 

@@ -74,7 +74,8 @@ private:
     struct MirrorWork : MirrorOpening {
         bool decides = false;  ///< the journal, for this mirror
         bool usable = false;
-        bool split = false;  ///< `reason` says between whom
+        bool split = false;      ///< `reason` says between whom
+        bool unwritten = false;  ///< below a member that leaves, and could not take the start's record
         std::string reason;
         std::optional<StartChoice> way_out;  ///< it waits: what an order to accept data loss would do
         bool forced = false;                 ///< `choice` is that
@@ -146,6 +147,8 @@ private:
     void tell_bad_maps();
     void serve_roots();
     std::uint32_t fenced_members(const Vertex& mirror) const;
+    std::uint32_t leaving_members(const Vertex& mirror) const;
+    bool in_use(const Vertex& vertex) const;
     void collect_fenced(const Vertex& vertex, std::vector<const Vertex*>& leaves) const;
     bool below_a_mirror(const Vertex& vertex) const;
 

@@ -13,6 +13,27 @@ std::uint32_t Starter::fenced_members(const Vertex& mirror) const {
     return work.fenced(decides() && work.decides);
 }
 
+/// Fenced and not used, and can be written to.
+std::uint32_t Starter::leaving_members(const Vertex& mirror) const {
+    std::uint32_t leaving = fenced_members(mirror) & ~work_.at(&mirror).used;
+    for (const auto& [below, work] : work_) {
+        if (!work.unwritten) continue;
+        for (const Vertex* vertex = below; vertex->parent != nullptr; vertex = vertex->parent) {
+            if (vertex->parent == &mirror) leaving &= ~bit(vertex->position);
+        }
+    }
+    return leaving;
+}
+
+/// Not below a member that leaves.
+bool Starter::in_use(const Vertex& vertex) const {
+    for (const Vertex* below = &vertex; below->parent != nullptr; below = below->parent) {
+        const Vertex& above = *below->parent;
+        if (above.mirror != nullptr && (work_.at(&above).used & bit(below->position)) == 0) return false;
+    }
+    return true;
+}
+
 void Starter::collect_fenced(const Vertex& vertex, std::vector<const Vertex*>& leaves) const {
     if (vertex.leaf != nullptr) leaves.push_back(&vertex);
     const std::uint32_t fenced = vertex.mirror == nullptr ? ~0u : fenced_members(vertex);
@@ -127,11 +148,18 @@ void Starter::write_records_next() {
         const Record record = work_.at(&vertex).start_record(vertex, epoch_);
         const std::uint32_t fenced = fenced_members(vertex);
         auto done = [this, attempt = attempt_, &vertex, record, fenced](const Result<void>& written) {
-            if (stopped(attempt, written)) return;
-            context_.journal.set_record(work_.at(&vertex).acknowledged(record, fenced));
+            MirrorWork& work = work_.at(&vertex);
+            // What the storage does without need not be in order.
+            work.unwritten = !written && is_of_the_disk(written.error().code) && !in_use(vertex);
+            if (stopped(attempt, work.unwritten ? Result<void>() : written)) return;
+            if (work.unwritten) {
+                vertex.mirror->stop();
+                return write_records_next();
+            }
+            context_.journal.set_record(work.acknowledged(record, fenced));
             record_written(vertex);
         };
-        return vertex.mirror->write_start_record(record, fenced & ~work_.at(&vertex).used, std::move(done));
+        return vertex.mirror->write_start_record(record, leaving_members(vertex), std::move(done));
     }
     mark_all_served();
 }

@@ -165,9 +165,10 @@ void Mirror::write_start_record(const Record& record, std::uint32_t leaving, Cal
         if (((joined_ | leaving) & member->mask()) == 0) continue;
         member->metadata.write_record(
             record, [this, to = member.get(), record, ended = joined->one()](const Result<void>& written) {
-                if (!written) return ended(written);
+                const bool leaves = (joined_ & to->mask()) == 0;
+                if (!written) return ended(leaves && is_of_the_disk(written.error().code) ? Result<void>() : written);
                 to->took(record);
-                if ((joined_ & to->mask()) == 0) return ended(written);
+                if (leaves) return ended(written);
                 write_all_maps(*to, 0, ended);
             });
     }

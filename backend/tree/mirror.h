@@ -90,7 +90,7 @@ public:
     /// Standing: without it no region may differ, and members that are not in sync are owed everything.
     void take_maps(const FoundMaps& found);
     /// M5 step 7: makes `record` and the maps durable on every member in use, and the record on the children in
-    /// `leaving`, which serve() is told to drop.
+    /// `leaving`, which serve() is told to drop; that the disk of one of those cannot write it is no error.
     void write_start_record(const Record& record, std::uint32_t leaving, Callback<void> done);
     /// From here on M2. The children in `drop`, in sync by the record and not in use, leave before anything is
     /// answered; `done` says that they have, and that the mirror is up.

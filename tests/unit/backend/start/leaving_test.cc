@@ -71,5 +71,28 @@ TEST(Leaving, M7OlderCopyFromBeforeTheStartIsOwedEverything) {
     }
 }
 
+/// What leaves need not be in order: the storage serves without it.
+TEST(Leaving, M5MemberThatCannotTakeTheRecordDoesNotKeepTheStorageDown) {
+    const spec::Node nested =
+        mirror_node("m0", {disk_node("/a"), mirror_node("m1", {disk_node("/b"), disk_node("/c")})});
+    for (const bool below : {false, true}) {
+        EngineWorld world(below ? nested : two_disks());
+        ASSERT_TRUE(world.init().done);
+        EngineWorld::Head* head = &world.serve();
+        ASSERT_EQ(world.write(*head, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+        world.crash(*head);
+        if (below) world.platter("/c").power_loss();
+        sim::SimPlatter& broken = world.platter("/b");
+        broken.power_loss();
+        broken.fail(Operation::write, {0, broken.geometry().size_bytes - label_area_bytes}, Errc::medium_error);
+        head = &world.serve("another");
+        EXPECT_EQ(world.write(*head, 0, EngineWorld::pattern(4096, 2)), Errc::ok);
+        broken.clear_failures();
+        const auto healthy = [&] { return head->engine->status().state == StorageState::healthy; };
+        EXPECT_TRUE(world.loop.run_until(healthy, std::chrono::minutes(3))) << below;
+        world.close(*head);
+    }
+}
+
 }  // namespace
 }  // namespace dst
