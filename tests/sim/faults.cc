@@ -182,10 +182,10 @@ bool Faults::end_head(bool power, bool clean) {
         note(clean   ? "head stopped: " + head->machine.host
              : power ? "head loses power: " + head->machine.host
                      : "head killed: " + head->machine.host);
-        host_.head_ends(*head, clean);
         if (clean) {
-            host_.world().stop(*head);
+            end_cleanly(*head);
         } else {
+            host_.head_ends(*head, false);
             host_.world().crash(*head, power);
         }
         World::Head* again = head.get();
@@ -193,6 +193,13 @@ bool Faults::end_head(bool power, bool clean) {
         return true;
     }
     return false;
+}
+
+void Faults::end_cleanly(World::Head& head) {
+    ending_cleanly_ = true;
+    host_.head_ends(head, true);
+    ending_cleanly_ = false;
+    host_.world().stop(head);
 }
 
 bool Faults::start_rival() {

@@ -57,6 +57,8 @@ private:
     bool hang_disk();
     bool slow_disk();
     bool end_head(bool power, bool clean);
+    /// Runs the world until its clients have their answers.
+    void end_cleanly(World::Head& head);
     bool start_rival();
     bool fail_journal();
 
@@ -103,7 +105,8 @@ private:
     FaultHost& host_;
     unsigned count_ = 0;
     bool ended_ = false;
-    TimePoint quiet_until_;  ///< a duel goes on: nothing else is broken
+    bool ending_cleanly_ = false;  ///< a head: it must not be killed meanwhile
+    TimePoint quiet_until_;        ///< a duel goes on: nothing else is broken
     struct Copy {
         SimPlatter::Content content;
         std::size_t times_served = 0;

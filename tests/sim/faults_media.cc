@@ -107,6 +107,7 @@ void Faults::die_at_its_promise(SimPlatter& platter) {
         *armed = false;
         trace_.coverage().count("died at the promise to an older copy");
         later(Duration::zero(), milliseconds(2), [this, &head] {
+            if (ending_cleanly_) return;
             kill_head(head);
             later(milliseconds(50), seconds(2), [this, &head] { host_.start_head(head); });
         });
@@ -130,10 +131,7 @@ bool Faults::older_medium() {
 void Faults::older_after_a_clean_end(const std::string& what, SimPlatter& platter) {
     note(what + " (after a clean end)");
     World::Head& head = *host_.world().heads().front();
-    if (head.process != nullptr) {
-        host_.head_ends(head, true);
-        host_.world().stop(head);
-    }
+    if (head.process != nullptr) end_cleanly(head);
     later(seconds(2), seconds(2), [this, old = &platter, &head] {
         if (has_older_copy(*old)) old->take_out(copies_[old].content);
         host_.start_head(head);
