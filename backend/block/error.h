@@ -47,6 +47,10 @@ constexpr bool is_of_the_disk(Errc code) noexcept {
     return code == Errc::medium_error || code == Errc::no_space || code == Errc::io_error;
 }
 
+/// What the answer to a write says of the disk: it does not take it, and will not the next time. A filesystem that has
+/// become read-only (EROFS) refuses it.
+constexpr bool takes_no_writes(Errc code) noexcept { return is_of_the_disk(code) || code == Errc::refused; }
+
 /// Maps an errno value to the nearest code. Never `ok`.
 Errc errc_from_errno(int error) noexcept;
 

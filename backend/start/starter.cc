@@ -49,6 +49,7 @@ void Starter::begin() {
 
 void Starter::leaf_up(std::size_t) {
     forcing_.clear();
+    unwritable_.clear();
     if (begun_ && state_ == State::waiting) evaluate_task_.post();
 }
 
@@ -200,6 +201,8 @@ void Starter::wait(std::string reason, Duration again) {
     }
     state_ = State::waiting;
     reason_ = std::move(reason);
+    // What a disk did not take just now, it may take the next time.
+    unwritable_.clear();
     schedule(again);
 }
 

@@ -110,6 +110,7 @@ private:
     void intents_read(Vertex& mirror);
     void stand(Vertex& mirror);
     bool usable(const Vertex& vertex) const;
+    const Error* unwritable(const Vertex& vertex) const;
     MemberView view_of(const Vertex& child) const;
     std::string exchanged_between_mirrors() const;
     void all_chosen();
@@ -133,6 +134,8 @@ private:
 
     // starter_establish.cc: from the journal's claim to serving
     void establish();
+    void note_unwritable(const Vertex& vertex, const Error& error);
+    Callback<LabelImage> label_written(StartStep& step, const Vertex& leaf);
     void promise_all();
     void promised();
     void read_again();
@@ -169,6 +172,9 @@ private:
     std::size_t next_record_ = 0;
     std::vector<LeafFinding> findings_;
     std::vector<Peek> peeks_;
+    /// Leaves, and children of mirrors, whose disks did not take what an attempt wrote: the next ones do without them,
+    /// as a storage that serves would, until one has to wait.
+    std::map<const Vertex*, Error> unwritable_;
     std::map<const Vertex*, MirrorWork> work_;
     std::vector<const Vertex*> forcing_;   ///< mirrors that may start with loss of data in this attempt
     StartOrder taken_ = StartOrder::none;  ///< the order that went with the journal's last write

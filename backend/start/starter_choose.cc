@@ -9,7 +9,16 @@
 /// M5 steps 2 and 3 for each mirror, inner ones first: an outer mirror's records are read through the inner ones.
 namespace dst {
 
+/// Why its disk does not take writes; null: nothing speaks against it. Who orders that something is given up means what
+/// the disks hold: a write that failed once must not decide which.
+const Error* Starter::unwritable(const Vertex& vertex) const {
+    if (ordered(StartOrder::accept_data_loss) || ordered(StartOrder::resolve)) return nullptr;
+    const auto found = unwritable_.find(&vertex);
+    return found == unwritable_.end() ? nullptr : &found->second;
+}
+
 bool Starter::usable(const Vertex& vertex) const {
+    if (unwritable(vertex) != nullptr) return false;
     if (vertex.leaf != nullptr) {
         const LeafFinding& finding = findings_[vertex.index];
         return finding.label && finding.refusal.empty() && vertex.device->up();
@@ -23,6 +32,9 @@ bool Starter::usable(const Vertex& vertex) const {
 }
 
 std::string Starter::why_not_usable(const Vertex& vertex) const {
+    if (const Error* const error = unwritable(vertex)) {
+        return vertex.spec->name + " does not take writes: " + to_string(*error);
+    }
     if (vertex.leaf != nullptr) {
         const LeafFinding& finding = findings_[vertex.index];
         if (!finding.refusal.empty()) return finding.refusal;
@@ -158,7 +170,9 @@ void Starter::stand(Vertex& mirror) {
     work.stand(mirror);
     for (std::size_t i = 0; i < work.views.size(); ++i) {
         if (!work.choice.refused[i].empty()) continue;
-        for (const Vertex* leaf : leaves_below(*mirror.children[i])) {
+        const Vertex& child = *mirror.children[i];
+        if (unwritable(child) != nullptr) mirror.mirror->set_refused(i, why_not_usable(child));
+        for (const Vertex* leaf : leaves_below(child)) {
             if (findings_[leaf->index].refusal.empty()) continue;
             mirror.mirror->set_refused(i, findings_[leaf->index].refusal);
             break;

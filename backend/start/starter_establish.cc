@@ -90,12 +90,23 @@ void Starter::prepare_journal() {
     }
 }
 
+void Starter::note_unwritable(const Vertex& vertex, const Error& error) {
+    if (takes_no_writes(error.code) && !broken(Rule::m5_unwritable)) unwritable_.insert_or_assign(&vertex, error);
+}
+
+Callback<LabelImage> Starter::label_written(StartStep& step, const Vertex& leaf) {
+    return [this, attempt = attempt_, &leaf, end = step.add<LabelImage>(nullptr)](const Result<LabelImage>& written) {
+        if (!written && attempt == attempt_) note_unwritable(leaf, written.error());
+        end(written);
+    };
+}
+
 void Starter::promise_all() {
     auto step = std::make_shared<StartStep>(context_.loop, [this, attempt = attempt_](const Result<void>& result) {
         if (!stopped(attempt, result)) promised();
     });
     for (const Vertex* leaf : fenced_leaves()) {
-        leaf->leaf->promise(peeks_[leaf->index], epoch_, step->add<LabelImage>(nullptr));
+        leaf->leaf->promise(peeks_[leaf->index], epoch_, label_written(*step, *leaf));
     }
     step->all_added();
 }
@@ -149,8 +160,11 @@ void Starter::write_records_next() {
         const std::uint32_t fenced = fenced_members(vertex);
         auto done = [this, attempt = attempt_, &vertex, record, fenced](const Result<void>& written) {
             MirrorWork& work = work_.at(&vertex);
+            for (const auto& child : vertex.children) {
+                if (const auto& error = vertex.mirror->start_error(child->position)) note_unwritable(*child, *error);
+            }
             // What the storage does without need not be in order.
-            work.unwritten = !written && is_of_the_disk(written.error().code) && !in_use(vertex);
+            work.unwritten = !written && takes_no_writes(written.error().code) && !in_use(vertex);
             if (stopped(attempt, work.unwritten ? Result<void>() : written)) return;
             if (work.unwritten) {
                 vertex.mirror->stop();
@@ -183,7 +197,7 @@ void Starter::record_written(Vertex& mirror) {
 void Starter::mark_served(StartStep& step, const std::function<bool(const Vertex*)>& which) {
     if (broken(Rule::m5_served_mark)) return;
     for (const Vertex* leaf : fenced_leaves()) {
-        if (which(leaf)) leaf->leaf->mark_served(epoch_, step.add<LabelImage>(nullptr));
+        if (which(leaf)) leaf->leaf->mark_served(epoch_, label_written(step, *leaf));
     }
 }
 

@@ -142,6 +142,7 @@ void Mirror::stand(const Record& record, std::uint32_t used) {
         member->reason.clear();
         member->left_for.clear();
         member->refused.clear();
+        member->start_error.reset();
         if ((used & member->mask()) == 0) continue;
         member->incarnation = member->device.incarnation();
         member->told_up = true;
@@ -163,17 +164,25 @@ void Mirror::write_start_record(const Record& record, std::uint32_t leaving, Cal
     auto joined = std::make_shared<Joined>(loop_, std::move(done));
     for (const auto& member : members_) {
         if (((joined_ | leaving) & member->mask()) == 0) continue;
-        member->metadata.write_record(
-            record, [this, to = member.get(), record, ended = joined->one()](const Result<void>& written) {
-                const bool leaves = (joined_ & to->mask()) == 0;
-                if (!written) return ended(leaves && is_of_the_disk(written.error().code) ? Result<void>() : written);
-                to->took(record);
-                if (leaves) return ended(written);
-                write_all_maps(*to, 0, ended);
-            });
+        member->metadata.write_record(record, [this, to = member.get(), record,
+                                               ended = joined->one()](const Result<void>& written) {
+            const bool leaves = (joined_ & to->mask()) == 0;
+            if (!written && leaves && takes_no_writes(written.error().code)) return ended({});
+            if (!written) return start_written(*to, written, ended);
+            to->took(record);
+            if (leaves) return ended(written);
+            write_all_maps(*to, 0, [this, to, ended](const Result<void>& maps) { start_written(*to, maps, ended); });
+        });
     }
     joined->all_started();
 }
+
+void Mirror::start_written(Member& member, const Result<void>& written, const Callback<void>& ended) {
+    if (!written && takes_no_writes(written.error().code)) member.start_error = written.error();
+    ended(written);
+}
+
+const std::optional<Error>& Mirror::start_error(std::size_t index) const { return members_.at(index)->start_error; }
 
 /// Every map from `table` on, one after the other; what is there already is not written.
 void Mirror::write_all_maps(Member& member, std::size_t table, Callback<void> done) {

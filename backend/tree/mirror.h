@@ -92,6 +92,8 @@ public:
     /// M5 step 7: makes `record` and the maps durable on every member in use, and the record on the children in
     /// `leaving`, which serve() is told to drop; that the disk of one of those cannot write it is no error.
     void write_start_record(const Record& record, std::uint32_t leaving, Callback<void> done);
+    /// Of the last write_start_record(): why child `index`, in use, did not take it, where its disk could not.
+    const std::optional<Error>& start_error(std::size_t index) const;
     /// From here on M2. The children in `drop`, in sync by the record and not in use, leave before anything is
     /// answered; `done` says that they have, and that the mirror is up.
     void serve(std::uint32_t drop, Callback<void> done);
@@ -180,6 +182,7 @@ private:
     void take_record(const Record& record);
     void take_geometry();
     void write_all_maps(Member& member, std::size_t table, Callback<void> done);
+    void start_written(Member& member, const Result<void>& written, const Callback<void>& ended);
     Mask reachable() const;
     std::string why_dirty(const Member& member) const;
     /// False for the last one (M10): it is never called dirty.

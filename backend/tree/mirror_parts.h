@@ -115,6 +115,7 @@ struct Mirror::Member {
     std::string reason;                              ///< why it is not in sync, or away
     std::string left_for;                            ///< what it failed at when it left; empty: it was away
     std::string refused;                             ///< why the start did not use it although it was there
+    std::optional<Error> start_error;                ///< its disk's, when the start's record or maps were written
     Counters counters;
 
     // A look at its first block, to see whether it answers while others hang:

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "media/journal.h"
 #include "media/label.h"
 #include "storage_scenario.h"
 
@@ -21,23 +22,11 @@ bool StorageScenario::all_answered() {
 }
 
 void StorageScenario::finish() {
-    if (!all_answered()) return;
-    HeadProcess* head = serving_head();
-    if (head == nullptr) return;
-    const auto in_sync = [&] {
-        const StorageStatus status = head->engine().status();
-        return status.tree && all_in_sync(*status.tree);
-    };
-    const auto overtaken = [head] { return head->fenced(); };
-    const bool all = run_until([&] { return in_sync() || overtaken(); }, minutes(3));
-    // By a head that began to start on a member that was out, and is gone: the next start takes everything (M6).
-    if (all && overtaken()) return trace_.coverage().count("overtaken by half a start");
-    if (!all) {
-        if (!trace_.failed()) trace_.finding("M8", "not all members are in sync three minutes after the last fault");
-        return;
-    }
-    if (loop_.chance(250)) check_write_back(*head);
-    if (trace_.failed()) return;
+    if (!all_answered() || serving_head() == nullptr || !all_come_back()) return;
+    if (loop_.chance(250)) check_write_back(*serving_head());
+    if (!trace_.failed() && loop_.chance(250)) check_unwritable();
+    HeadProcess* const head = serving_head();
+    if (trace_.failed() || head == nullptr) return;
     // What may differ is reconciled in the background.
     static_cast<void>(run_until([] { return false; }, seconds(30)));
     if (trace_.failed()) return;
@@ -48,16 +37,66 @@ void StorageScenario::finish() {
     check_equal(*status.tree);
 }
 
+// All members are in sync; false also when the head has been overtaken.
+bool StorageScenario::all_come_back() {
+    HeadProcess& head = *serving_head();
+    const auto in_sync = [&] {
+        const StorageStatus status = head.engine().status();
+        return status.tree && all_in_sync(*status.tree);
+    };
+    const bool all = run_until([&] { return in_sync() || head.fenced(); }, minutes(3));
+    if (!all && !trace_.failed()) {
+        trace_.finding("M8", "not all members are in sync three minutes after the last fault");
+    }
+    // By a head that began to start on a member that was out, and is gone: the next start takes everything (M6).
+    if (all && head.fenced()) trace_.coverage().count("overtaken by half a start");
+    return all && !head.fenced();
+}
+
+// Every label says that the head served last.
+bool StorageScenario::served_last(const World::Head& head) const {
+    const SimStoreFile& file = *head.machine.journal;
+    const JournalChoice choice = choose_journal({file.slots, file.machine, file.inode});
+    if (!choice.journal) return false;
+    const auto& leaves = world_->leaves();
+    return std::all_of(leaves.begin(), leaves.end(), [&](const auto& leaf) {
+        const std::optional<Label> label = label_on(leaf.second->durable());
+        return label && label->served.head == choice.journal->established.head;
+    });
+}
+
+// M5: a member whose disk can be read, and takes no writes, does not keep the storage down where one is enough.
+void StorageScenario::check_unwritable() {
+    HeadProcess* const before = serving_head();
+    const auto& heads = world_->heads();
+    const auto its =
+        std::find_if(heads.begin(), heads.end(), [&](const auto& one) { return one->process.get() == before; });
+    const std::optional<VertexStatus> tree = before->engine().status().tree;
+    if (!tree || !all_in_sync(*tree) || !is_mirrored(*tree) || !served_last(**its)) return;
+    const std::string leaf = some_mirrored_leaf(*tree);
+    trace_.coverage().count("start without a disk that takes no writes");
+    trace_.line("fault", "takes no writes while the head starts: " + leaf);
+    SimPlatter& platter = world_->platter_of(leaf);
+    const Errc code = loop_.chance(500) ? Errc::medium_error : Errc::refused;
+    const bool label = loop_.chance(700);
+    platter.fail(Operation::write, {0, platter.geometry().size_bytes - (label ? 0 : label_area_bytes)}, code);
+    head_ends(**its, false);
+    world_->crash(**its, false);
+    start_head(**its);
+    if (!run_until([this] { return serving_head() != nullptr; }, seconds(60))) {
+        if (!trace_.failed())
+            trace_.finding("M5", "does not serve while " + leaf + " takes no writes: " + last_status_.reason);
+        return;
+    }
+    static_cast<void>(run_until([] { return false; }, loop_.between(Duration::zero(), seconds(5))));
+    platter.clear_failures();
+    if (!trace_.failed() && all_answered() && serving_head() != nullptr) static_cast<void>(all_come_back());
+}
+
 // M9: what one member cannot read, another one has, and it is written back.
 void StorageScenario::check_write_back(HeadProcess& head) {
     const StorageStatus status = head.engine().status();
-    std::string leaf;
-    for (const VertexStatus* vertex = &*status.tree; leaf.empty() && !vertex->children.empty();) {
-        // Of a linear the first part: that is where most requests go.
-        const bool choice = vertex->kind == VertexKind::mirror;
-        vertex = &vertex->children[choice ? loop_.below(vertex->children.size()) : 0];
-        if (vertex->children.empty()) leaf = vertex->name;
-    }
+    const std::string leaf = some_mirrored_leaf(*status.tree);
     if (leaf.empty() || !is_mirrored(*status.tree)) return;
     Service* const service = service_of(head);
     SimPlatter& platter = world_->platter_of(leaf);
@@ -81,6 +120,16 @@ void StorageScenario::check_write_back(HeadProcess& head) {
                                  std::to_string(platter.missed().front()));
     }
     platter.unspoil();
+}
+
+std::string StorageScenario::some_mirrored_leaf(const VertexStatus& tree) {
+    const VertexStatus* vertex = &tree;
+    while (!vertex->children.empty()) {
+        // Of a linear the first part: that is where most requests go.
+        const bool choice = vertex->kind == VertexKind::mirror;
+        vertex = &vertex->children[choice ? loop_.below(vertex->children.size()) : 0];
+    }
+    return vertex == &tree ? std::string() : vertex->name;
 }
 
 // Of the mirrors above `leaf`, all members but those that it is below.

@@ -124,7 +124,8 @@ void StorageScenario::head_changed(HeadProcess& process) {
     }
     if (!process.failed()) return;
     trace_.coverage().count("head failed");
-    const bool looked_before = process.name() == kept_ && loop_.now() < mended_at_ + seconds(1);
+    // A look at one node waits up to 8 s for that at another.
+    const bool looked_before = process.name() == kept_ && loop_.now() < mended_at_ + seconds(10);
     if (closing_ || (healing_ && !looked_before)) return;
     // A label that cannot be read just now, for example: the administrator starts it again.
     loop_.after(seconds(1), [this, life = process.name(), guard = std::weak_ptr<int>(alive_)] {

@@ -42,7 +42,12 @@ private:
     void heal_and_wait();
     void finish();
     bool all_answered();
+    bool all_come_back();
+    bool served_last(const World::Head& head) const;
+    void check_unwritable();
     void check_write_back(HeadProcess& head);
+    /// Below the root's mirrors, if there are any; empty: the tree is one disk.
+    std::string some_mirrored_leaf(const VertexStatus& tree);
     static bool others_in_sync(const VertexStatus& vertex, const std::string& leaf);
     static bool has_leaf(const VertexStatus& vertex, const std::string& leaf);
     static bool is_mirrored(const VertexStatus& vertex);

@@ -1,0 +1,102 @@
+// A start whose disks can be read and do not take writes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/engine_world.h"
+
+namespace dst {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+/// What of a disk does not take writes: all of it, for it is broken or its filesystem has become read-only; or all but
+/// the labels, which are promised first.
+enum class Broken { all, all_but_labels, read_only };
+
+void break_writes(sim::SimPlatter& platter, Broken what) {
+    const std::uint64_t size = platter.geometry().size_bytes;
+    const Extent range{0, what == Broken::all_but_labels ? size - label_area_bytes : size};
+    platter.fail(Operation::write, range, what == Broken::read_only ? Errc::refused : Errc::medium_error);
+}
+
+bool healthy(const EngineWorld::Head& head) { return head.engine->status().state == StorageState::healthy; }
+
+struct Unwritable : testing::TestWithParam<Broken> {};
+
+TEST_P(Unwritable, M5MemberIsLeftOutByTheHeadWhoseJournalDecides) {
+    const spec::Node nested =
+        mirror_node("m0", {mirror_node("m1", {disk_node("/b"), disk_node("/c")}), disk_node("/a")});
+    for (const bool below : {false, true}) {
+        EngineWorld world(below ? nested : two_disks());
+        ASSERT_TRUE(world.init().done);
+        EngineWorld::Head* head = &world.serve();
+        ASSERT_EQ(world.write(*head, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+        world.crash(*head);
+        break_writes(world.platter("/b"), GetParam());
+        head = &world.serve();
+        const Bytes bytes = EngineWorld::pattern(4096, 2);
+        ASSERT_EQ(world.write(*head, 0, bytes), Errc::ok);
+        EXPECT_FALSE(healthy(*head));
+        EXPECT_EQ(world.platter("/a").read({0, 4096}), bytes);
+        // One that lacks it may be asked for nothing.
+        world.crash(*head);
+        head = &world.serve();
+        Bytes back(4096);
+        ASSERT_EQ(world.read(*head, 0, back), Errc::ok);
+        EXPECT_EQ(back, bytes);
+        world.platter("/b").clear_failures();
+        EXPECT_TRUE(world.loop.run_until([&] { return healthy(*head); }, minutes(3))) << below;
+        EXPECT_EQ(world.platter("/b").read({0, 4096}), bytes);
+        world.close(*head);
+    }
+}
+
+TEST_P(Unwritable, TheUserIsToldWhichDiskAndWhy) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    break_writes(world.platter("/b"), GetParam());
+    const EngineWorld::Head& head = world.serve();
+    ASSERT_TRUE(world.loop.run_until([&] { return world.events.count("member-dropped") == 1; }, seconds(30)));
+    std::string told;
+    for (const auto& entry : world.events.entries) {
+        if (entry.id == "member-dropped") told = entry.line;
+    }
+    EXPECT_THAT(told, HasSubstr("/b does not take writes"));
+    const StorageStatus status = head.engine->status();
+    EXPECT_THAT(status.tree->children.at(1).reason, HasSubstr("could not be written"));
+}
+
+/// It cannot be promised the epoch, so that another head that reaches it alone would not hear of this one.
+TEST_P(Unwritable, M6MemberIsNeededByAHeadWhoseJournalDoesNotDecide) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    EngineWorld::Head* head = &world.serve();
+    ASSERT_EQ(world.write(*head, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+    world.close(*head);
+    break_writes(world.platter("/b"), GetParam());
+    head = &world.open("another");
+    EXPECT_FALSE(world.loop.run_until([&] { return head->serving == 1; }, minutes(2)));
+    EXPECT_EQ(head->engine->status().state, StorageState::waiting);
+    world.platter("/b").clear_failures();
+    EXPECT_TRUE(world.loop.run_until([&] { return healthy(*head); }, minutes(1)));
+}
+
+TEST_P(Unwritable, TheOnlyOneIsWaitedFor) {
+    EngineWorld world(linear_node("l0", {two_disks(), disk_node("/c")}));
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    world.platter("/c").fail(Operation::write, {0, world.platter("/c").geometry().size_bytes}, Errc::medium_error);
+    for (const char* path : {"/a", "/b"}) break_writes(world.platter(path), GetParam());
+    const EngineWorld::Head& head = world.open();
+    EXPECT_FALSE(world.loop.run_until([&] { return head.serving == 1; }, minutes(2)));
+    for (const char* path : {"/a", "/b", "/c"}) world.platter(path).clear_failures();
+    EXPECT_TRUE(world.loop.run_until([&] { return healthy(head); }, minutes(1)));
+}
+
+INSTANTIATE_TEST_SUITE_P(Disks, Unwritable, testing::Values(Broken::all, Broken::all_but_labels, Broken::read_only));
+
+}  // namespace
+}  // namespace dst
