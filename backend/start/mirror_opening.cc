@@ -120,15 +120,21 @@ void MirrorOpening::compare_again(Vertex& mirror, std::uint32_t fenced, StartSte
         };
         mirror.mirror->metadata(i).read_record(std::move(compare));
         if ((used & bit(i)) == 0) continue;
-        // A bit that was set since would be lost with the maps that are written now (M3).
-        auto covered = [this, &view, end = step.add()](const Result<RegionMap>& intent) {
-            if (!intent) return end(intent.error());
-            RegionMap both = maps.intent;
-            both.unite(*intent);
-            if (both.same_bits(maps.intent)) return end({});
-            end(Error{Errc::changed, "another head has written to " + view.name + " meanwhile"});
+        // A bit that was set since would be lost with the maps that are written now (M3, M4).
+        const auto covered = [&view, &step](const RegionMap& merged) {
+            return [&view, &merged, end = step.add()](const Result<RegionMap>& map) {
+                if (!map) return end(map.error());
+                RegionMap both = merged;
+                both.unite(*map);
+                if (both.same_bits(merged)) return end({});
+                end(Error{Errc::changed, "another head has written to " + view.name + " meanwhile"});
+            };
         };
-        mirror.mirror->metadata(i).read_intent_map(choice.record, std::move(covered));
+        MemberMetadata& metadata = mirror.mirror->metadata(i);
+        metadata.read_intent_map(choice.record, covered(maps.intent));
+        for (const MemberMap& owed : maps.owed) {
+            metadata.read_map(choice.record, {choice.record.mirror, MapKind::owed, owed.member}, covered(owed.map));
+        }
     }
 }
 

@@ -43,8 +43,8 @@ struct MirrorOpening {
     /// The members that are promised the epoch and get the start's record: those in use and, unless the journal
     /// `decides`, those that leave with it. One that was refused, as an older copy, gets nothing that hides it.
     std::uint32_t fenced(bool decides) const noexcept { return used | (decides ? 0 : leave & choice.used); }
-    /// After the promises: adds to `step` that the records of `fenced`, and the intent maps of those in use, are still
-    /// what was read; error `changed`.
+    /// After the promises: adds to `step` that the records of `fenced`, and the maps of those in use, are still what
+    /// was read; error `changed`.
     void compare_again(Vertex& mirror, std::uint32_t fenced, StartStep& step) const;
     /// The chosen record as this start writes it.
     Record start_record(const Vertex& mirror, const Epoch& epoch) const;
