@@ -1,6 +1,7 @@
 #include "block/id.h"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace dst {
 namespace {
@@ -11,6 +12,8 @@ int hex_value(char digit) noexcept {
     if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
     return -1;
 }
+
+constexpr std::ptrdiff_t time_bytes = 8;
 
 }  // namespace
 
@@ -41,6 +44,16 @@ std::optional<Id> parse_id(std::string_view text) noexcept {
         id.bytes[i] = static_cast<std::uint8_t>(high * 16 + low);
     }
     return id;
+}
+
+bool same_data(const Incarnation& first, const Incarnation& second) noexcept {
+    return std::equal(first.id.bytes.begin() + time_bytes, first.id.bytes.end(), second.id.bytes.begin() + time_bytes);
+}
+
+Incarnation with_other_time(const Incarnation& of, const Id& random) noexcept {
+    Incarnation other = of;
+    std::copy_n(random.bytes.begin(), time_bytes, other.id.bytes.begin());
+    return other;
 }
 
 }  // namespace dst

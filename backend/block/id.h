@@ -33,11 +33,18 @@ struct Epoch {
     bool operator==(const Epoch&) const = default;
 };
 
-/// Names the time during which nothing acknowledged can have been lost below a node. Compared for equality only.
+/// Names the time during which nothing acknowledged can have been lost below a node. Compared for equality only. Of its
+/// two halves the second one names the data (M7): it changes only when a mirror below was started from older data
+/// (`--accept-data-loss`, `resolve`), so that what was flushed may be lost as well; it is zero for disks.
 struct Incarnation {
     Id id;
 
     bool operator==(const Incarnation&) const = default;
 };
+
+/// Whatever may have been lost was not flushed.
+bool same_data(const Incarnation& first, const Incarnation& second) noexcept;
+/// Another time, the same data; `random` is all of it that is new.
+Incarnation with_other_time(const Incarnation& of, const Id& random) noexcept;
 
 }  // namespace dst

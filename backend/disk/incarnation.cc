@@ -107,7 +107,7 @@ std::unique_ptr<IncarnationKeeper> IncarnationKeeper::open(const std::string& ru
         static_cast<void>(::unlink(path.c_str()));
     }
     const std::string whole = basis_text + "\n" + to_string(kept.random);
-    keeper->incarnation_ = Incarnation{hash_id(whole)};
+    keeper->incarnation_ = with_other_time({}, hash_id(whole));
     return keeper;
 }
 

@@ -51,7 +51,8 @@ struct RecordMember {
 struct Record {
     Id storage;
     Id mirror;                     ///< names the mirror for life
-    Id medium;                     ///< the mirror as one medium for what is above it; drawn anew by forced changes
+    Id medium;                     ///< the mirror as one medium for what is above it: its incarnation (block/id.h),
+                                   ///< drawn anew as a whole by forced changes
     std::uint64_t generation = 1;  ///< counts changes of the set in sync
     Id generation_id;
     std::vector<Id> lineage;       ///< generation ids before this one, newest first, abandoned and coming ones included

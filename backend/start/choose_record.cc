@@ -52,6 +52,7 @@ std::string check_member(const RecordMember& recorded, const MemberView& view, c
     const std::uint64_t acknowledged = std::max(recorded.revision, known == nullptr ? 0 : known->revision);
     if (view.record->revision < acknowledged) return "it was put back from an older copy";
     if (!same_media(recorded, view)) return "a medium below was exchanged";
+    if (!view.lossy && !same_data(recorded.incarnation, view.incarnation)) return "it was started with loss of data";
     return {};
 }
 

@@ -22,7 +22,7 @@ struct MemberView {
     std::optional<Record> record;  ///< its own
     Incarnation incarnation;
     std::vector<RecordLeaf> leaves;  ///< as they are now
-    bool lossy = false;              ///< a mirror below it is being started with accepted loss of data
+    bool lossy = false;              ///< a mirror below it is being started with accepted loss of data, as ordered
 };
 
 enum class Verdict {

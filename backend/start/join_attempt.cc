@@ -122,6 +122,7 @@ void JoinAttempt::late_record_read() {
     view.number = member()->number;
     view.reachable = true;
     view.record = found_.record;
+    view.incarnation = child_.device->incarnation();
     view.leaves = leaves_now();
     const std::string why = check_member(*member(), view, mirror().record(), nullptr);
     if (!why.empty()) return leave_out(why);
@@ -148,6 +149,9 @@ void JoinAttempt::record_read() {
     };
     if (everything_.empty() && std::any_of(leaves_.begin(), leaves_.end(), older)) {
         everything_ = "its label is older than its record: an older copy";
+    }
+    if (everything_.empty() && !same_data(child_.device->incarnation(), member()->incarnation)) {
+        everything_ = "it was started with loss of data";
     }
     if (late_) return everything_.empty() ? late_record_read() : leave_out("it holds an older copy of its medium");
     everything_.empty() ? promise_all() : owe_everything();

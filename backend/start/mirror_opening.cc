@@ -93,7 +93,9 @@ void MirrorOpening::read_maps(Loop& loop, Vertex& mirror, Callback<void> done) {
 void MirrorOpening::use(const IncarnationChoice& incarnations, Loop& loop) {
     used = incarnations.used;
     // Now, since what is above looks at it next: to it this mirror is a medium that may have lost something.
-    if (incarnations.all_changed) choice.record.medium = loop.random_id();
+    if (incarnations.all_changed) {
+        choice.record.medium = with_other_time({choice.record.medium}, loop.random_id()).id;
+    }
     for (std::size_t i = 0; i < views.size(); ++i) {
         const RecordMember* const member = views[i].number == 0 ? nullptr : find_member(choice.record, views[i].number);
         if (member == nullptr || member->state != MemberState::in_sync) continue;

@@ -79,6 +79,7 @@ private:
         std::string reason;
         std::optional<StartChoice> way_out;  ///< it waits: what an order to accept data loss would do
         bool forced = false;                 ///< `choice` is that
+        bool resolved = false;               ///< one side of a split is given up, as ordered
         std::string ordered;                 ///< what the administrator's order did; empty: nothing
     };
 
@@ -123,6 +124,7 @@ private:
     void resolve(Vertex& mirror, const Discard& discard);
     bool force(Vertex& mirror, const std::optional<Record>& journal);
     bool forced_below(const Vertex& vertex) const;
+    bool resolved_below(const Vertex& vertex) const;
     const Vertex* next_to_force(const Vertex& vertex) const;
     bool force_next();
     bool forceable(const Vertex& vertex, std::string& how) const;

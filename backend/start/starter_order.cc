@@ -44,6 +44,7 @@ std::optional<Discard> Starter::discard_ordered(MirrorWork& work, std::optional<
 void Starter::resolve(Vertex& mirror, const Discard& discard) {
     MirrorWork& work = work_.at(&mirror);
     resolve_choice(work.choice, discard);
+    work.resolved = true;
     work.choice.record.generation_id = context_.loop.random_id();
     work.choice.record.medium = context_.loop.random_id();
     std::string names;
@@ -53,12 +54,14 @@ void Starter::resolve(Vertex& mirror, const Discard& discard) {
                    " held is given up, as ordered; it is owed everything that the others hold";
 }
 
-/// A mirror that waits: with the order, and when it is its turn, it starts from what is there.
+/// A mirror that waits: with the order, and when it is its turn, it starts from what is there; so does one that has
+/// nothing but a mirror below of which a side is given up.
 bool Starter::force(Vertex& mirror, const std::optional<Record>& journal) {
     MirrorWork& work = work_.at(&mirror);
     work.way_out = force_choice(journal, work.decides, work.views);
     const bool its_turn = std::find(forcing_.begin(), forcing_.end(), &mirror) != forcing_.end();
-    if (!work.way_out || !its_turn || !ordered(StartOrder::accept_data_loss)) return false;
+    const bool accepted = (its_turn && ordered(StartOrder::accept_data_loss)) || resolved_below(mirror);
+    if (!work.way_out || !accepted) return false;
     work.choice = *work.way_out;
     work.choice.record.generation_id = context_.loop.random_id();
     work.choice.record.medium = context_.loop.random_id();
@@ -73,6 +76,13 @@ bool Starter::forced_below(const Vertex& vertex) const {
     return std::any_of(vertex.children.begin(), vertex.children.end(), [this](const auto& child) {
         const auto work = work_.find(child.get());
         return (work != work_.end() && work->second.forced) || forced_below(*child);
+    });
+}
+
+bool Starter::resolved_below(const Vertex& vertex) const {
+    return std::any_of(vertex.children.begin(), vertex.children.end(), [this](const auto& child) {
+        const auto work = work_.find(child.get());
+        return (work != work_.end() && work->second.resolved) || resolved_below(*child);
     });
 }
 

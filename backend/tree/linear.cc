@@ -12,6 +12,14 @@
 namespace dst {
 namespace {
 
+Id digest_of(const std::vector<std::uint8_t>& bytes) {
+    XXH128_canonical_t digest;
+    XXH128_canonicalFromHash(&digest, XXH3_128bits(bytes.data(), bytes.size()));
+    Id id;
+    std::copy(std::begin(digest.digest), std::end(digest.digest), id.bytes.begin());
+    return id;
+}
+
 /// A checksum's piece that lies on both sides of a seam is read in steps of this size.
 constexpr std::uint64_t checksum_read_bytes = 256u << 10;
 
@@ -104,15 +112,15 @@ Extent Linear::child_extent(std::size_t index) const {
 
 Incarnation Linear::incarnation() const {
     std::vector<std::uint8_t> all;
+    std::vector<std::uint8_t> data;
     for (const BlockDevice* child : children_) {
         const Incarnation below = child->incarnation();
         all.insert(all.end(), below.id.bytes.begin(), below.id.bytes.end());
+        const Incarnation named = with_other_time(below, {});
+        data.insert(data.end(), named.id.bytes.begin(), named.id.bytes.end());
     }
-    XXH128_canonical_t digest;
-    XXH128_canonicalFromHash(&digest, XXH3_128bits(all.data(), all.size()));
-    Incarnation mine;
-    std::copy(std::begin(digest.digest), std::end(digest.digest), mine.id.bytes.begin());
-    return mine;
+    const bool disks = std::all_of(data.begin(), data.end(), [](std::uint8_t byte) { return byte == 0; });
+    return with_other_time(disks ? Incarnation{} : Incarnation{digest_of(data)}, digest_of(all));
 }
 
 void Linear::on_up(BlockDevice&) { announce_task_.post(); }

@@ -367,7 +367,7 @@ Mirror::ChildStatus Mirror::child_status(std::size_t index) const {
     const auto unreachable = [](std::string why) {
         return ChildStatus{VertexState::unreachable, std::move(why), {}, {}};
     };
-    if (member.changed) return unreachable("it came back and may have lost writes; waiting for another");
+    if (member.changed) return unreachable(member.reason + "; waiting for another");
     if (!member.device.up()) return unreachable(member.reason);
     if (state_ == State::serving && (joined_ & member.mask()) == 0) {
         if (!member.refused.empty()) return unreachable(member.refused);

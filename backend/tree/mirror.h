@@ -197,6 +197,7 @@ private:
     void returned(Member& member);
     void returned_changed(Member& member);
     void judge_changed();
+    bool older_data_below(Mask changed);
     bool may_return(Member& member);
     bool anybody_left();
     void away_too_long(Member& member);

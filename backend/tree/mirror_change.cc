@@ -52,7 +52,7 @@ Record Mirror::next_record() const {
         record.lineage.insert(record.lineage.begin(), record.generation_id);
         record.generation_id = loop_.random_id();
     }
-    if (redraw_medium_) record.medium = loop_.random_id();
+    if (redraw_medium_) record.medium = with_other_time({record.medium}, loop_.random_id()).id;
     for (RecordMember& recorded : record.members) {
         if (!leaves_unnamed(recorded)) continue;
         recorded.state = MemberState::dirty;

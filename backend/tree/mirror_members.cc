@@ -106,7 +106,7 @@ void Mirror::judge_changed() {
         }
         return;
     }
-    if (down != 0) return;
+    if (down != 0 || older_data_below(changed)) return;
     for (const auto& member : members_) {
         if ((changed & member->mask()) == 0) continue;
         member->incarnation = member->device.incarnation();
@@ -121,6 +121,24 @@ void Mirror::judge_changed() {
     redraw_medium_ = true;
     environment_.keeper->on_last_changed(name_);
     request_change();
+}
+
+/// Of the last members, all of them in `changed`: whether one lacks what was flushed, too. What the others hold cannot
+/// be told then, and whether to go on with that the administrator says, with a start.
+bool Mirror::older_data_below(Mask changed) {
+    for (const auto& member : members_) {
+        if ((changed & member->mask()) == 0) continue;
+        if (same_data(member->device.incarnation(), member->incarnation)) continue;
+        const char* const why = "it was started with loss of data, and there is no other member in sync";
+        if (std::exchange(member->reason, why) == why) return true;
+        environment_.events.event(Severity::critical, "last-member-older",
+                                  "the last member in sync was started with loss of data; nothing is answered with "
+                                  "it. To go on with what it holds, close the storage, open it again and give it "
+                                  "'dstctl start --accept-data-loss'",
+                                  {{"mirror", name_}, {"member", member->name}});
+        return true;
+    }
+    return false;
 }
 
 /// Whether requests may wait for a member that is down. Its requests may end before it says that it went down.

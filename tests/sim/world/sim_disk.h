@@ -73,6 +73,9 @@ public:
     void crash();
     /// crash(), and unflushed writes survive in any subset. Changes the incarnation.
     void power_loss();
+    /// As a tree of another machine that was started with loss of data: what was flushed may be older, too. For a disk
+    /// that is missing.
+    void lose_data();
     /// Another, empty medium of `size_bytes` in its place; the opener hears it as down. Changes the incarnation.
     void replace_blank(std::uint64_t size_bytes);
     /// What it would hold after it was taken out: nothing that was not flushed.

@@ -277,7 +277,12 @@ Errc SimPlatter::take_failure(const Request& request) {
     return Errc::ok;
 }
 
-void SimPlatter::change_incarnation() { incarnation_.id = loop_.random_id(); }
+void SimPlatter::change_incarnation() { incarnation_ = with_other_time(incarnation_, loop_.random_id()); }
+
+void SimPlatter::lose_data() {
+    incarnation_.id = loop_.random_id();
+    incarnation_.id.bytes.back() |= 1;
+}
 
 void SimPlatter::make_durable(std::uint64_t upto) {
     for (auto entry = volatile_.begin(); entry != volatile_.end();) {
