@@ -153,6 +153,20 @@ std::optional<StartChoice> force_choice(const std::optional<Record>& journal, bo
     return choice;
 }
 
+void note_generation(Record& record, const Id& coming) {
+    if (!on_lineage(record, coming)) record.lineage.insert(record.lineage.begin(), coming);
+}
+
+void take_noted(Record& record, const Record& journal) {
+    DST_ASSERT(!record.lineage.empty());
+    std::vector<Id> noted;
+    for (const Id& id : journal.lineage) {
+        if (!on_lineage(record, id)) noted.push_back(id);
+    }
+    // Behind the one that it follows from: no member that was dirty already has missed less.
+    record.lineage.insert(record.lineage.begin() + 1, noted.begin(), noted.end());
+}
+
 StartChoice fresh_choice(const Record& known, std::uint32_t number, const std::vector<MemberView>& views) {
     StartChoice choice;
     for (std::size_t i = 0; i < views.size(); ++i) {

@@ -20,6 +20,12 @@ namespace dst {
 std::optional<StartChoice> force_choice(const std::optional<Record>& journal, bool decides,
                                         const std::vector<MemberView>& views);
 
+/// A generation that a forced start or a resolved split is about to give to members: it stays in the line that
+/// `record`, the journal's, remembers, should the attempt end before all have it.
+void note_generation(Record& record, const Id& coming);
+/// Of such attempts before: who has one of their generations follows from `record`'s line, and is owed everything.
+void take_noted(Record& record, const Record& journal);
+
 /// For a mirror whose data are kept above it, and none of whose members in sync by `known`, its newest record, has them
 /// any more: member `number` alone is in sync, whatever it holds, in a new generation; the others are owed everything.
 /// `reason` is empty.

@@ -121,6 +121,8 @@ private:
     // starter_order.cc: what the administrator ordered
     bool ordered(StartOrder order) const;
     std::optional<Discard> discard_ordered(MirrorWork& work, std::optional<Record>& journal);
+    void draw_ids(MirrorWork& work);
+    void note_generations();
     void resolve(Vertex& mirror, const Discard& discard);
     bool force(Vertex& mirror, const std::optional<Record>& journal);
     bool forced_below(const Vertex& vertex) const;

@@ -45,13 +45,41 @@ void Starter::resolve(Vertex& mirror, const Discard& discard) {
     MirrorWork& work = work_.at(&mirror);
     resolve_choice(work.choice, discard);
     work.resolved = true;
-    work.choice.record.generation_id = context_.loop.random_id();
-    work.choice.record.medium = context_.loop.random_id();
+    draw_ids(work);
     std::string names;
     for (const std::string& name : discard.names) names += (names.empty() ? "" : ", ") + name;
     work.ordered = "mirror " + mirror.spec->name + " was split, and what " +
                    (names.empty() ? "the other side" : names) +
                    " held is given up, as ordered; it is owed everything that the others hold";
+}
+
+/// Of a generation that an order makes.
+void Starter::draw_ids(MirrorWork& work) {
+    Record& record = work.choice.record;
+    record.generation_id = context_.loop.random_id();
+    record.medium = context_.loop.random_id();
+    if (const Record* const known = context_.journal.record_of(record.mirror)) take_noted(record, *known);
+}
+
+/// In the journal, before a member gets it: one that has it when this attempt ends, and that the next one does without,
+/// is not the other side of a split.
+void Starter::note_generations() {
+    JournalKeeper& journal = context_.journal;
+    for (const auto& [mirror, work] : work_) {
+        if (!work.forced && !work.resolved) continue;
+        const Record* known = journal.record_of(work.choice.record.mirror);
+        // It must not come to decide for a mirror that it knows nothing of.
+        if (known == nullptr && decides()) continue;
+        std::vector<const Record*> found;
+        for (const MemberView& view : work.views) {
+            if (view.record) found.push_back(&*view.record);
+        }
+        if (known == nullptr) known = newest_record(found);
+        if (known == nullptr) continue;
+        Record noted = *known;
+        note_generation(noted, work.choice.record.generation_id);
+        journal.set_record(noted);
+    }
 }
 
 /// A mirror that waits: with the order, and when it is its turn, it starts from what is there; so does one that has
@@ -63,8 +91,7 @@ bool Starter::force(Vertex& mirror, const std::optional<Record>& journal) {
     const bool accepted = (its_turn && ordered(StartOrder::accept_data_loss)) || resolved_below(mirror);
     if (!work.way_out || !accepted) return false;
     work.choice = *work.way_out;
-    work.choice.record.generation_id = context_.loop.random_id();
-    work.choice.record.medium = context_.loop.random_id();
+    draw_ids(work);
     work.forced = true;
     work.ordered = "mirror " + mirror.spec->name + " starts " + work.choice.reason +
                    ", as ordered; its other members are owed everything";
