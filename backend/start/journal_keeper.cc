@@ -61,6 +61,16 @@ void JournalKeeper::give_up_claim() {
     journal_.established.number = 0;
 }
 
+void JournalKeeper::establish(const Epoch& epoch, Callback<void> done) {
+    const Epoch before = std::exchange(journal_.established, epoch);
+    write([this, before, done = std::move(done)](const Result<void>& result) {
+        // What lies there now is the claim from before or this one, and both hold.
+        if (result) claims_ = true;
+        if (!result) journal_.established = before;
+        done(result);
+    });
+}
+
 const Record* JournalKeeper::record_of(const Id& mirror) const {
     for (const Record& record : journal_.records) {
         if (record.mirror == mirror) return &record;
@@ -124,6 +134,8 @@ void JournalKeeper::written(const Result<void>& result) {
         events_.event(Severity::error, "journal-write-failed",
                       "the journal could not be written; changes of members wait for it: " + error_text(result.error()),
                       {{"journal", store_->name()}});
+    } else {
+        found_ = !journal_.storage.is_nil();
     }
     const std::vector<Callback<void>> told = std::exchange(current_, {});
     if (!next_.empty()) start_write();

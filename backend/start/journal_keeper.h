@@ -26,7 +26,7 @@ public:
     const std::string& name() const { return store_->name(); }
     bool opened() const noexcept { return opened_; }
 
-    /// A good journal was there, and knows a storage: not one that only carries an order.
+    /// A good journal is there, and knows a storage: not one that only carries an order.
     bool found() const noexcept { return found_; }
     /// Something was there, and neither copy is good.
     bool damaged() const noexcept { return damaged_; }
@@ -34,6 +34,10 @@ public:
     bool claims() const noexcept { return claims_; }
     /// The claim is given up (M5 step 5), in memory; write() makes it durable.
     void give_up_claim();
+
+    /// The start under `epoch` is established (M5 step 8): writes everything, with the claim. An error leaves the claim as
+    /// it was.
+    void establish(const Epoch& epoch, Callback<void> done);
 
     /// To be changed by the engine; what write() writes.
     Journal& journal() noexcept { return journal_; }

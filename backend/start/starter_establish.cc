@@ -249,15 +249,11 @@ std::vector<Record> Starter::records_to_remember() const {
 
 void Starter::write_journal() {
     JournalKeeper& journal = context_.journal;
-    journal.journal().established = epoch_;
     journal.journal().records = records_to_remember();
     const Journal before = journal.journal();
     take_order_away();
-    journal.write([this, attempt = attempt_, before](const Result<void>& written) {
-        if (!written) {
-            context_.journal.give_up_claim();
-            context_.journal.set_order(before.order, before.order_mirror, before.order_member);
-        }
+    journal.establish(epoch_, [this, attempt = attempt_, before](const Result<void>& written) {
+        if (!written) context_.journal.set_order(before.order, before.order_mirror, before.order_member);
         if (!stopped(attempt, written)) serve_roots();
     });
 }
