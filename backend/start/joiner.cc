@@ -35,6 +35,14 @@ bool all_up(const Vertex& vertex) {
                        [](const auto& child) { return all_up(*child); });
 }
 
+/// What is there tells which member it is.
+bool tells_its_number(const Vertex& vertex) {
+    const auto tells = [](const auto& child) { return tells_its_number(*child); };
+    if (vertex.leaf != nullptr) return vertex.device->up();
+    if (vertex.mirror != nullptr) return std::any_of(vertex.children.begin(), vertex.children.end(), tells);
+    return std::all_of(vertex.children.begin(), vertex.children.end(), tells);
+}
+
 /// The leaf came up, or has found what it does not take.
 bool answers(const Vertex& leaf) { return leaf.device->up() || leaf.leaf->last_error().code == Errc::refused; }
 
@@ -190,7 +198,7 @@ void Joiner::look() {
         const bool unknown = mirror.number(index) == 0;
         if (!unknown && !mirror.wants_back(index) && !mirror.missed_nothing(index)) continue;
         if (Inner* const inner = unknown ? nullptr : inner_to_start(child, next)) return attempt(child, inner);
-        if (!is_ready(child)) continue;
+        if (!(unknown ? tells_its_number(*child.vertex) : is_ready(child))) continue;
         const TimePoint due = std::max(child.due, child.admit_due);
         if (due <= now) return attempt(child, nullptr);
         next = std::min(next, due);

@@ -18,6 +18,7 @@ void NumberAttempt::begin() {
         peeked();
     });
     for (const Vertex* leaf : looked_at()) {
+        if (!leaf->device->up()) continue;
         leaf->leaf->peek(
             step->add<Peek>([this, i = leaf->index](const Peek& peek) { findings_[i] = finding_of(peek); }));
     }

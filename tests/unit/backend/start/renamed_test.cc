@@ -53,6 +53,29 @@ TEST_F(Renamed, M7ALinearOfSeveralReturns) {
     EXPECT_TRUE(becomes(VertexState::in_sync)) << second().reason;
 }
 
+/// Mirrors without a name of their own are named by their order in the file, which means nothing.
+TEST_F(Renamed, M7AMirrorReturns) {
+    const std::vector<std::string> paths = {"/b", "/c"};
+    for (const bool linear : {false, true}) {
+        const auto second_member = [&](const std::string& name) {
+            spec::Node mirror = mirror_node(name, {disk_node("/b"), disk_node("/c")});
+            return linear ? linear_node("l" + name, {std::move(mirror), disk_node("/d")}) : mirror;
+        };
+        begin(second_member("m1"), second_member("m2"), linear ? std::vector<std::string>{"/b", "/c", "/d"} : paths);
+        for (const std::string& path : paths) world->platter(path).set_missing(false);
+        if (linear) world->platter("/d").set_missing(false);
+        EXPECT_TRUE(becomes(VertexState::in_sync)) << second().reason;
+        world->close(*head);
+    }
+}
+
+TEST_F(Renamed, M7AMirrorOfWhichOneMemberIsThereReturns) {
+    begin(mirror_node("m1", {disk_node("/b"), disk_node("/c")}), mirror_node("m2", {disk_node("/b"), disk_node("/c")}),
+          {"/b", "/c"});
+    world->platter("/c").set_missing(false);
+    EXPECT_TRUE(becomes(VertexState::in_sync)) << second().reason;
+}
+
 TEST_F(Renamed, M7ABlankMediumIsNotTakenForIt) {
     begin(disk_node("/b"), disk_node("/x"), {"/x"});
     world->platter("/x").set_missing(false);
