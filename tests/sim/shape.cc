@@ -69,7 +69,8 @@ spec::Node draw_tree(SimLoop& loop, Drawer& drawer) {
     if (dice < 5) return drawer.leaf();
     if (dice < 10) return drawer.linear(drawer.leaves(2));
     if (dice < 50) return drawer.mirror(drawer.leaves(2));
-    if (dice < 70) return drawer.mirror(drawer.leaves(3));
+    if (dice < 64) return drawer.mirror(drawer.leaves(3));
+    if (dice < 70) return drawer.mirror(drawer.leaves(4));
     if (dice < 82) {
         spec::Node first = drawer.mirror(drawer.leaves(2));
         return pair(std::move(first), drawer.mirror(drawer.leaves(2)), false, drawer);
