@@ -171,8 +171,12 @@ void Starter::stand(Vertex& mirror) {
     for (std::size_t i = 0; i < work.views.size(); ++i) {
         if (!work.choice.refused[i].empty()) continue;
         const Vertex& child = *mirror.children[i];
-        if (unwritable(child) != nullptr) mirror.mirror->set_refused(i, why_not_usable(child));
-        for (const Vertex* leaf : leaves_below(child)) {
+        const std::vector<const Vertex*> leaves = leaves_below(child);
+        const bool readable_only = unwritable(child) != nullptr ||
+                                   std::any_of(leaves.begin(), leaves.end(),
+                                               [this](const Vertex* leaf) { return unwritable(*leaf) != nullptr; });
+        if (readable_only && !usable(child)) mirror.mirror->set_refused(i, why_not_usable(child));
+        for (const Vertex* leaf : leaves) {
             if (findings_[leaf->index].refusal.empty()) continue;
             mirror.mirror->set_refused(i, findings_[leaf->index].refusal);
             break;

@@ -69,6 +69,15 @@ TEST_P(Unwritable, TheUserIsToldWhichDiskAndWhy) {
     EXPECT_THAT(status.tree->children.at(1).reason, HasSubstr("could not be written"));
 }
 
+TEST_P(Unwritable, TheUserIsToldWhichDiskOfALinearItIs) {
+    EngineWorld world(mirror_node("m0", {disk_node("/a"), linear_node("l0", {disk_node("/b"), disk_node("/c")})}));
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    break_writes(world.platter("/c"), Broken::all);
+    const EngineWorld::Head& head = world.serve();
+    EXPECT_THAT(head.engine->status().tree->children.at(1).reason, HasSubstr("/c does not take writes"));
+}
+
 /// It cannot be promised the epoch, so that another head that reaches it alone would not hear of this one.
 TEST_P(Unwritable, M6MemberIsNeededByAHeadWhoseJournalDoesNotDecide) {
     EngineWorld world(two_disks());
