@@ -153,6 +153,11 @@ OwnedFd open_page_cache(int fd) {
     return again;
 }
 
+/// What this machine knows of the file. Nothing is asked of whoever keeps it, who may not answer (FUSE, NFS).
+bool look_without_asking(int fd, struct statx& found) {
+    return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_NLINK | STATX_SIZE, &found) == 0;
+}
+
 }  // namespace
 
 std::uint64_t medium_size_bytes(int fd, bool block_device) {
@@ -160,13 +165,13 @@ std::uint64_t medium_size_bytes(int fd, bool block_device) {
         std::uint64_t size = 0;
         return ioctl(fd, BLKGETSIZE64, &size) == 0 ? size : 0;
     }
-    struct stat status {};
-    return fstat(fd, &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+    struct statx found {};
+    return look_without_asking(fd, found) ? found.stx_size : 0;
 }
 
 bool medium_deleted(int fd) {
-    struct stat status {};
-    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 0;
+    struct statx found {};
+    return look_without_asking(fd, found) && S_ISREG(found.stx_mode) && found.stx_nlink == 0;
 }
 
 Result<OpenedMedium> open_medium(const std::string& path, const DiskOptions& options) {

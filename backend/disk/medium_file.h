@@ -32,10 +32,11 @@ struct OpenedMedium : OpenedAs {
 /// else has it, through a loop device too; who, if that can be seen).
 Result<OpenedMedium> open_medium(const std::string& path, const DiskOptions& options);
 
-/// The size now; 0 when it cannot be told any more (the device has gone).
+/// The size now; 0 when it cannot be told any more (the device has gone). Never blocks: of a file that a server keeps
+/// (NFS, FUSE), what this machine heard last.
 std::uint64_t medium_size_bytes(int fd, bool block_device);
 
-/// The file has no name any more.
+/// The file has no name any more, as far as this machine knows. Never blocks.
 bool medium_deleted(int fd);
 
 }  // namespace dst
