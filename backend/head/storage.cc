@@ -29,6 +29,9 @@ std::atomic<unsigned> background_closes{0};
 }  // namespace
 
 /// The thread and what lives on it. The thread keeps the core alive, so that an end that hangs needs nobody to wait.
+/// Nobody joins the thread: after everything here has ended it may still hang on its way out, where the kernel waits
+/// for calls that the thread's io_uring has under way (a flush of a disk that does not answer), although the ring was
+/// given to another thread.
 class Storage::Core : public std::enable_shared_from_this<Core>, public OpenStorage::Observer {
 public:
     struct Opened {
@@ -44,10 +47,7 @@ public:
           open_(std::make_unique<OpenStorage>(loop_, spec, options, *this)),
           limit_(loop_, [this] { at_limit(); }) {}
 
-    Result<void> start() {
-        const std::string thread_name = ("dst " + name_).substr(0, 15);
-        return start_thread(thread_, thread_name.c_str(), [self = shared_from_this()] { self->run(); });
-    }
+    Result<void> start();
 
     Result<Opened> open(Limit limit);
     void close(Limit limit);
@@ -58,7 +58,18 @@ public:
     BlockDevice& root() noexcept { return open_->root(); }
 
 private:
+    /// What the thread tells those who wait for it. It outlives the core.
+    struct Told {
+        std::mutex mutex;
+        std::condition_variable changed;
+        // Under the mutex.
+        std::optional<Result<Opened>> outcome;
+        bool ended = false;                  ///< the thread touches nothing but this any more
+        std::function<void()> nobody_waits;  ///< set: the end goes on in the background; called when it has come
+    };
+
     // On the storage's thread.
+    static void run_thread(std::shared_ptr<Core> core);
     void run();
     void on_sized() override { sized_ = true; }
     void on_serving() override { report(opened()); }
@@ -75,8 +86,9 @@ private:
     void report(Result<Opened> outcome);
     void begin_close();
 
-    void log(Severity severity, std::string_view id, const std::string& text) {
-        log_->write(severity, format_event(severity, id, text, {{"storage", name_}}));
+    static void tell(Log& log, const std::string& storage, Severity severity, std::string_view id,
+                     const std::string& text) {
+        log.write(severity, format_event(severity, id, text, {{"storage", storage}}));
     }
 
     const std::string name_;
@@ -91,26 +103,33 @@ private:
     bool sized_ = false;
     bool closing_ = false;
 
-    std::thread thread_;  // the owner's
-
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::optional<Result<Opened>> outcome_;  // mutex_
-    bool ended_ = false;                     // mutex_
-    bool abandoned_ = false;                 // mutex_
+    const std::shared_ptr<Told> told_ = std::make_shared<Told>();
 };
+
+Result<void> Storage::Core::start() {
+    const std::string thread_name = ("dst " + name_).substr(0, 15);
+    std::thread thread;
+    const Result<void> started = start_thread(thread, thread_name.c_str(),
+                                              [core = shared_from_this()]() mutable { run_thread(std::move(core)); });
+    if (started) thread.detach();
+    return started;
+}
+
+void Storage::Core::run_thread(std::shared_ptr<Core> core) {
+    core->run();
+    const std::shared_ptr<Told> told = core->told_;
+    // Whoever waits finds everything given back, descriptors too.
+    core.reset();
+    const std::lock_guard guard(told->mutex);
+    told->ended = true;
+    told->changed.notify_all();
+    if (const auto nobody_waits = std::exchange(told->nobody_waits, nullptr)) nobody_waits();
+}
 
 void Storage::Core::run() {
     loop_.run();
     limit_.stop();
     open_.reset();
-    const std::lock_guard guard(mutex_);
-    ended_ = true;
-    changed_.notify_all();
-    if (!abandoned_) return;
-    --background_closes;
-    log(Severity::notice, "storage-closed-late",
-        "storage " + name_ + ", whose end went on in the background, is closed");
 }
 
 Result<Storage::Core::Opened> Storage::Core::open(Limit limit) {
@@ -118,14 +137,14 @@ Result<Storage::Core::Opened> Storage::Core::open(Limit limit) {
         limit_.start(limit);
         open_->open();
     });
-    std::unique_lock guard(mutex_);
-    changed_.wait_for(guard, limit + answer_grace, [this] { return outcome_.has_value(); });
-    if (outcome_) return *outcome_;
+    std::unique_lock guard(told_->mutex);
+    told_->changed.wait_for(guard, limit + answer_grace, [this] { return told_->outcome.has_value(); });
+    if (told_->outcome) return *told_->outcome;
     const Error hangs{Errc::timed_out, "storage " + name_ +
                                            ": opening its media hangs; a file system or disk of this "
                                            "machine may not answer (see the kernel's log). " +
                                            given_up()};
-    outcome_ = hangs;
+    told_->outcome = hangs;
     guard.unlock();
     leave_failed_file(options_, name_, file_, hangs.text);
     return hangs;
@@ -144,11 +163,11 @@ void Storage::Core::report(Result<Opened> outcome) {
     limit_.stop();
     const bool failed = !outcome;
     {
-        const std::lock_guard guard(mutex_);
+        const std::lock_guard guard(told_->mutex);
         // Later notices, of a fenced storage too, reach its user through the root device.
-        if (outcome_) return;
-        outcome_ = std::move(outcome);
-        changed_.notify_all();
+        if (told_->outcome) return;
+        told_->outcome = std::move(outcome);
+        told_->changed.notify_all();
     }
     // An open whose failure was told must not come up afterwards.
     if (failed) begin_close();
@@ -161,18 +180,16 @@ void Storage::Core::begin_close() {
 
 void Storage::Core::close(Limit limit) {
     loop_.post_from_any_thread([this] { begin_close(); });
-    std::unique_lock guard(mutex_);
-    changed_.wait_for(guard, limit, [this] { return ended_; });
-    if (ended_) {
-        guard.unlock();
-        thread_.join();
-        return;
-    }
-    abandoned_ = true;
+    std::unique_lock guard(told_->mutex);
+    if (told_->changed.wait_for(guard, limit, [this] { return told_->ended; })) return;
     ++background_closes;
-    log(Severity::warning, "storage-close-slow",
-        "storage " + name_ + " does not end in time, a disk or node may hang; its end goes on in the background");
-    thread_.detach();
+    told_->nobody_waits = [log = log_, name = name_] {
+        --background_closes;
+        tell(*log, name, Severity::notice, "storage-closed-late",
+             "storage " + name + ", whose end went on in the background, is closed");
+    };
+    tell(*log_, name_, Severity::warning, "storage-close-slow",
+         "storage " + name_ + " does not end in time, a disk or node may hang; its end goes on in the background");
 }
 
 Result<std::unique_ptr<Storage>> Storage::open(const spec::Storage& spec, const HeadOptions& options, Limit limit) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Disks of netnodes that fail, fill up, hang or are slow under load: initiators see nothing of it while the other copy is good."""
+"""Disks that fail, fill up, hang or are slow under load: initiators see nothing of it while the other copy is good."""
+import json
 import os
 import time
 
@@ -124,5 +125,43 @@ def the_file_system_of_a_sparse_disk_is_full(world):
     volume.finish()
 
 
+def a_disk_of_the_head_hangs(world):
+    """The mirror goes on with the other disk, and tgtd is not held up when the LUN is removed, although the kernel lets
+    the storage's thread end only when the disk has answered a flush."""
+    hanging, good = (FaultyFile(world.path(f"fuse-{name}"), world.disk(f"{name}.img", 64)) for name in ("hanging", "good"))
+    for disk in (hanging, good):
+        world.at_end(disk.close)
+    file = world.write("vol.yaml", f"storage: vol\ntree: {{mirror: [{{disk: {hanging.path}}}, {{disk: {good.path}}}]}}\n"
+                                   "policy: {member_timeout: 1s}\n")
+    world.dstctl("init", file)
+    tgtd = world.tgtd()
+    tgtd.new_target()
+    tgtd.new_lun(file, thin=True)
+    until(lambda: world.status("vol")["state"] == "healthy", 20, "the members are in sync")
+    good.delay_s = 0.01  # reads go to the other one
+    # No writes: FUSE lets them wait, and the thread that submits them, for a flush.
+    loads = [world.start_initiator("load", tgtd.url(), "--seconds", 3600, "--depth", 4, "--mix", f"{kind}=1", name=f"load-{kind}")
+             for kind in ("read", "flush")]
+    until(lambda: all("running" in load.output() for load in loads), 10, "the loads run")
+    hanging.hangs = True
+    until(lambda: " member-dropped " in tgtd.output(), 8, "the mirror goes on without it")
+    good.clear()
+    for load in loads:
+        check(load.terminate(60) == 0, f"the load failed: {load.output()}")
+        gaps = json.loads(load.output().splitlines()[-1])["gaps"]
+        longest = max((world.fair(gap["at"], gap["at"] + gap["seconds"]) for gap in gaps), default=0)
+        check(longest < GAP_S, f"a disk of the head hung: {longest:.1f} s without a command that ended")
+    begin = time.monotonic()
+    tgtd.delete_lun()
+    tgtd.admin("--lld", "iscsi", "--op", "show", "--mode", "target")
+    seconds = world.fair(begin, time.monotonic())
+    check(seconds < 3, f"tgtd was held up for {seconds:.1f} s")
+    check("disk-close-hangs" in tgtd.output(), "the kernel held nothing when the disk was closed")
+    hanging.clear()
+    until(lambda: tgtd.new_lun(file, thin=True, ok=None)[0] == 0, 10, "the LUN can be added again")
+    until(lambda: world.status("vol")["state"] == "healthy", 20, "the members are in sync")
+    tgtd.stop()
+
+
 main([a_place_cannot_be_read, a_place_cannot_be_written, a_disk_is_full, a_disk_does_not_flush, a_disk_hangs,
-      no_copy_can_be_read_or_written, the_file_system_of_a_sparse_disk_is_full], slow=[a_disk_is_slow])
+      a_disk_of_the_head_hangs, no_copy_can_be_read_or_written, the_file_system_of_a_sparse_disk_is_full], slow=[a_disk_is_slow])

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "asio/asio_loop.h"
@@ -163,5 +164,13 @@ unsigned entries_of(const char* folder) {
 unsigned open_descriptors() { return entries_of("/proc/self/fd"); }
 
 unsigned threads() { return entries_of("/proc/self/task"); }
+
+bool threads_become(unsigned count) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (threads() > count && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return threads() <= count;
+}
 
 }  // namespace dst

@@ -74,5 +74,7 @@ Bytes pattern_bytes(std::size_t size, unsigned seed);
 
 unsigned open_descriptors();
 unsigned threads();
+/// There are no more than `count` threads soon: nobody waits for one that has done its work.
+bool threads_become(unsigned count);
 
 }  // namespace dst
