@@ -1,6 +1,7 @@
 // What DiskEngine reads through the page cache while it writes past it; see docs/netnode.md.
 #include <fcntl.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <climits>
@@ -13,9 +14,13 @@ namespace {
 /// Reads of at most this length go through the page cache, when they are the first of a place, too.
 constexpr std::uint64_t small_read_max = 64u << 10;
 
+/// Also the pages of which the extent has only a part, which posix_fadvise would keep.
 void drop(int fd, const Extent& extent) noexcept {
+    static const auto page_bytes = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+    const std::uint64_t begin = extent.offset / page_bytes * page_bytes;
+    const std::uint64_t end = (extent.end() + page_bytes - 1) / page_bytes * page_bytes;
     static_cast<void>(
-        posix_fadvise(fd, static_cast<off_t>(extent.offset), static_cast<off_t>(extent.length), POSIX_FADV_DONTNEED));
+        posix_fadvise(fd, static_cast<off_t>(begin), static_cast<off_t>(end - begin), POSIX_FADV_DONTNEED));
 }
 
 }  // namespace

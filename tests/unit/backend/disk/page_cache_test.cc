@@ -1,7 +1,9 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#include <csignal>
 
 #include <cstring>
 #include <deque>
@@ -10,6 +12,7 @@
 #include "asio/owned_fd.h"
 #include "disk/file_disk.h"
 #include "support/disk_bench.h"
+#include "support/page_cache.h"
 
 namespace dst {
 namespace {
@@ -32,14 +35,7 @@ protected:
     }
     std::string path() const { return folder.file("disk"); }
 
-    bool in_page_cache(std::uint64_t offset) const {
-        const OwnedFd fd(open(path().c_str(), O_RDONLY | O_CLOEXEC));
-        void* page = mmap(nullptr, block, PROT_READ, MAP_SHARED, fd.get(), static_cast<off_t>(offset));
-        unsigned char resident = 0;
-        EXPECT_EQ(mincore(page, block, &resident), 0);
-        munmap(page, block);
-        return (resident & 1) != 0;
-    }
+    bool in_page_cache(std::uint64_t offset) const { return dst::in_page_cache(path(), offset); }
 
     static constexpr std::uint64_t size = 8u << 20;
     TemporaryFolder folder;
@@ -171,6 +167,42 @@ TEST_P(PageCacheTest, AReadBesideAWriteLeavesNothingOldBehind) {
         const Bytes now = bench->read(block * static_cast<std::uint64_t>(&each - all.data()), block);
         EXPECT_EQ(number(now), rounds);
     }
+}
+
+/// Writes beyond `size_bytes` of any file fail while it lives.
+class FileSizeLimit {
+public:
+    explicit FileSizeLimit(std::uint64_t size_bytes) {
+        getrlimit(RLIMIT_FSIZE, &before_);
+        const rlimit now{size_bytes, before_.rlim_max};
+        setrlimit(RLIMIT_FSIZE, &now);
+    }
+    ~FileSizeLimit() {
+        setrlimit(RLIMIT_FSIZE, &before_);
+        std::signal(SIGXFSZ, handler_);
+    }
+    FileSizeLimit(const FileSizeLimit&) = delete;
+    FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+private:
+    rlimit before_{};
+    void (*handler_)(int) = std::signal(SIGXFSZ, SIG_IGN);
+};
+
+TEST_P(PageCacheTest, AWriteOfPartOfAPageThatFailedLeavesNothingOfThePageBehind) {
+    const std::uint32_t sector = bench->disk.geometry().logical_block_bytes;
+    if (sector >= block) GTEST_SKIP() << "nothing smaller than a page is written to " << folder.path();
+    const std::uint64_t place = size / 2;
+    Bytes bytes(2 * block - 2 * sector, std::byte{5});
+    const OwnedFd reader(open(path().c_str(), O_RDONLY | O_CLOEXEC));
+    Bytes pages(2 * block);
+    ASSERT_EQ(pread(reader.get(), pages.data(), pages.size(), static_cast<off_t>(place)), 2 * block);
+    ASSERT_TRUE(in_page_cache(place) && in_page_cache(place + block));
+
+    const FileSizeLimit limit(place);
+    ASSERT_NE(bench->write(place + sector, bytes), Errc::ok);
+    EXPECT_FALSE(in_page_cache(place)) << "who knows what the disk has of it";
+    EXPECT_FALSE(in_page_cache(place + block));
 }
 
 TEST_P(PageCacheTest, CanBeTurnedOff) {
