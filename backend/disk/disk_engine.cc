@@ -85,7 +85,7 @@ bool DiskEngine::needs_copy(const DiskJob& job) const noexcept {
 
 bool DiskEngine::start(Request& request, TimePoint now) {
     if (running_ == Ring::entries) return false;
-    const CacheUse use = use_of_page_cache(request);
+    const CacheUse use = use_of_page_cache(request, now);
     if (use == CacheUse::likely && answer_from_memory(request)) return true;
     DiskJob& job = pool_.take();
     job.request = &request;
@@ -113,6 +113,7 @@ bool DiskEngine::start(Request& request, TimePoint now) {
     if (history_ && request.operation == Operation::read) history_->read(request.extent);
     jobs_.push_back(job);
     ++running_;
+    if (job.page_cache) ++cached_reads_;
     return true;
 }
 
@@ -346,6 +347,7 @@ void DiskEngine::finish(DiskJob& job, Errc code) {
 void DiskEngine::release(DiskJob& job) {
     job.request = nullptr;
     if (std::exchange(job.zeroing, false)) --zeroing_;
+    if (job.page_cache) --cached_reads_;
     buffers_.give_back(job.buffers);
     jobs_.erase(DiskJobList::s_iterator_to(job));
     --running_;

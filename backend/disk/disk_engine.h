@@ -88,7 +88,7 @@ private:
         fill,    ///< through it; it hardly has it yet
         likely,  ///< it was read before
     };
-    CacheUse use_of_page_cache(const Request& request) const;
+    CacheUse use_of_page_cache(const Request& request, TimePoint now) const;
     bool answer_from_memory(Request& request);
     void make_way_for_write(const Extent& extent);
     void change_failed(const Extent& extent) noexcept;
@@ -103,7 +103,8 @@ private:
     Pool<DiskJob> pool_;
     DiskJobList jobs_;  ///< in the order they were started
     std::size_t running_ = 0;
-    std::size_t zeroing_ = 0;  ///< in the filesystem's hands, whose lock a read of the page cache would wait for
+    std::size_t cached_reads_ = 0;  ///< that the kernel has, through the page cache
+    std::size_t zeroing_ = 0;       ///< in the filesystem's hands, whose lock a read of the page cache would wait for
     bool can_punch_ = true;
     bool can_zero_range_ = true;
     bool flush_failed_ = false;

@@ -14,6 +14,12 @@ namespace {
 /// Reads of at most this length go through the page cache, when they are the first of a place, too.
 constexpr std::uint64_t small_read_max = 64u << 10;
 
+/// The kernel waits inside the call, RWF_NOWAIT or not, when a read of what the page cache lacks finds no free place in
+/// the queue of the disk (a direct read is left to a thread of the kernel's then). So the page cache is left alone
+/// while the disk is so slow, or so many reads through it are under way, that there may be none.
+constexpr Duration stalled_after = std::chrono::milliseconds(100);
+constexpr std::size_t cached_reads_max = 32;
+
 /// Also the pages of which the extent has only a part, which posix_fadvise would keep.
 void drop(int fd, const Extent& extent) noexcept {
     static const auto page_bytes = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
@@ -25,8 +31,10 @@ void drop(int fd, const Extent& extent) noexcept {
 
 }  // namespace
 
-DiskEngine::CacheUse DiskEngine::use_of_page_cache(const Request& request) const {
+DiskEngine::CacheUse DiskEngine::use_of_page_cache(const Request& request, TimePoint now) const {
     if (!history_ || request.operation != Operation::read || zeroing_ != 0) return CacheUse::none;
+    if (cached_reads_ >= cached_reads_max) return CacheUse::none;
+    if (!jobs_.empty() && now - jobs_.front().started > stalled_after) return CacheUse::none;
     if (history_->knows(request.extent)) return CacheUse::likely;
     return request.extent.length <= small_read_max ? CacheUse::fill : CacheUse::none;
 }
