@@ -13,8 +13,9 @@ FrameReader::Step FrameReader::next(Link& link) {
         std::optional<Step> step;
         switch (state_) {
             case State::header: step = step_header(link); break;
-            case State::target: DST_ASSERT(!"receive_into() was not called");
+            case State::target: DST_ASSERT(!"neither receive_into() nor receive_nowhere() was called");
             case State::payload: step = step_payload(link); break;
+            case State::nowhere: step = step_nowhere(link); break;
         }
         if (step) return *step;
     }
@@ -25,6 +26,13 @@ void FrameReader::receive_into(const PieceCursor& payload) noexcept {
     payload_ = payload;
     crc_ = {};
     state_ = State::payload;
+}
+
+void FrameReader::receive_nowhere() noexcept {
+    DST_ASSERT(state_ == State::target);
+    nowhere_bytes_ = header_.payload_bytes;
+    crc_ = {};
+    state_ = State::nowhere;
 }
 
 std::optional<FrameReader::Step> FrameReader::step_header(Link& link) {
@@ -66,6 +74,25 @@ std::optional<FrameReader::Step> FrameReader::step_payload(Link& link) {
     const std::uint64_t of_payload = std::min(got, gathered);
     payload_.advance(of_payload, [this](std::span<std::byte> bytes) { crc_.add(bytes); });
     end_ = static_cast<std::size_t>(got - of_payload);
+    return std::nullopt;
+}
+
+/// Through the inbox, piece by piece.
+std::optional<FrameReader::Step> FrameReader::step_nowhere(Link& link) {
+    const std::size_t part = std::min(buffered(), nowhere_bytes_);
+    crc_.add(std::span(inbox_).subspan(begin_, part));
+    begin_ += part;
+    nowhere_bytes_ -= part;
+    if (nowhere_bytes_ == 0) return finish_payload();
+    if (!readable_) return Step::wait;
+
+    const Piece piece{inbox_.data(), std::min(inbox_.size(), nowhere_bytes_ + lookahead())};
+    const std::size_t got = link.read(Pieces(&piece, 1));
+    DST_ASSERT(got <= piece.size);
+    readable_ = got == piece.size;
+    received_bytes_ += got;
+    begin_ = 0;
+    end_ = got;
     return std::nullopt;
 }
 

@@ -19,7 +19,7 @@ class FrameReader {
 public:
     enum class Step {
         wait,    ///< nothing more is there: go on after readable()
-        header,  ///< header() is valid, a payload follows: call receive_into() before next()
+        header,  ///< header() is valid, a payload follows: receive_into() or receive_nowhere() comes before next()
         frame,   ///< header() and its payload, if any, are complete and intact
         bad,     ///< error() says why; the stream is of no use any more
     };
@@ -33,6 +33,8 @@ public:
     Step next(Link& link);
     /// Where the payload of header() goes: exactly payload_bytes; both the pieces and their memory stay until `frame`.
     void receive_into(const PieceCursor& payload) noexcept;
+    /// The payload of header() is thrown away; its checksum must be right all the same.
+    void receive_nowhere() noexcept;
 
     const wire::Header& header() const noexcept { return header_; }
     const Error& error() const noexcept { return error_; }
@@ -40,7 +42,7 @@ public:
     std::uint64_t received_bytes() const noexcept { return received_bytes_; }
 
 private:
-    enum class State { header, target, payload };
+    enum class State { header, target, payload, nowhere };
 
     static constexpr std::size_t inbox_bytes = 16u << 10;
     /// Payloads up to this size are cheaper to copy than to fetch with a system call of their own.
@@ -48,6 +50,7 @@ private:
 
     std::optional<Step> step_header(Link& link);
     std::optional<Step> step_payload(Link& link);
+    std::optional<Step> step_nowhere(Link& link);
     std::optional<Step> finish_payload();
     bool fill_inbox(Link& link);
     void take_from_inbox();
@@ -60,6 +63,7 @@ private:
     bool bulk_ = false;  ///< the last payload was large
     wire::Header header_;
     PieceCursor payload_;
+    std::size_t nowhere_bytes_ = 0;  ///< still to be thrown away
     wire::Crc32c crc_;
     Error error_{Errc::ok, {}};
     std::uint64_t received_bytes_ = 0;

@@ -57,13 +57,7 @@ bool ServerSessionImpl::accept_header() {
         protocol_failure({Errc::protocol_error, wrong});
         return false;
     }
-    if (order.kind == wire::Kind::write) {
-        receiving_ = take_work(order);
-        if (receiving_ == nullptr) return false;
-        receiving_->piece = {receiving_->buffer, order.payload_bytes};
-        reader_.receive_into(PieceCursor(Pieces(&receiving_->piece, 1)));
-        return true;
-    }
+    if (order.kind == wire::Kind::write) return accept_write_header();
     const Piece piece{control_in_.data(), order.payload_bytes};
     Work& work = works_.take();
     work.piece = piece;
@@ -71,6 +65,29 @@ bool ServerSessionImpl::accept_header() {
     work.order = order;
     receiving_ = &work;
     reader_.receive_into(PieceCursor(Pieces(&work.piece, 1)));
+    return true;
+}
+
+/// False: it has to wait for memory. What is refused anyway gets none, so that nobody can hold memory of others by
+/// headers of writes that it may not do.
+bool ServerSessionImpl::accept_write_header() {
+    const wire::Header& order = reader_.header();
+    Request asked;
+    asked.operation = Operation::write;
+    asked.extent = order.extent;
+    if (const Errc refusal = may_start(asked); refusal != Errc::ok) {
+        Work& work = works_.take();
+        work.session = this;
+        work.order = order;
+        work.refusal = refusal;
+        receiving_ = &work;
+        reader_.receive_nowhere();
+        return true;
+    }
+    receiving_ = take_work(order);
+    if (receiving_ == nullptr) return false;
+    receiving_->piece = {receiving_->buffer, order.payload_bytes};
+    reader_.receive_into(PieceCursor(Pieces(&receiving_->piece, 1)));
     return true;
 }
 

@@ -92,12 +92,20 @@ void ServerSessionImpl::release(Work& work) {
         work.pool->give_back(std::exchange(work.buffer, nullptr), work.buffer_bytes);
     }
     work.text.clear();
+    work.refusal = Errc::ok;
     if (std::exchange(work.control, false)) control_running_ = false;
     works_.give_back(work);
     if (state_ == State::hello || state_ == State::open || state_ == State::serving) receive_task_.post();
 }
 
+/// ok, or why it is refused now.
+Errc ServerSessionImpl::may_start(const Request& request) noexcept {
+    if (fenced_ && !broken(Rule::m6_fence)) return Errc::fenced;
+    return medium_->may_submit(*this, request);
+}
+
 void ServerSessionImpl::start(Work& work) {
+    if (work.refusal != Errc::ok) return answer(work, work.refusal);
     Request& request = work.request;
     request.operation = operation_of(work.order.kind);
     request.fua = work.order.fua;
@@ -106,8 +114,7 @@ void ServerSessionImpl::start(Work& work) {
     request.checksum_piece_bytes = work.order.hash_piece_bytes;
     request.done = &ServerSessionImpl::request_done;
     request.owner = &work;
-    if (fenced_ && !broken(Rule::m6_fence)) return answer(work, Errc::fenced);
-    if (const Errc code = medium_->may_submit(*this, request); code != Errc::ok) return answer(work, code);
+    if (const Errc code = may_start(request); code != Errc::ok) return answer(work, code);
     if (const Errc code = check_request(request, medium_->geometry()); code != Errc::ok) return answer(work, code);
     ++running_;
     medium_->submit(request);

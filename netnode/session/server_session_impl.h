@@ -52,8 +52,9 @@ private:
         std::byte* buffer = nullptr;  ///< for buffer_bytes
         std::size_t buffer_bytes = 0;
         Piece piece;
-        Bytes text;            ///< payload of answers beside the data path
-        bool control = false;  ///< the one order beside the data path, until its answer is sent
+        Bytes text;               ///< payload of answers beside the data path
+        bool control = false;     ///< the one order beside the data path, until its answer is sent
+        Errc refusal = Errc::ok;  ///< of a write: decided at its header, its payload is thrown away
         OutFrame frame;
     };
 
@@ -79,6 +80,7 @@ private:
     bool handle(FrameReader::Step step);
     bool handle_held();
     bool accept_header();
+    bool accept_write_header();
     bool accept_frame();
     const char* check_order(const wire::Header& order) const noexcept;
     bool may_take_more() const noexcept;
@@ -108,6 +110,7 @@ private:
     BufferPool& pool() noexcept { return guest() ? exports_.guest_buffers() : exports_.buffers(); }
     static std::size_t buffer_bytes_for(const wire::Header& order, std::uint32_t block_bytes) noexcept;
     void release(Work& work);
+    Errc may_start(const Request& request) noexcept;
     void start(Work& work);
     void start_ping(Work& work);
     static void request_done(Request& request);

@@ -67,6 +67,76 @@ TEST(ServerSessionShare, GuestsThatReadNothingTakeNothingOfAHead) {
     EXPECT_EQ(rig.ask(head, reads(4, 64 * kib)).size(), 4u);
 }
 
+TEST(ServerSessionShare, HeadersOfWritesThatAreRefusedTakeNothingOfOtherGuests) {
+    ServerRig rig(small_limits(), 1u << 20);
+    rig.give_label();
+    for (std::uint8_t i = 1; i <= 16; ++i) {
+        wire::Header header = order(Kind::write, 5, {0, 64 * kib});
+        header.payload_bytes = static_cast<std::uint32_t>(header.extent.length);
+        wire::HeaderBytes raw;
+        wire::encode_header(header, raw);
+        rig.ask(rig.opened(i), Bytes(raw.begin(), raw.end()));
+    }
+    EXPECT_EQ(rig.exports.guest_buffers().used_bytes(), 0u);
+    EXPECT_EQ(rig.ask(rig.opened(17), reads(1, 64 * kib)).size(), 1u);
+}
+
+/// In parts of so many bytes.
+class ServerSessionRefusedWrite : public testing::TestWithParam<std::size_t> {
+protected:
+    std::vector<Frame> ask(ServerRig::Peer& peer, std::span<const std::byte> bytes) {
+        std::vector<Frame> answers;
+        for (; !bytes.empty(); bytes = bytes.subspan(std::min(GetParam(), bytes.size()))) {
+            const auto part = bytes.first(std::min(GetParam(), bytes.size()));
+            for (Frame& answer : rig_.ask(peer, Bytes(part.begin(), part.end()))) answers.push_back(std::move(answer));
+        }
+        return answers;
+    }
+    ServerRig rig_{small_limits(), 1u << 20};
+};
+
+TEST_P(ServerSessionRefusedWrite, IsAnsweredWhenAllOfItHasComeAndTheNextOrderIsUnderstood) {
+    rig_.give_label();
+    ServerRig::Peer& guest = rig_.opened();
+    Bytes orders = frame_bytes(order(Kind::write, 6, {0, 64 * kib}), filled(64 * kib, 1));
+    const std::size_t write_bytes = orders.size();
+    const Bytes read = frame_bytes(order(Kind::read, 7, {0, 4 * kib}));
+    orders.insert(orders.end(), read.begin(), read.end());
+    const std::span<const std::byte> all(orders);
+    EXPECT_TRUE(ask(guest, all.first(write_bytes - 1)).empty());
+    const std::vector<Frame> answers = ask(guest, all.subspan(write_bytes - 1));
+    ASSERT_EQ(answers.size(), 2u);
+    EXPECT_EQ(answers[0].header.request, 6u);
+    EXPECT_EQ(answers[0].header.status, Errc::refused);
+    EXPECT_EQ(answers[1].header.request, 7u);
+    EXPECT_EQ(answers[1].payload, Bytes(4 * kib)) << "nothing was written";
+}
+
+INSTANTIATE_TEST_SUITE_P(Parts, ServerSessionRefusedWrite, testing::Values(1, 1000, 20'000, 1u << 20));
+
+TEST(ServerSessionRefused, AWriteWithAWrongChecksumEndsTheConnection) {
+    ServerRig rig(small_limits(), 1u << 20);
+    rig.give_label();
+    ServerRig::Peer& guest = rig.opened();
+    Bytes write = frame_bytes(order(Kind::write, 6, {0, 64 * kib}), filled(64 * kib, 1));
+    write.back() ^= std::byte{1};
+    EXPECT_TRUE(rig.ask(guest, write).empty());
+    EXPECT_TRUE(guest.wire.closed);
+    EXPECT_EQ(rig.events.count("protocol-error"), 1u);
+}
+
+TEST(ServerSessionRefused, AWriteThatBreaksOffEndsWithItsConnection) {
+    ServerRig rig(small_limits(), 1u << 20);
+    rig.give_label();
+    ServerRig::Peer& guest = rig.opened();
+    Bytes write = frame_bytes(order(Kind::write, 6, {0, 64 * kib}), filled(64 * kib, 1));
+    write.resize(write.size() / 2);
+    rig.ask(guest, write);
+    guest.wire.observer->on_closed({Errc::disconnected, "gone"});
+    rig.settle();
+    EXPECT_TRUE(guest.ended);
+}
+
 TEST(ServerSessionShare, AHeadThatReadsNothingLeavesRoomForAnother) {
     SessionLimits limits = small_limits();
     limits.buffer_bytes_max = 4u << 20;
