@@ -1,6 +1,7 @@
 #include "server/netnode_server.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "block/assert.h"
@@ -26,43 +27,55 @@ NetnodeServer::NetnodeServer(AsioLoop& loop, EventSink& events, HeadOptions opti
 NetnodeServer::~NetnodeServer() { DST_ASSERT(sessions_.empty() && exports_.empty() && closing_.empty()); }
 
 Result<void> NetnodeServer::start(const spec::NetnodeFile& file) {
-    Error why;
-    for (const spec::Listen& where : file.listen) {
-        listening_.push_back({where, nullptr});
-        static_cast<void>(try_listen(listening_.back(), &why));
-    }
+    const std::vector<Unbound> unbound = listen_to(file.listen);
     if (endpoints().empty()) {
         listening_.clear();
-        listen_retry_.stop();
-        return why;
+        tell_unbound(unbound, "");
+        return unbound.empty() ? Error{Errc::invalid_argument, "the file names no address"} : unbound.back().why;
     }
+    try_again_later(unbound);
     for (const spec::Export& wanted : file.exports) start_export(wanted);
     return {};
 }
 
-bool NetnodeServer::try_listen(Listening& listening, Error* why) {
+/// Returns those that cannot be bound now.
+std::vector<NetnodeServer::Unbound> NetnodeServer::listen_to(const std::vector<spec::Listen>& wanted) {
+    std::vector<Unbound> unbound;
+    for (const spec::Listen& where : wanted) {
+        listening_.push_back({where, nullptr});
+        if (auto bound = try_listen(listening_.back()); !bound) unbound.push_back({where, bound.error()});
+    }
+    return unbound;
+}
+
+Result<void> NetnodeServer::try_listen(Listening& listening) {
     Result<std::unique_ptr<TcpListener>> made =
         TcpListener::listen(loop_, listening.where.address, listening.where.port,
                             [this](std::unique_ptr<Link> link) { accepted(std::move(link)); });
-    if (made.has_value()) {
-        listening.listener = std::move(*made);
-        events_.event(Severity::info, "listening", "netnode takes connections",
-                      {{"address", listening.listener->endpoint()}});
-        return true;
-    }
-    if (why != nullptr) {
-        *why = made.error();
-        events_.event(Severity::error, "listen-failed",
-                      made.error().text + "; it is tried again, other addresses are served",
-                      {{"address", format_endpoint(listening.where.address, listening.where.port)}});
-    }
+    if (!made) return made.error();
+    listening.listener = std::move(*made);
+    events_.event(Severity::info, "listening", "netnode takes connections",
+                  {{"address", listening.listener->endpoint()}});
+    return {};
+}
+
+void NetnodeServer::try_again_later(const std::vector<Unbound>& unbound) {
+    if (unbound.empty()) return;
+    tell_unbound(unbound, endpoints().empty() ? "; it is tried again; until then the netnode listens nowhere"
+                                              : "; it is tried again, other addresses are served");
     listen_retry_.start(listen_retry);
-    return false;
+}
+
+void NetnodeServer::tell_unbound(const std::vector<Unbound>& unbound, const std::string& what_now) {
+    for (const Unbound& each : unbound) {
+        events_.event(Severity::error, "listen-failed", each.why.text + what_now,
+                      {{"address", format_endpoint(each.where.address, each.where.port)}});
+    }
 }
 
 void NetnodeServer::retry_listening() {
     for (Listening& listening : listening_) {
-        if (!listening.listener) static_cast<void>(try_listen(listening, nullptr));
+        if (!listening.listener && !try_listen(listening)) listen_retry_.start(listen_retry);
     }
 }
 
@@ -183,14 +196,12 @@ void NetnodeServer::reload_listeners(const std::vector<spec::Listen>& wanted) {
     std::erase_if(listening_, [&](const Listening& each) {
         return std::find(wanted.begin(), wanted.end(), each.where) == wanted.end();
     });
-    for (const spec::Listen& where : wanted) {
-        const bool there = std::any_of(listening_.begin(), listening_.end(),
-                                       [&](const Listening& each) { return each.where == where; });
-        if (there) continue;
-        Error why;
-        listening_.push_back({where, nullptr});
-        static_cast<void>(try_listen(listening_.back(), &why));
-    }
+    std::vector<spec::Listen> added;
+    std::copy_if(wanted.begin(), wanted.end(), std::back_inserter(added), [&](const spec::Listen& where) {
+        return std::none_of(listening_.begin(), listening_.end(),
+                            [&](const Listening& each) { return each.where == where; });
+    });
+    try_again_later(listen_to(added));
 }
 
 void NetnodeServer::reload_exports(const std::vector<spec::Export>& wanted) {

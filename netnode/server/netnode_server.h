@@ -49,6 +49,12 @@ private:
         std::unique_ptr<TcpListener> listener;  ///< null: could not be bound yet
     };
 
+    /// An address that cannot be bound now.
+    struct Unbound {
+        spec::Listen where;
+        Error why;
+    };
+
     struct Serving {
         std::unique_ptr<ServerSession> session;
         std::string address;
@@ -60,7 +66,10 @@ private:
     Result<Medium*> find(const std::string& export_name, const std::string& peer) override;
     Export* find_export(const std::string& name);
 
-    bool try_listen(Listening& listening, Error* why);
+    std::vector<Unbound> listen_to(const std::vector<spec::Listen>& wanted);
+    Result<void> try_listen(Listening& listening);
+    void try_again_later(const std::vector<Unbound>& unbound);
+    void tell_unbound(const std::vector<Unbound>& unbound, const std::string& what_now);
     void retry_listening();
     void accepted(std::unique_ptr<Link> link);
     bool allowed_somewhere(const std::string& peer) const;

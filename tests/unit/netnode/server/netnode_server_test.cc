@@ -174,6 +174,51 @@ TEST_F(NetnodeServerTest, SaysWhyItCannotListenAnywhere) {
     const Result<void> started = second.start({{{"127.0.0.1", port}}, {disk("disk0")}, "netnode.yaml"});
     ASSERT_TRUE(started.has_error());
     EXPECT_NE(started.error().text.find(std::to_string(port)), std::string::npos);
+    EXPECT_EQ(events.count("listen-failed"), 1);
+    EXPECT_EQ(events.all().find("tried again"), std::string::npos) << "the process ends:\n" << events.all();
+}
+
+/// A netnode that listens on a free port of its own, and another one whose port is taken.
+class NetnodeListenTest : public NetnodeServerTest {
+protected:
+    void SetUp() override {
+        const Result<void> started = taken_.start({{{"127.0.0.1", 0}}, {}, "netnode.yaml"});
+        ASSERT_TRUE(started) << to_string(started.error());
+        taken_port = port_of(taken_);
+    }
+    void TearDown() override {
+        bool closed = false;
+        taken_.close([&] { closed = true; });
+        EXPECT_TRUE(run_until(loop, [&] { return closed; }));
+    }
+    static std::uint16_t port_of(const NetnodeServer& server) {
+        const std::string endpoint = server.endpoints().at(0);
+        return static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1)));
+    }
+    bool told(const std::string& text) const { return events.all().find(text) != std::string::npos; }
+
+    std::uint16_t taken_port = 0;
+
+private:
+    EventLog others_;
+    NetnodeServer taken_{loop, others_, options()};
+};
+
+TEST_F(NetnodeListenTest, AnAddressThatIsTakenIsTriedAgainWhileOthersAreServed) {
+    const Result<void> started = server->start({{{"127.0.0.1", taken_port}, {"127.0.0.1", 0}}, {}, "netnode.yaml"});
+    ASSERT_TRUE(started) << to_string(started.error());
+    EXPECT_TRUE(told("; it is tried again, other addresses are served")) << events.all();
+}
+
+TEST_F(NetnodeListenTest, AReloadThatLeavesNoAddressSaysSo) {
+    start({});
+    server->reload({{{"127.0.0.1", port}, {"127.0.0.1", taken_port}}, {}, "netnode.yaml"});
+    EXPECT_TRUE(told("; it is tried again, other addresses are served")) << events.all();
+    events.lines.clear();
+    server->reload({{{"127.0.0.1", port}}, {}, "netnode.yaml"});
+    server->reload({{{"127.0.0.1", taken_port}}, {}, "netnode.yaml"});
+    EXPECT_TRUE(server->endpoints().empty());
+    EXPECT_TRUE(told("; it is tried again; until then the netnode listens nowhere")) << events.all();
 }
 
 }  // namespace
