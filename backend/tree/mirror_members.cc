@@ -102,7 +102,9 @@ void Mirror::judge_changed() {
     if (changed == 0) return;
     if (reachable() != 0) {
         for (const auto& member : members_) {
-            if ((changed & member->mask()) != 0 && may_fail(*member)) fail_member(*member, member->reason);
+            // The record that the first one leaves with may have taken others along.
+            if ((changed & in_sync_ & ~failed_ & member->mask()) == 0 || !may_fail(*member)) continue;
+            fail_member(*member, member->reason);
         }
         return;
     }
