@@ -151,7 +151,7 @@ Incarnation Gate::incarnation() const {
 
 void Gate::submit(Request& request) {
     if (closing_) return loop_.complete_later(request, Errc::cancelled);
-    if (failed_ != Errc::ok) return loop_.complete_later(request, failed_);
+    if (failed_ != Errc::ok) return loop_.complete_later(request, as_told(failed_));
     if (!outermost() && !up()) return loop_.complete_later(request, Errc::disconnected);
     const Errc code = geometry_.size_bytes == 0 ? Errc::not_ready : check_request(request, geometry_);
     if (code != Errc::ok) return loop_.complete_later(request, code);
@@ -291,8 +291,12 @@ void Gate::finish(Item& item, Errc code) {
     items_->give_back(item);
     --in_flight_;
     check_closed();
-    outer.complete(code);
+    outer.complete(as_told(code));
 }
+
+/// Below another storage `fenced` says that this tree is another head's now: a loss, as it is not what is above that
+/// was fenced there (M6).
+Errc Gate::as_told(Errc code) const { return code == Errc::fenced && !outermost() ? Errc::disconnected : code; }
 
 void Gate::tick() {
     end_late_ones();

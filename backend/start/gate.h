@@ -24,7 +24,8 @@ namespace dst {
 /// Of a storage without a write cache (policy: write_cache) every change is passed on as FUA.
 ///
 /// Below another storage it never holds, so that the mirror above can go on with its other members: it is up while the
-/// tree serves and is up, goes down with the tree's reason, and passes the tree's errors on as they are.
+/// tree serves and is up, goes down with the tree's reason, and passes the tree's errors on as they are. Only `fenced`
+/// becomes `disconnected`: whoever is above would take it for a refusal of its own medium, and stop for good (M6).
 class Gate final : public BlockDevice, private BlockDevice::Observer {
 public:
     enum class Standing { outermost, below_another };
@@ -90,6 +91,7 @@ private:
     void pass(Item& item);
     void hold(Item& item);
     void finish(Item& item, Errc code);
+    Errc as_told(Errc code) const;
     void tick();
     void end_late_ones();
     void tell_silence();

@@ -61,7 +61,8 @@ public:
 
     /// The device to do I/O on. It orders overlapping requests (M11); they end with `fenced` when fenced, `cancelled`
     /// while closing. Outermost: up once sized, and holds what the tree cannot answer now: `not_ready` after policy
-    /// on_loss.hold (send again), `io_error` at once after on_loss.give_up. Else: up while the tree serves and is up.
+    /// on_loss.hold (send again), `io_error` at once after on_loss.give_up. Else: up while the tree serves and is up,
+    /// and `disconnected` when fenced.
     BlockDevice& root();
 
     /// Zero size until sized.

@@ -294,15 +294,17 @@ TEST_F(Below, ClosesWhileItIsDown) {
     world->close(*head);
 }
 
-TEST_F(Below, M6IsDownForGoodWhenFenced) {
+// What is above would take `fenced` for a refusal of its own.
+TEST_F(Below, M6IsDownForGoodWhenFencedAndOnlyLostForWhatIsAbove) {
     served(disk_node("/a"));
     world->platter("/a").fail(Operation::read, {0, 4096}, Errc::fenced, 1);
     Bytes bytes(4096);
-    EXPECT_EQ(world->read(*head, 0, bytes), Errc::fenced);
+    EXPECT_EQ(world->read(*head, 0, bytes), Errc::disconnected);
     world->loop.run_for(seconds(5));
     EXPECT_EQ(above->downs, 1);
     EXPECT_EQ(above->reason.code, Errc::fenced);
-    EXPECT_EQ(world->read(*head, 0, bytes), Errc::fenced);
+    EXPECT_EQ(head->engine->status().state, StorageState::fenced);
+    EXPECT_EQ(world->read(*head, 0, bytes), Errc::disconnected);
 }
 
 }  // namespace

@@ -143,6 +143,19 @@ protected:
         far.reset();
     }
 
+    /// As another head does that starts on the same medium.
+    void take_over(Leaf& leaf) {
+        std::optional<Result<Peek>> seen;
+        leaf.peek([&](Result<Peek> result) { seen = std::move(result); });
+        ASSERT_TRUE(run_until(loop, [&] { return seen.has_value(); }));
+        ASSERT_TRUE(seen->has_value()) << to_string(seen->error());
+        std::optional<Result<LabelImage>> promised;
+        leaf.promise(**seen, {1000, loop.random_id()},
+                     [&](Result<LabelImage> result) { promised = std::move(result); });
+        ASSERT_TRUE(run_until(loop, [&] { return promised.has_value(); }));
+        ASSERT_TRUE(promised->has_value()) << to_string(promised->error());
+    }
+
     std::unique_ptr<NetnodeServer> far;
     std::uint16_t far_port = 0;
 };
@@ -158,6 +171,23 @@ TEST_F(FarTreeTest, M10LossOfItsLastNodeEndsRequestsAtOnce) {
     EXPECT_EQ(client.run(Operation::read, {0, bytes.size()}, bytes), Errc::disconnected);
     EXPECT_LT(loop.now() - asked, std::chrono::seconds(5));
     EXPECT_TRUE(run_until(loop, [&] { return client.downs > 0; })) << events.all();
+}
+
+TEST_F(FarTreeTest, M6ThatAnotherHeadTookItsNodeIsNotToldAsIfWhoUsesTheTreeWereFenced) {
+    initialise();
+    serve();
+    Client client(loop, events, port, "pool");
+    ASSERT_TRUE(client.wait_up()) << events.all();
+    Client other(loop, events, port_of(*far), "disk0");
+    ASSERT_TRUE(other.wait_up()) << events.all();
+    take_over(*other.leaf);
+    Bytes bytes(4096);
+    EXPECT_EQ(client.run(Operation::read, {0, bytes.size()}, bytes), Errc::disconnected);
+    EXPECT_TRUE(run_until(loop, [&] { return client.downs > 0; })) << events.all();
+    EXPECT_EQ(client.reason.code, Errc::disconnected);
+    const auto is_told_why = [&] { return client.leaf->last_error().text.find("taken over") != std::string::npos; };
+    EXPECT_TRUE(run_until(loop, is_told_why)) << events.all();
+    EXPECT_EQ(client.leaf->last_error().code, Errc::not_ready);
 }
 
 TEST_F(FarTreeTest, ServesAgainWhenItsNodeIsBack) {
