@@ -201,6 +201,7 @@ private:
     bool may_return(Member& member);
     bool anybody_left();
     void away_too_long(Member& member);
+    bool another_is_silent() const;
     void resend_all(Member& member);
     void give_up_resending(Member& member);
     Duration watch_time() const;

@@ -195,7 +195,10 @@ void Mirror::write_to_member(Member& member) {
     if (!change_ || !change_->in_journal || change_->superseded || member.metadata_in_flight) return;
     if ((change_->pending & ~failed_ & member.mask()) == 0) return;
     if (!member.device.up() || (member.changed && !redraw_medium_)) {
-        if (!may_return(member) && (!may_fail(member) || !anybody_left())) {
+        if (may_return(member)) return;
+        // Its time ran out before there was a record to write.
+        if (may_fail(member) && reachable() != 0) return fail_member(member, member.reason);
+        if (!may_fail(member) || !anybody_left()) {
             change_failed({Errc::disconnected, member.name + " cannot be reached"});
         }
         return;

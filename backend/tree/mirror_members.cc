@@ -84,6 +84,8 @@ void Mirror::returned_changed(Member& member) {
     member.reason = "it came back and may have lost writes that were not flushed";
     member.give_up.post();
     judge_changed();
+    // A record may have waited for it.
+    write_to_member(member);
 }
 
 /// Members that came back changed leave when another is there that did not; when there is no other, they are all that
@@ -160,26 +162,36 @@ bool Mirror::anybody_left() {
 }
 
 void Mirror::away_too_long(Member& member) {
-    // It is there, and waits for the record that says what it may have lost; requests do not wait for that longer.
-    if (member.device.up()) return give_up_resending(member);
-    bool another_is_silent = false;
-    for (const auto& other : members_) {
-        if ((reachable() & other->mask()) == 0) continue;
-        another_is_silent = !answers(*other);
-        if (!another_is_silent) break;
+    const bool is_there = member.device.up();
+    if (!is_there) {
+        // Its time counts from when another one answers again (answers_again()).
+        if (another_is_silent()) return member.away.start(std::min(environment_.member_timeout, reconnect_time));
+        member.told_up = false;
     }
-    // Its time counts from when another one answers again (answers_again()).
-    if (another_is_silent) return member.away.start(std::min(environment_.member_timeout, reconnect_time));
-    member.told_up = false;
+    // One that is there waits for the record that says what it may have lost; requests do not wait for that longer.
     give_up_resending(member);
-    if (change_ && change_->in_journal && (change_->pending & ~failed_ & member.mask()) != 0) {
+    // It is written to, unless it must not be used while those that may have all are away.
+    const bool unusable = !is_there || (member.changed && !redraw_medium_ && !member.metadata_in_flight);
+    if (unusable && change_ && change_->in_journal && (change_->pending & ~failed_ & member.mask()) != 0) {
         if (may_fail(member) && reachable() != 0) {
             fail_member(member, member.reason);
         } else {
-            change_failed({Errc::disconnected, member.name + " cannot be reached"});
+            const char* const why = is_there ? " may have lost writes, and no other is there" : " cannot be reached";
+            change_failed({Errc::disconnected, member.name + why});
         }
     }
     announce_task_.post();
+}
+
+/// Members are there, and none of them answers.
+bool Mirror::another_is_silent() const {
+    bool silent = false;
+    for (const auto& member : members_) {
+        if ((reachable() & member->mask()) == 0) continue;
+        silent = !answers(*member);
+        if (!silent) break;
+    }
+    return silent;
 }
 
 void Mirror::resend_all(Member& member) {

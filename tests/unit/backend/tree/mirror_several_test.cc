@@ -27,5 +27,69 @@ TEST(MirrorSeveral, M14MembersThatAreBackChangedLeaveOnceEach) {
     EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
 }
 
+/// Both behind one switch: the first one's record counts on the second one, which may be back until just before the
+/// journal has that record.
+TEST(MirrorSeveral, M2ARecordDoesNotWaitForOneThatIsGivenUpWhileTheJournalIsWritten) {
+    MirrorWorld world(3);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 6)), Errc::ok);
+    world.device(2).hold();
+    world.hold_journal = true;
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    world.loop.run_for(milliseconds(1));
+    world.device(2).go_down();
+    world.loop.run_for(milliseconds(10));
+    world.device(1).go_down();
+    ASSERT_TRUE(world.loop.run_until([&] { return static_cast<bool>(world.pending_keep); }, seconds(1)));
+    ASSERT_EQ(find_member(world.kept.back(), 2)->state, MemberState::in_sync);
+    world.loop.run_for(milliseconds(100));
+    world.release_journal();
+    EXPECT_TRUE(world.loop.run_until([&] { return request.done; }, milliseconds(100)));
+    EXPECT_EQ(request.result(), Errc::ok);
+    EXPECT_EQ(find_member(world.record_on(0), 2)->state, MemberState::dirty);
+    EXPECT_EQ(find_member(world.record_on(0), 3)->state, MemberState::dirty);
+}
+
+TEST(MirrorSeveral, M10ARecordDoesNotWaitForOneThatIsBackChangedWhenTheOthersAreGone) {
+    MirrorWorld world(3);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 6)), Errc::ok);
+    world.device(2).fail(Operation::write, Errc::medium_error);
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    ASSERT_TRUE(world.loop.run_until([&] { return world.kept.size() == 1; }));
+    world.device(1).hold();
+    world.loop.run_for(milliseconds(10));
+    ASSERT_EQ(world.device(1).held(), 1u) << "its record; the other one has it";
+    for (int i : {0, 1}) world.device(i).go_down();
+    world.loop.run_for(milliseconds(10));
+    world.device(1).release();
+    world.device(1).change_incarnation();
+    world.device(1).go_up();
+    EXPECT_TRUE(world.loop.run_until([&] { return request.done; }, seconds(2)));
+    EXPECT_EQ(request.result(), Errc::disconnected);
+    world.device(0).go_up();
+    EXPECT_TRUE(world.loop.run_until([&] { return world.mirror->up(); }, seconds(2)));
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 8)), Errc::ok);
+    EXPECT_FALSE(world.in_sync(1));
+}
+
+TEST(MirrorSeveral, M5AStartDoesNotWaitForOneThatIsLostWhileTheJournalIsWritten) {
+    MirrorWorld world(3);
+    const Record record = world.mirror->record();
+    world.mirror->stop();
+    world.loop.run_for(milliseconds(10));
+    world.mirror->stand(record, 3);
+    world.hold_journal = true;
+    bool served = false;
+    world.mirror->serve(4, [&](const Result<void>& serving) { served = serving.has_value(); });
+    world.loop.run_for(milliseconds(10));
+    world.device(1).go_down();
+    world.loop.run_for(seconds(2));
+    world.release_journal();
+    EXPECT_TRUE(world.loop.run_until([&] { return served; }, milliseconds(100)));
+    EXPECT_TRUE(world.in_sync(0));
+    EXPECT_FALSE(world.in_sync(1));
+}
+
 }  // namespace
 }  // namespace dst
