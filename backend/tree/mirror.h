@@ -207,6 +207,7 @@ private:
     Duration watch_time() const;
     void watch();
     void watch_member(Member& member);
+    void watch_left(Member& member);
     bool is_last_resort(const Part& part) const;
     void watch_held(Member& member, TimePoint since, Duration limit);
     void asked(Member& member);

@@ -228,7 +228,11 @@ Duration Mirror::watch_time() const {
 void Mirror::watch() {
     if (state_ != State::serving) return;
     for (const auto& member : members_) {
-        if ((in_sync_ & ~failed_ & joined_ & member->mask()) != 0) watch_member(*member);
+        if ((in_sync_ & ~failed_ & joined_ & member->mask()) != 0) {
+            watch_member(*member);
+        } else if ((in_sync_ & ~failed_ & member->mask()) == 0 && resync_of(*member) == nullptr) {
+            watch_left(*member);
+        }
     }
     bool any = false;
     for (const auto& member : members_) any = any || !member->outstanding.empty() || member->metadata_in_flight;
@@ -247,6 +251,17 @@ void Mirror::watch_member(Member& member) {
     }
     if (other) watch_held(member, *other, limit_of(Operation::write));
     if (flush) watch_held(member, *flush, limit_of(Operation::flush));
+}
+
+/// One that is out and holds what was sent before is cut after a while, whatever the others do: nothing depends on its
+/// answer but requests that wait for their buffers (M12), and it does not come back before.
+void Mirror::watch_left(Member& member) {
+    const TimePoint now = loop_.now();
+    TimePoint since = member.metadata_in_flight ? member.metadata_since : now;
+    if (!member.outstanding.empty()) since = std::min(since, member.outstanding.front().sent);
+    if (now - std::max(since, member.cut_at) < environment_.member_timeout) return;
+    member.cut_at = now;
+    member.device.cut({Errc::timed_out, "it is left out, and held what was sent to it before"});
 }
 
 /// A read that every other member that is there could not answer: to drop this one for being slow would give up what
@@ -276,6 +291,7 @@ void Mirror::watch_held(Member& member, TimePoint since, Duration limit) {
     const std::string why = "it held a request for " + std::to_string(held) + " ms while others answered";
     fail_member(member, why);
     if (broken(Rule::m12_buffers)) return abandon(member);
+    member.cut_at = now;
     member.device.cut({Errc::timed_out, why});
 }
 

@@ -107,6 +107,7 @@ struct Mirror::Member {
     TimePoint answering_since{-1};   ///< when it came up, or answered after it had been silent for long
     TimePoint metadata_since;        ///< of the record's write in flight
     bool metadata_in_flight = false;
+    TimePoint cut_at{-1};          ///< when it was cut last for what it held
     std::uint64_t stream_end = 0;  ///< where the last read ended
     std::uint32_t reads_in_flight = 0;
     std::uint32_t read_weight = 1;  ///< how many times longer a read takes there than at the fastest member
