@@ -82,6 +82,13 @@ void RangeLock::unlock(Holder& holder) {
     });
 }
 
+bool RangeLock::is_waited_for(const Holder& holder) noexcept {
+    bool waited_for = false;
+    for_each_conflict(holder,
+                      [&](const Holder& other) { waited_for = waited_for || other.sequence_ > holder.sequence_; });
+    return waited_for;
+}
+
 void RangeLock::run_granted() {
     while (!granted_.empty()) {
         Holder& holder = granted_.front();

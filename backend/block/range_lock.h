@@ -53,6 +53,8 @@ public:
     bool lock(Holder& holder);
     /// Gives back a granted claim, or withdraws a waiting one.
     void unlock(Holder& holder);
+    /// Somebody waits for this granted claim.
+    bool is_waited_for(const Holder& holder) noexcept;
 
     bool empty() const noexcept { return count_ == 0; }
     std::size_t size() const noexcept { return count_; }

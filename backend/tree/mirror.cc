@@ -304,9 +304,8 @@ void Mirror::announce() {
 }
 
 void Mirror::cut(const Error& why) {
-    for (const auto& member : members_) {
-        if ((joined_ & member->mask()) != 0) member->device.cut(why);
-    }
+    // Those that are not in use may hold requests as well: targets, and those that have left.
+    for (const auto& member : members_) member->device.cut(why);
 }
 
 void Mirror::close(std::function<void()> closed) {

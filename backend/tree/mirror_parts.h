@@ -24,6 +24,9 @@ inline constexpr std::uint64_t resync_piece_bytes = 1u << 20;
 inline constexpr Duration flush_limit_min = std::chrono::seconds(20);
 inline constexpr Duration target_look_time = std::chrono::milliseconds(250);
 
+/// A target that makes a writer wait longer is cut off.
+inline constexpr Duration writer_waits_max = std::chrono::seconds(1);
+
 /// An answer that says nothing about the request: the way to the member broke.
 constexpr bool is_lost(Errc code) noexcept {
     return code == Errc::disconnected || code == Errc::incarnation_changed || code == Errc::cancelled;
@@ -269,6 +272,9 @@ public:
     void ask_for_less();
     /// Regions are owed anew.
     void owed(const RegionRun& regions);
+    /// The target holds something of the resync's own for too long, or a piece that a writer waits for. To be asked
+    /// often: a writer's time counts from the first time that it is seen.
+    bool is_held_up();
 
     bool wants_mark() const noexcept { return step_ == Step::marking; }
     bool wants_promotion() const noexcept { return step_ == Step::adding; }
@@ -299,7 +305,6 @@ private:
     void maps_synced();
     void promotion_flushed(Errc code);
     void back_to_copying();
-    void stuck();
 
     Mirror& mirror_;
     Member& member_;
@@ -313,6 +318,7 @@ private:
     RegionMap copied_;                 ///< equal, and not flushed yet
     RegionMap flushing_;               ///< of copied_: the flush that runs covers them
     bool flush_runs_ = false;
+    std::optional<TimePoint> flush_sent_;  ///< to the target, and not answered
     std::uint64_t unflushed_bytes_ = 0;
     unsigned differing_ = 0;  ///< pieces that were compared since one was equal
     unsigned expected_ = 0;   ///< pieces since they all differ
@@ -321,7 +327,6 @@ private:
     std::uint64_t total_bytes_ = 0;
     TimePoint begun_;
     Timer pump_timer_;
-    Timer stuck_timer_;  ///< the target answers nothing of the resync's own
 };
 
 /// One piece, under a lock that keeps writers away.
@@ -340,6 +345,8 @@ struct Mirror::Resync::Copy {
     Extent extent;
     RangeLock::Holder holder;
     TimePoint begun;
+    std::optional<TimePoint> sent;         ///< to the target, and not answered
+    std::optional<TimePoint> writer_seen;  ///< waits for the piece since then
     unsigned pending = 0;
     std::array<Request, 2> requests;  ///< of the source and of the target
     std::array<std::array<std::byte, 16>, 2> sums{};

@@ -22,11 +22,7 @@ constexpr std::uint64_t unflushed_max = 256u << 20;
 }  // namespace
 
 Mirror::Resync::Resync(Mirror& mirror, Member& member, const Admission& admission)
-    : mirror_(mirror),
-      member_(member),
-      admission_(admission),
-      pump_timer_(mirror.loop_, [this] { pump(); }),
-      stuck_timer_(mirror.loop_, [this] { stuck(); }) {}
+    : mirror_(mirror), member_(member), admission_(admission), pump_timer_(mirror.loop_, [this] { pump(); }) {}
 
 Mirror::Resync::~Resync() { DST_ASSERT(under_way_ == 0); }
 
@@ -49,13 +45,7 @@ void Mirror::Resync::stop() {
     if (stopped()) return;
     step_ = Step::stopped;
     pump_timer_.stop();
-    stuck_timer_.stop();
     mirror_.reap_task_.post();
-}
-
-void Mirror::Resync::stuck() {
-    ask_for_less();
-    mirror_.drop_target(member_, "it does not answer");
 }
 
 /// What others wanted may have waited behind its own pieces: without smaller ones it would wait so every time.
@@ -211,7 +201,6 @@ void Mirror::Resync::copied(Copy& copy, Errc source, Errc target) {
     const Duration took = mirror_.loop_.now() - copy.begun;
     mirror_.lock_.unlock(copy.holder);
     std::erase_if(copies_, [ended](const auto& one) { return one.get() == ended; });
-    if (copies_.empty() && !flush_runs_) stuck_timer_.stop();
     if (!one_less()) return;
     if (target != Errc::ok) return mirror_.drop_target(member_, "it failed: " + std::string(to_string(target)));
     if (source != Errc::ok) broken_.set(region);
@@ -236,11 +225,11 @@ void Mirror::Resync::copied(Copy& copy, Errc source, Errc target) {
 
 void Mirror::Resync::flush_target(void (Resync::*then)(Errc)) {
     one_more();
-    stuck_timer_.start(std::max(mirror_.environment_.member_timeout, flush_limit_min));
+    flush_sent_ = mirror_.loop_.now();
     OwnedOrder order;
     order.operation = Operation::flush;
     submit_owned(member_.device, std::move(order), [this, then](Errc code, const Bytes&) {
-        stuck_timer_.stop();
+        flush_sent_.reset();
         if (one_less()) (this->*then)(code);
     });
 }

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "tree/mirror_parts.h"
 
 /// One piece of a resync (M8): compared by checksums, and copied when the two differ.
@@ -5,7 +7,7 @@ namespace dst {
 
 void Mirror::Resync::Copy::send(Request& request, void (*done)(Request&)) {
     request.done = done;
-    if (!owner.stuck_timer_.running()) owner.stuck_timer_.start(owner.mirror_.environment_.member_timeout);
+    sent = owner.mirror_.loop_.now();
     owner.member_.device.submit(request);
 }
 
@@ -30,7 +32,7 @@ void Mirror::Resync::Copy::run() {
     }
     const auto answered = [](Request& request) {
         Copy& copy = *static_cast<Copy*>(request.owner);
-        if (&request == &copy.requests[1]) copy.owner.stuck_timer_.stop();
+        if (&request == &copy.requests[1]) copy.sent.reset();
         if (--copy.pending == 0) copy.owner.mirror_.loop_.defer([&copy] { copy.compared(); });
     };
     requests[0].done = answered;
@@ -70,9 +72,26 @@ void Mirror::Resync::Copy::write() {
     request.pieces = Pieces(&piece, 1);
     send(request, [](Request& done) {
         Copy& copy = *static_cast<Copy*>(done.owner);
-        copy.owner.stuck_timer_.stop();
+        copy.sent.reset();
         copy.end(Errc::ok, done.result);
     });
+}
+
+bool Mirror::Resync::is_held_up() {
+    const TimePoint now = mirror_.loop_.now();
+    const Duration timeout = mirror_.environment_.member_timeout;
+    bool held_up = flush_sent_ && now - *flush_sent_ > std::max(timeout, flush_limit_min);
+    for (const auto& copy : copies_) {
+        if (!copy->sent) continue;
+        if (!mirror_.lock_.is_waited_for(copy->holder)) {
+            copy->writer_seen.reset();
+        } else if (!copy->writer_seen) {
+            copy->writer_seen = now;
+        }
+        const bool writer_waits = copy->writer_seen && now - *copy->writer_seen > writer_waits_max;
+        held_up = held_up || writer_waits || now - *copy->sent > timeout;
+    }
+    return held_up;
 }
 
 /// Where all pieces differ, to compare them first is most of the work: then one of several is, to see when that ends.

@@ -7,12 +7,6 @@
 /// M8: members that are brought up to date, as the mirror sees them: taken back, dropped, watched. How that is done is
 /// in mirror_resync.cc.
 namespace dst {
-namespace {
-
-/// A target that makes a writer wait longer is cut off.
-constexpr Duration writer_waits_max = std::chrono::seconds(1);
-
-}  // namespace
 
 bool Mirror::wants_back(std::size_t index) const {
     const Member& member = *members_.at(index);
@@ -102,7 +96,8 @@ void Mirror::drop_target(Member& member, const std::string& why) {
                                   : "a member could not be brought up to date; it is tried again when a member in sync "
                                     "is back to copy from. None can be reached, so that nothing is served",
                               {{"mirror", name_}, {"member", member.name}, {"why", why}});
-    if (member.device.up() && (!member.outstanding.empty() || member.metadata_in_flight || !resync->idle())) {
+    // Also when it is down: of a linear the other parts may hold it.
+    if (!member.outstanding.empty() || member.metadata_in_flight || !resync->idle()) {
         member.device.cut({Errc::timed_out, why});
     }
     leave_change(member.mask());
@@ -130,9 +125,11 @@ void Mirror::watch_targets() {
             waited = now - part.sent;
             late = late || waited > (part.request.operation == Operation::flush ? flush_limit : writer_waits_max);
         }
-        if (!late) continue;
+        const bool copies_held_up = resync_of(*member)->is_held_up();
+        if (!late && !copies_held_up) continue;
         resync_of(*member)->ask_for_less();
-        drop_target(*member, "it held a write for too long: its disk or link is too slow for what is written now");
+        drop_target(*member, late ? "it held a write for too long: its disk or link is too slow for what is written now"
+                                  : "it held what is compared or copied for too long, or a writer waited for it");
     }
     if (targets_ != 0 || !resyncs_.empty()) target_timer_.start(target_look_time);
 }

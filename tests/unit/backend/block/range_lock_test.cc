@@ -137,6 +137,18 @@ TEST_F(RangeLockTest, EmptyExtentWaitsForNobody) {
     EXPECT_TRUE(claim({4096, 0}, Mode::exclusive).granted);
 }
 
+TEST_F(RangeLockTest, IsWaitedForByLaterConflictsOnly) {
+    claim({0, 4096}, Mode::exclusive);
+    Claim& second = claim({4096, 4096}, Mode::shared);
+    claim({4096, 4096}, Mode::shared);
+    claim({0, 2048}, Mode::exclusive);
+    EXPECT_FALSE(lock.is_waited_for(second.holder));
+    Claim& writer = claim({2048, 4u << 20}, Mode::exclusive);
+    EXPECT_TRUE(lock.is_waited_for(second.holder));
+    give_back(writer);
+    EXPECT_FALSE(lock.is_waited_for(second.holder));
+}
+
 /// Against a plain model: at every moment no two granted claims conflict, and nobody waits without a reason.
 TEST_F(RangeLockTest, RandomClaimsAreOrderedAndNeverStuck) {
     for (int round = 0; round < 3000; ++round) {

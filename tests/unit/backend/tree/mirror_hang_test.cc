@@ -1,4 +1,4 @@
-// What a member still holds when it has left already.
+// Members that hold requests and are not in use: those that have left, and targets of a resync.
 #include <gtest/gtest.h>
 
 #include "support/mirror_world.h"
@@ -58,6 +58,71 @@ TEST(MirrorHang, M12ARecordThatAMemberHoldsThatLeftDoesNotKeepItFromComingBack) 
     world.device(1).go_up();
     EXPECT_TRUE(failed.done && other.done);
     EXPECT_TRUE(world.mirror->wants_back(1));
+}
+
+/// A start without member 1, which is owed everything when it comes back. Of what its resync asks it at first it
+/// answers all but one checksum.
+Extent hold_one_piece(MirrorWorld& world) {
+    const Record record = world.mirror->record();
+    world.mirror->stop();
+    world.loop.run_for(milliseconds(10));
+    world.mirror->stand(record, 1);
+    world.mirror->serve(2, [](const Result<void>& serving) { EXPECT_TRUE(serving); });
+    EXPECT_TRUE(world.loop.run_until([&] { return world.mirror->wants_back(1); }, seconds(1)));
+    world.device(1).hold();
+    world.admit(1, true);
+    world.loop.run_for(milliseconds(10));
+    while (world.device(1).held() == 1) {
+        world.device(1).answer();  // what marks it
+        world.loop.run_for(milliseconds(1));
+    }
+    world.device(1).hold_no_more();
+    while (world.device(1).held() > 1) world.device(1).answer();
+    world.loop.run_for(milliseconds(10));
+    EXPECT_EQ(world.device(1).held_request(0).operation, Operation::checksum);
+    return world.device(1).held_request(0).extent;
+}
+
+TEST(MirrorHang, M8APieceThatATargetHoldsMakesItsWriterWaitForASecondAtMost) {
+    MirrorWorld world;
+    const Extent piece = hold_one_piece(world);
+    TestRequest request = write_of(piece.offset, 7);
+    request.submit(*world.mirror);
+    world.loop.run_for(milliseconds(900));
+    EXPECT_FALSE(request.done);
+    EXPECT_EQ(world.device(1).cuts, 0u);
+    EXPECT_TRUE(world.loop.run_until([&] { return request.done; }, seconds(1)));
+    EXPECT_EQ(request.result(), Errc::ok);
+    EXPECT_EQ(world.device(1).cuts, 1u);
+    EXPECT_EQ(world.events.count("resync-stopped"), 1u);
+}
+
+TEST(MirrorHang, M8ATargetThatHoldsOnePieceForMemberTimeoutIsDropped) {
+    MirrorWorld world;
+    static_cast<void>(hold_one_piece(world));
+    world.loop.run_for(seconds(7));
+    EXPECT_EQ(world.device(1).cuts, 0u);
+    world.loop.run_for(seconds(2));
+    EXPECT_EQ(world.device(1).cuts, 1u);
+    EXPECT_EQ(world.events.count("resync-stopped"), 1u);
+    world.device(1).go_up();
+    EXPECT_TRUE(world.mirror->wants_back(1));
+}
+
+TEST(MirrorHang, M8AWriterOfAnotherPieceDoesNotDropTheTarget) {
+    MirrorWorld world;
+    const Extent piece = hold_one_piece(world);
+    EXPECT_EQ(write(world.loop, *world.mirror, piece.offset == 0 ? 1u << 20 : 0, filled(4096, 7)), Errc::ok);
+    world.loop.run_for(seconds(5));
+    EXPECT_EQ(world.device(1).cuts, 0u);
+}
+
+TEST(MirrorHang, CuttingTheMirrorCutsItsTargets) {
+    MirrorWorld world;
+    static_cast<void>(hold_one_piece(world));
+    world.mirror->cut({Errc::timed_out, "requests hang below"});
+    EXPECT_EQ(world.device(1).cuts, 1u);
+    world.loop.run_for(milliseconds(10));
 }
 
 }  // namespace
