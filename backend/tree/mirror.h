@@ -316,7 +316,7 @@ private:
     Record submitted_;  ///< the newest that was given to the journal or a member; the next one descends from it
     Mask in_sync_ = 0;  ///< by record_
     Mask failed_ = 0;   ///< of in_sync_: left out by the next record; nothing is sent to them any more
-    Mask joined_ = 0;   ///< checked and promised at the start; others take nothing
+    Mask joined_ = 0;   ///< checked and promised, whatever became of them since; others are not used
 
     Mask targets_ = 0;              ///< not in sync, and get every change (M8)
     std::uint64_t admissions_ = 0;  ///< changes of targets_

@@ -205,12 +205,14 @@ void Mirror::answered(Part& part, Errc code) {
     if (--io.pending == 0) gather_change(io);
 }
 
-/// M14. A device that answers `disconnected` and stays up has lost one of several ways; only after it has been down
-/// and up again is it sure that nothing of the old way is queued, so it is cut.
+/// M14, of members in use only: what a target or one that has left did not answer it lacks, and what is under way there
+/// must not reach it when it has come back by M7. A device that answers `disconnected` and stays up has lost one of
+/// several ways; only after it has been down and up again is it sure that nothing of the old way is queued, so it is
+/// cut.
 bool Mirror::should_resend(Part& part, Errc code) {
     Member& member = *part.member;
     if (!is_lost(code) || is_read(*part.io->outer) || state_ != State::serving) return false;
-    if (((failed_ | ~joined_) & member.mask()) != 0 || part.resends >= resends_max) return false;
+    if ((in_sync_ & ~failed_ & joined_ & member.mask()) == 0 || part.resends >= resends_max) return false;
     if (member.device.up() && part.arrival == member.arrivals) {
         member.device.cut({Errc::disconnected, "one of its connections was lost"});
         return may_return(member);

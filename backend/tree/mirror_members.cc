@@ -147,7 +147,8 @@ bool Mirror::older_data_below(Mask changed) {
 
 /// Whether requests may wait for a member that is down. Its requests may end before it says that it went down.
 bool Mirror::may_return(Member& member) {
-    if (member.told_up && !member.away.running()) {
+    const bool used = (in_sync_ & ~failed_ & joined_ & member.mask()) != 0;
+    if (used && member.told_up && !member.away.running()) {
         member.away.start(std::min(environment_.member_timeout, reconnect_time));
     }
     return member.away.running();

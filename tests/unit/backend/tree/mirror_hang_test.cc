@@ -60,6 +60,17 @@ TEST(MirrorHang, M12ARecordThatAMemberHoldsThatLeftDoesNotKeepItFromComingBack) 
     EXPECT_TRUE(world.mirror->wants_back(1));
 }
 
+/// Member 1 is taken back and holds the first pieces of its resync.
+void mark_and_hold(MirrorWorld& world, bool everything) {
+    world.device(1).hold();
+    world.admit(1, everything);
+    world.loop.run_for(milliseconds(10));
+    while (world.device(1).held() > 0 && world.device(1).held_request(0).operation != Operation::checksum) {
+        world.device(1).answer();  // its map is read, it is marked
+        world.loop.run_for(milliseconds(1));
+    }
+}
+
 /// A start without member 1, which is owed everything when it comes back. Of what its resync asks it at first it
 /// answers all but one checksum.
 Extent hold_one_piece(MirrorWorld& world) {
@@ -69,13 +80,7 @@ Extent hold_one_piece(MirrorWorld& world) {
     world.mirror->stand(record, 1);
     world.mirror->serve(2, [](const Result<void>& serving) { EXPECT_TRUE(serving); });
     EXPECT_TRUE(world.loop.run_until([&] { return world.mirror->wants_back(1); }, seconds(1)));
-    world.device(1).hold();
-    world.admit(1, true);
-    world.loop.run_for(milliseconds(10));
-    while (world.device(1).held() == 1) {
-        world.device(1).answer();  // what marks it
-        world.loop.run_for(milliseconds(1));
-    }
+    mark_and_hold(world, true);
     world.device(1).hold_no_more();
     while (world.device(1).held() > 1) world.device(1).answer();
     world.loop.run_for(milliseconds(10));
@@ -115,6 +120,43 @@ TEST(MirrorHang, M8AWriterOfAnotherPieceDoesNotDropTheTarget) {
     EXPECT_EQ(write(world.loop, *world.mirror, piece.offset == 0 ? 1u << 20 : 0, filled(4096, 7)), Errc::ok);
     world.loop.run_for(seconds(5));
     EXPECT_EQ(world.device(1).cuts, 0u);
+}
+
+/// Member 1 was in use at the start, left, and is brought up to date where it may differ. It holds all that it is sent,
+/// and a write elsewhere.
+void hold_target(MirrorWorld& world, TestRequest& request) {
+    write_once(world);
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 2)), Errc::ok);
+    mark_and_hold(world, false);
+    world.device(1).log.clear();
+    request.submit(*world.mirror);
+    world.loop.run_for(milliseconds(10));
+    EXPECT_FALSE(request.done);
+    ASSERT_EQ(world.device(1).log.size(), 1u);
+}
+
+TEST(MirrorHang, M14ATargetThatIsBackAtOnceIsNotSentAgainWhatItDidNotAnswer) {
+    MirrorWorld world;
+    TestRequest request = write_of(2u << 20, 7);
+    hold_target(world, request);
+    world.device(1).go_down();
+    world.device(1).go_up();
+    world.loop.run_for(milliseconds(10));
+    EXPECT_TRUE(request.done);
+    EXPECT_EQ(request.result(), Errc::ok);
+    EXPECT_EQ(world.device(1).log.size(), 1u);
+    EXPECT_TRUE(world.mirror->wants_back(1));
+}
+
+TEST(MirrorHang, M14NobodyWaitsForATargetThatMayBeBackAtOnce) {
+    MirrorWorld world;
+    TestRequest request = write_of(2u << 20, 7);
+    hold_target(world, request);
+    while (world.device(1).held() > 0) world.device(1).answer(Errc::disconnected);
+    world.loop.run_for(milliseconds(10));
+    EXPECT_TRUE(request.done);
+    EXPECT_EQ(request.result(), Errc::ok);
 }
 
 TEST(MirrorHang, CuttingTheMirrorCutsItsTargets) {
