@@ -23,7 +23,7 @@ public:
     Worker& operator=(const Worker&) = delete;
 
     /// Runs `work` on the thread, then `done` on the loop: ok, or out_of_resources when there is no thread and `work`
-    /// did not run. Never from inside.
+    /// did not run. Never from inside this call; `done` may destroy the worker.
     void run(std::function<void()> work, std::function<void(Errc)> done);
 
 private:

@@ -68,6 +68,10 @@ bool has_ended(const std::string& head) {
     return error == std::errc() && process > 0 && ::kill(process, 0) != 0 && errno == ESRCH;
 }
 
+bool nobody_mends(const control::FailedOpen& failed) {
+    return (!failed.file.empty() && missing(failed.file)) || has_ended(failed.head);
+}
+
 }  // namespace
 
 bool leave_failed_file(const HeadOptions& options, const std::string& storage, const std::string& file,
@@ -90,9 +94,8 @@ void remove_failed_files(const HeadOptions& options, const std::string& storage,
 
 void remove_stale_failed_files(const HeadOptions& options, std::chrono::seconds age) {
     for (const Left& left : failed_files(options)) {
-        const bool nobody_mends =
-            (!left.failed.file.empty() && missing(left.failed.file)) || has_ended(left.failed.head);
-        if (nobody_mends && older_than(left.path, age)) ::unlink(left.path.c_str());
+        // The age first: the storage file may lie on a filesystem that hangs.
+        if (older_than(left.path, age) && nobody_mends(left.failed)) ::unlink(left.path.c_str());
     }
 }
 

@@ -5,6 +5,7 @@
 
 #include "asio/asio_loop.h"
 #include "asio/file_store.h"
+#include "asio/worker.h"
 #include "block/assert.h"
 #include "control/run_dir.h"
 #include "head/control_commands.h"
@@ -121,15 +122,19 @@ private:
     /// Somebody may clean the run directory up, or take it away, under an open storage.
     void watch_run_dir() {
         watch_.start(run_dir_interval);
-        if (loop_.now() - tidied_ >= tidy_interval) {
-            tidied_ = loop_.now();
-            remove_stale_failed_files(options_);
-        }
+        if (!tidier_ && loop_.now() - tidied_ >= tidy_interval) tidy();
         if (lock_->in_place() && server_.in_place()) return;
         const Result<void> restored = restore_run_dir();
         const std::string text = restored ? "" : restored.error().text;
         if (restored || text != std::exchange(told_lost_, text)) tell_run_dir(text);
         if (restored) told_lost_.clear();
+    }
+
+    /// Where nobody waits: it looks at storage files, which may lie on a filesystem that hangs.
+    void tidy() {
+        tidied_ = loop_.now();
+        tidier_.emplace(loop_);
+        tidier_->run([options = options_] { remove_stale_failed_files(options); }, [this](Errc) { tidier_.reset(); });
     }
 
     Result<void> restore_run_dir() {
@@ -180,7 +185,8 @@ private:
     Timer retry_;
     Timer watch_;
     TimePoint tidied_;
-    std::string told_lost_;  ///< why the run directory could not be restored, as told last
+    std::optional<Worker> tidier_;  ///< at work
+    std::string told_lost_;         ///< why the run directory could not be restored, as told last
     TimePoint name_deadline_;
     std::optional<Error> refusal_;
     bool engine_opened_ = false;

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What tgtd does when a storage cannot be opened: it says why, within 3 seconds, and everything else carries on."""
+import contextlib
 import json
 import os
 import socket
@@ -7,7 +8,8 @@ import subprocess
 import threading
 import time
 
-from harness import check, main, until
+from faulty_file import FaultyFile
+from harness import Process, check, main, until
 
 OPEN_LIMIT = 3.3  # 3 s, and the time tgtadm itself takes
 
@@ -159,5 +161,36 @@ def names_that_resolve_slowly(world):
         server.close()
 
 
+def a_storage_file_on_a_file_system_that_hangs(world):
+    """Whether failed opens can still be mended is looked at once a minute; nobody waits for that."""
+    hanging = FaultyFile(world.path("fuse"), world.disk("real.img", 1))
+    world.at_end(hanging.close)
+    left = os.path.join(world.environment["DST_RUN_DIR"], "lost.failed")
+    with open(left, "w", encoding="utf-8") as file:
+        file.write(json.dumps({"storage": "lost", "time": "2026-01-02T03:04:05.678Z", "reason": "a mistake",
+                               "head": "tgtd[999999999]", "file": hanging.path}) + "\n")
+    os.utime(left, (0, 0))
+    hanging.hangs = True
+    world.processes.append(Process("reader", ["cat", hanging.path], world.path("reader.log")))  # then everything hangs
+    tgtd, load = with_a_bystander(world)
+
+    def looks():
+        threads = f"/proc/{tgtd.pid}/task"
+        for thread in os.listdir(threads):
+            with contextlib.suppress(OSError), open(f"{threads}/{thread}/wchan", encoding="ascii") as file:
+                where = file.read()
+                if "fuse" in where or where == "request_wait_answer":
+                    return True
+        return False
+    until(looks, 10, "a thread of tgtd asks the file system that hangs")
+    status = load.terminate()
+    check(status == 0, f"the load ended with {status}: {load.output()}")
+    check(world.status("other")["state"] == "healthy", "the storage does not answer")
+    check(os.path.exists(left), "it was taken away before it was known that nobody mends it")
+    hanging.clear()
+    until(lambda: not os.path.exists(left), 10, "what its head, which has ended, left is taken away")
+    tgtd.delete_lun(tid=2)
+
+
 main([a_broken_file, media_that_are_not_ours, a_medium_that_is_too_small, swapped_parts, smaller_blocks_than_the_storage,
-      netnodes_that_are_not_there, names_that_resolve_slowly])
+      netnodes_that_are_not_there, names_that_resolve_slowly, a_storage_file_on_a_file_system_that_hangs])
