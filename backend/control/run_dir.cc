@@ -18,7 +18,9 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::size_t failed_bytes_max = 64 * 1024;
+constexpr std::size_t reason_bytes_max = 16 * 1024;
+/// Room for such a reason and for a path of 4 KiB, also when JSON writes each byte of them as six.
+constexpr std::size_t failed_bytes_max = 128 * 1024;
 
 std::string environment_or(const char* variable, const char* otherwise) {
     const char* value = std::getenv(variable);
@@ -31,6 +33,18 @@ std::string join(std::string_view folder, std::string_view name, std::string_vie
     path += name;
     path += ending;
     return path;
+}
+
+/// At most about reason_bytes_max of it: whole lines where that leaves half of it at least, else whole characters.
+std::string bounded(const std::string& reason) {
+    if (reason.size() <= reason_bytes_max) return reason;
+    constexpr std::string_view more = "… and more";
+    const std::size_t line = reason.rfind('\n', reason_bytes_max);
+    if (line != std::string::npos && line >= reason_bytes_max / 2) return reason.substr(0, line + 1).append(more);
+    std::size_t end = reason_bytes_max;
+    const auto continues = [&](std::size_t at) { return (static_cast<unsigned char>(reason[at]) & 0xc0) == 0x80; };
+    while (end > 0 && continues(end)) --end;
+    return reason.substr(0, end).append(more);
 }
 
 /// The string behind `key`, or empty.
@@ -68,7 +82,7 @@ std::string lock_path(std::string_view run_dir, std::string_view storage) { retu
 std::string encode_failed_open(const FailedOpen& failed) {
     return encode_line({{"storage", failed.storage},
                         {"time", failed.time},
-                        {"reason", failed.reason},
+                        {"reason", bounded(failed.reason)},
                         {"head", failed.head},
                         {"file", failed.file}});
 }

@@ -28,6 +28,7 @@ struct FailedOpen {
     bool operator==(const FailedOpen&) const = default;
 };
 
+/// A reason of more than 16 KiB is cut, and ends with "… and more".
 std::string encode_failed_open(const FailedOpen& failed);
 /// corrupt: not what encode_failed_open() makes.
 Result<FailedOpen> decode_failed_open(std::string_view text);

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -32,10 +33,10 @@ constexpr std::string_view ending = ".failed";
 
 struct Left {
     std::string path;
-    control::FailedOpen failed;
+    std::optional<control::FailedOpen> failed;  ///< none: it is no such file, or half of one
 };
 
-/// Those that can be read.
+/// Those of which it can be told what they are.
 std::vector<Left> failed_files(const HeadOptions& options) {
     std::vector<Left> found;
     std::error_code error;
@@ -44,7 +45,11 @@ std::vector<Left> failed_files(const HeadOptions& options) {
         const std::string name = entry->path().filename().string();
         if (name.size() <= ending.size() || !name.ends_with(ending)) continue;
         auto failed = control::read_failed_open(options.run_dir, name.substr(0, name.size() - ending.size()));
-        if (failed) found.push_back({entry->path().string(), std::move(*failed)});
+        if (failed) {
+            found.push_back({entry->path().string(), std::move(*failed)});
+        } else if (failed.error().code == Errc::corrupt) {
+            found.push_back({entry->path().string(), std::nullopt});
+        }
     }
     return found;
 }
@@ -88,14 +93,15 @@ bool leave_failed_file(const HeadOptions& options, const std::string& storage, c
 void remove_failed_files(const HeadOptions& options, const std::string& storage, const std::string& file) {
     ::unlink(control::failed_path(options.run_dir, storage).c_str());
     for (const Left& left : failed_files(options)) {
-        if (!file.empty() && left.failed.file == file) ::unlink(left.path.c_str());
+        if (!file.empty() && left.failed && left.failed->file == file) ::unlink(left.path.c_str());
     }
 }
 
 void remove_stale_failed_files(const HeadOptions& options, std::chrono::seconds age) {
     for (const Left& left : failed_files(options)) {
         // The age first: the storage file may lie on a filesystem that hangs.
-        if (older_than(left.path, age) && nobody_mends(left.failed)) ::unlink(left.path.c_str());
+        if (!older_than(left.path, age)) continue;
+        if (!left.failed || nobody_mends(*left.failed)) ::unlink(left.path.c_str());
     }
 }
 

@@ -18,8 +18,8 @@ bool leave_failed_file(const HeadOptions& options, const std::string& storage, c
 void remove_failed_files(const HeadOptions& options, const std::string& storage, const std::string& file);
 
 /// Takes those away that are older than `age` and of which nobody will make an open that succeeds: their storage file
-/// does not exist (a mistyped name), or the head that tried has ended. Looks at the storage files, wherever they lie, so
-/// it can block.
+/// does not exist (a mistyped name), the head that tried has ended, or nobody can read them. Looks at the storage
+/// files, wherever they lie, so it can block.
 void remove_stale_failed_files(const HeadOptions& options, std::chrono::seconds age = std::chrono::hours(1));
 
 /// Creates the run directory and its parents where they are missing.

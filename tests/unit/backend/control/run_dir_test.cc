@@ -46,6 +46,39 @@ TEST_F(RunDirTest, FailedOpenComesBackAsItWasLeft) {
     EXPECT_EQ(*read, failed);
 }
 
+TEST_F(RunDirTest, AReasonThatIsTooLongIsCutBetweenLines) {
+    std::string reason;
+    while (reason.size() < 100'000) reason += "line " + std::to_string(reason.size()) + ": unknown key\n";
+    put(encode_failed_open({"vol0", "2026-02-03T04:05:06.789Z", reason, "tgtd[12]", "/etc/dst/vol0.yaml"}));
+    const auto read = read_failed_open(folder_, "vol0");
+    ASSERT_TRUE(read) << read.error().text;
+    const std::string more = "\n… and more";
+    ASSERT_TRUE(read->reason.ends_with(more));
+    const std::string kept = read->reason.substr(0, read->reason.size() - more.size());
+    EXPECT_TRUE(reason.starts_with(kept + "\n"));
+    EXPECT_GT(kept.size(), 16'000u);
+    EXPECT_LT(kept.size(), 17'000u);
+    EXPECT_EQ(read->head, "tgtd[12]");
+}
+
+TEST_F(RunDirTest, AReasonOfOneLongLineIsCutBetweenCharacters) {
+    std::string reason = "x";
+    while (reason.size() < 100'000) reason += "€";
+    put(encode_failed_open({"vol0", "2026-02-03T04:05:06.789Z", reason, "tgtd[12]", ""}));
+    const auto read = read_failed_open(folder_, "vol0");
+    ASSERT_TRUE(read) << read.error().text;
+    EXPECT_TRUE(read->reason.ends_with("€… and more"));
+}
+
+TEST_F(RunDirTest, TheLongestTextsCanBeReadHoweverJsonWritesThem) {
+    const std::string reason(100'000, '\x01');
+    const std::string path(4096, '\x01');
+    put(encode_failed_open({std::string(255, '\x01'), "2026-02-03T04:05:06.789Z", reason, "tgtd[12]", path}));
+    const auto read = read_failed_open(folder_, "vol0");
+    ASSERT_TRUE(read) << read.error().text;
+    EXPECT_EQ(read->file, path);
+}
+
 TEST_F(RunDirTest, NoFailedFileIsNotFound) {
     const auto read = read_failed_open(folder_, "vol0");
     ASSERT_FALSE(read);

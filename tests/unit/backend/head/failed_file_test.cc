@@ -75,6 +75,20 @@ TEST(FailedFile, OfAStorageFileThatDoesNotExistGoesAwayAfterAWhile) {
     EXPECT_TRUE(control::read_failed_open(folder.path(), "vol1"));
 }
 
+TEST(FailedFile, ThatNobodyCanReadGoesAwayAfterAWhile) {
+    const TempFolder folder;
+    const HeadOptions options = options_in(folder.path());
+    const std::string path = control::failed_path(folder.path(), "vol0");
+    std::ofstream(path) << "{\"storage\":\"vol0\",\"reason\":\"half";
+    std::filesystem::create_directory(control::failed_path(folder.path(), "folder"));
+    remove_stale_failed_files(options);
+    EXPECT_TRUE(std::filesystem::exists(path));
+    remove_failed_files(options, "vol1", "/etc/dst/vol1.yaml");
+    EXPECT_TRUE(std::filesystem::exists(path));
+    remove_stale_failed_files(options, std::chrono::seconds(0));
+    EXPECT_FALSE(std::filesystem::exists(path));
+}
+
 TEST(FailedFile, OfAHeadThatHasEndedGoesAwayAfterAWhile) {
     const TempFolder folder;
     const pid_t child = ::fork();
