@@ -228,6 +228,7 @@ private:
     void start(Io& io);
     void start_read(Io& io);
     Member* choose_reader(const Io& io);
+    Member* choose_awaited(Io& io);
     void fan_out(Io& io);
     Part& prepare(Io& io, Member& member);
     void send(Part& part);

@@ -54,6 +54,7 @@ void Mirror::submit(Request& request) {
     io.outer = &request;
     io.chunk = request.extent;
     io.tried = 0;
+    io.awaited = 0;
     io.failed = 0;
     io.done = ~Mask{0};
     io.slot = nullptr;
@@ -153,6 +154,7 @@ void Mirror::send(Part& part) {
         asked(member);
         ++member.awaited;
     }
+    if (is_read(part.request)) ++member.reads_in_flight;
     member.outstanding.push_back(part);
     ++member.counters.in_flight;
     if (!watch_timer_.running()) watch_timer_.start(watch_time());

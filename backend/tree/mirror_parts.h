@@ -62,6 +62,7 @@ struct Mirror::Io {
     unsigned abandoned = 0;
     Mask exempt = 0;      ///< flush, map slot: members that did not count as in sync when it was sent
     Mask tried = 0;       ///< read: members that were asked
+    Mask awaited = 0;     ///< read: of them, those that were waited for
     Mask chunk_done = 0;  ///< members that carried the chunk out
     Mask done = 0;        ///< members that carried all chunks out
     Mask failed = 0;      ///< members whose part ended in an error, which is in errors

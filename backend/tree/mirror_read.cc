@@ -29,15 +29,37 @@ int rank(spec::ReadPreference preference) {
 void Mirror::start_read(Io& io) {
     if (io.application) watch_pace();
     Member* member = choose_reader(io);
+    bool away = false;
+    if (member == nullptr) {
+        member = choose_awaited(io);
+        away = member != nullptr && (reachable() & member->mask()) == 0;
+    }
     if (member == nullptr) return finish(io, io.failed == 0 ? Errc::disconnected : joint_error(io));
     io.tried |= member->mask();
     io.pending = 1;
     Part& part = prepare(io, *member);
     part.request.pieces = io.outer->pieces;
     part.request.checksum_piece_bytes = io.outer->checksum_piece_bytes;
-    ++member->reads_in_flight;
     member->stream_end = io.outer->extent.end();
+    if (away) return member->resend.push_back(part);
     send(part);
+}
+
+/// M14: when all others gave an error, one that did not answer and may be back at once is asked then. It is waited for
+/// once, and as long as a write would. When there is none the error is the answer: a member that stays away may have
+/// the data, but for how long would be anybody's guess.
+Mirror::Member* Mirror::choose_awaited(Io& io) {
+    if (state_ != State::serving || is_lost(joint_error(io))) return nullptr;
+    for (const auto& member : members_) {
+        const Mask mask = member->mask();
+        const bool was_lost = (io.failed & mask) != 0 && is_lost(io.errors[member->index]);
+        const bool asked = (io.tried & mask) != 0 && !was_lost;
+        if (asked || (in_sync_ & ~failed_ & joined_ & ~io.awaited & mask) == 0) continue;
+        if ((reachable() & mask) == 0 && !may_return(*member)) continue;
+        io.awaited |= mask;
+        return member.get();
+    }
+    return nullptr;
 }
 
 /// M9: from members in sync that were not asked yet; the file's preference, then one that is not slow, then a

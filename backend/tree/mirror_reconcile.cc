@@ -127,6 +127,7 @@ void Mirror::submit_own(Request& request, Mask members, SlotWrite* slot) {
     io.outer = &request;
     io.chunk = request.extent;
     io.tried = ~members;
+    io.awaited = 0;
     io.failed = 0;
     io.done = ~Mask{0};
     io.locked = false;

@@ -174,6 +174,57 @@ TEST(MirrorRead, M9AnotherMemberAnswersAReadThatFailed) {
     EXPECT_EQ(world.mirror->counters(0).errors, 1u);
 }
 
+TEST(MirrorRead, M14AMemberThatIsBackAtOnceAnswersWhatAnotherOneCannotRead) {
+    MirrorWorld world;
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    world.device(0).spoil({0, 4096});
+    world.device(1).go_down();
+    TestRequest request(Operation::read, {0, 4096});
+    request.submit(*world.mirror);
+    world.loop.run_for(milliseconds(500));
+    EXPECT_FALSE(request.done);
+    world.device(1).go_up();
+    world.loop.run_for(milliseconds(10));
+    ASSERT_TRUE(request.done);
+    EXPECT_EQ(request.result(), Errc::ok);
+    EXPECT_EQ(request.bytes, filled(4096, 7));
+    EXPECT_EQ(world.events.count("member-repaired"), 1u);
+}
+
+TEST(MirrorRead, M14AMemberThatWasLostWhileItReadIsAskedAgainWhenAnotherOneCannotRead) {
+    MirrorWorld world(2, spec::ReadPreference::prefer);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    world.device(1).spoil({0, 4096});
+    world.device(0).hold();
+    TestRequest request(Operation::read, {0, 4096});
+    request.submit(*world.mirror);
+    world.device(0).go_down();
+    world.device(0).hold_no_more();
+    world.loop.run_for(milliseconds(500));
+    EXPECT_FALSE(request.done);
+    world.device(0).go_up();
+    world.loop.run_for(milliseconds(10));
+    ASSERT_TRUE(request.done);
+    EXPECT_EQ(request.result(), Errc::ok);
+    EXPECT_EQ(request.bytes, filled(4096, 7));
+}
+
+TEST(MirrorRead, M14WhatAMemberCannotReadIsAnErrorWhenTheOtherStaysAway) {
+    MirrorWorld world;
+    world.device(0).spoil({0, 4096});
+    world.device(1).go_down();
+    TestRequest request(Operation::read, {0, 4096});
+    request.submit(*world.mirror);
+    EXPECT_TRUE(world.loop.run_until([&] { return request.done; }, seconds(1)));
+    EXPECT_EQ(request.result(), Errc::medium_error);
+    world.loop.run_for(seconds(1));
+    TestRequest late(Operation::read, {0, 4096});
+    late.submit(*world.mirror);
+    world.loop.run_for(milliseconds(10));
+    EXPECT_TRUE(late.done) << "nobody waits for one that is gone";
+    EXPECT_EQ(late.result(), Errc::medium_error);
+}
+
 TEST(MirrorRead, WhatNoMemberCanReadIsAnError) {
     MirrorWorld world;
     world.device(0).fail(Operation::read, Errc::medium_error);
