@@ -16,7 +16,7 @@ enum class Errc : std::uint8_t {
     medium_error = 3,          ///< the disk could not read or write this place (EIO, EILSEQ, EBADMSG)
     no_space = 4,              ///< a thin medium below is full (ENOSPC, EDQUOT)
     io_error = 5,              ///< any other error of a disk or its file
-    timed_out = 6,             ///< no answer within the time that was allowed
+    timed_out = 6,             ///< no answer within the time that was allowed; of a request: its disk was taken down
     disconnected = 7,          ///< the link is down, or the node went down with the request unanswered
     fenced = 8,                ///< a higher epoch was promised to another head
     busy = 9,                  ///< try again later: something earlier has not ended

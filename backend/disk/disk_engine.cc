@@ -36,12 +36,12 @@ bool missing_ability(int error) { return error == EOPNOTSUPP || error == ENOSYS 
 
 bool transient(int error) { return error == EINTR || error == EAGAIN; }
 
-/// What a disk's failure is to the caller, whose arguments and permissions were checked before.
+/// What a disk's failure is to the caller, whose arguments and permissions were checked before. The kernel's own
+/// time-out is a failure like others: the disk stays up, and that was its answer.
 Errc disk_error(int error) {
     switch (errc_from_errno(error)) {
         case Errc::medium_error: return Errc::medium_error;
         case Errc::no_space: return Errc::no_space;
-        case Errc::timed_out: return Errc::timed_out;
         case Errc::out_of_resources: return Errc::out_of_resources;
         default: return Errc::io_error;
     }

@@ -15,7 +15,8 @@ constexpr Duration quiet_time = std::chrono::seconds(1);  // without a request t
 
 /// The tree could not do it now and may later.
 bool is_loss(Errc code) {
-    return code == Errc::disconnected || code == Errc::incarnation_changed || code == Errc::not_ready;
+    return code == Errc::disconnected || code == Errc::timed_out || code == Errc::incarnation_changed ||
+           code == Errc::not_ready;
 }
 
 std::string whole(Duration time) {
@@ -34,7 +35,7 @@ void Gate::answered(Request& request) {
     Gate& gate = *item.gate;
     gate.passed_.erase(ItemList::s_iterator_to(item));
     const Errc code = request.result;
-    if (code != Errc::ok && !is_loss(code) && code != Errc::timed_out) gate.answered_ = gate.loop_.now();
+    if (code != Errc::ok && !is_loss(code)) gate.answered_ = gate.loop_.now();
     if (is_loss(code) && gate.outermost() && !gate.closing_ && gate.failed_ == Errc::ok) return gate.hold(item);
     if (code == Errc::ok) gate.went_on(item);
     if (code == Errc::fenced) gate.fenced_task_.post();

@@ -27,9 +27,11 @@ inline constexpr Duration target_look_time = std::chrono::milliseconds(250);
 /// A target that makes a writer wait longer is cut off.
 inline constexpr Duration writer_waits_max = std::chrono::seconds(1);
 
-/// An answer that says nothing about the request: the way to the member broke.
+/// An answer that says nothing about the request: the way to the member broke, or its disk hung for so long that it was
+/// taken down.
 constexpr bool is_lost(Errc code) noexcept {
-    return code == Errc::disconnected || code == Errc::incarnation_changed || code == Errc::cancelled;
+    return code == Errc::disconnected || code == Errc::timed_out || code == Errc::incarnation_changed ||
+           code == Errc::cancelled;
 }
 
 /// One member's share of one request.

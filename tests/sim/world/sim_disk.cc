@@ -74,7 +74,7 @@ void SimDisk::submit(Request& request) {
         flight.copy.resize(request.operation == Operation::write ? request.extent.length : 0);
         if (!flight.copy.empty()) copy_from_pieces(request.pieces, flight.copy);
         guarded_after(options_.answer_limit, [this, id] {
-            if (flights_.contains(id)) cut({Errc::timed_out, name_ + " does not answer"});
+            if (flights_.contains(id)) end_all({Errc::timed_out, name_ + " does not answer"}, Errc::timed_out);
         });
     }
     guarded_after(loop_.between(platter_.latency_min_, platter_.latency_max_), [this, id] { finish(id); });
@@ -182,7 +182,9 @@ void SimDisk::sever() {
 }
 
 // The requests end now; their writes land when the disk gets to them, and until then nobody can open it anew.
-void SimDisk::cut(const Error& why) {
+void SimDisk::cut(const Error& why) { end_all(why, Errc::disconnected); }
+
+void SimDisk::end_all(const Error& why, Errc unanswered) {
     if (!up_ || (!options_.own_buffers && !flights_.empty())) return;
     orphan_writes(false);
     if (platter_.lock_lingers_ && !platter_.hung_) {
@@ -190,7 +192,7 @@ void SimDisk::cut(const Error& why) {
             if (!guard.expired() && !platter->hung_) platter->land_orphans();
         });
     }
-    go_down(why);
+    go_down(why, unanswered);
 }
 
 void SimDisk::orphan_writes(bool torn) {
@@ -207,12 +209,12 @@ void SimDisk::orphan_writes(bool torn) {
     }
 }
 
-void SimDisk::go_down(const Error& why) {
+void SimDisk::go_down(const Error& why, Errc unanswered) {
     if (!up_) return;
     up_ = false;
     if (platter_.opener_ == this) platter_.opener_ = nullptr;
     platter_.counters_.in_flight -= flights_.size();
-    fail_all(Errc::disconnected);
+    fail_all(unanswered);
     guarded_after(Duration::zero(), [this, why] { notify_down(why); });
     check_closed();
 }

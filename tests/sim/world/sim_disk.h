@@ -28,7 +28,7 @@ struct SimPlatterOptions {
 
 struct SimDiskOptions {
     /// M12, as disk/options.h: payload goes through buffers of the disk's own, cut() and `answer_limit` end requests
-    /// while the disk still works on them. False: requests end only when the disk answers.
+    /// (disconnected, timed_out) while the disk still works on them. False: requests end only when the disk answers.
     bool own_buffers = true;
     Duration answer_limit = std::chrono::seconds(30);
 };
@@ -220,7 +220,8 @@ private:
     void guarded_after(Duration delay, std::function<void()> run);
     void finish(std::uint64_t id);
     void finish_due();
-    void go_down(const Error& why);
+    void end_all(const Error& why, Errc unanswered);
+    void go_down(const Error& why, Errc unanswered = Errc::disconnected);
     void sever();
     void orphan_writes(bool torn);
     void fail_all(Errc code);

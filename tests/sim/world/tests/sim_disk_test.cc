@@ -249,6 +249,7 @@ TEST_F(SimDiskTest, TheAnswerLimitTakesAHungDiskDown) {
     start(write, Operation::write, {0, 512}, 'a');
     loop.run_for(seconds(31));
     EXPECT_TRUE(write.ended);
+    EXPECT_EQ(write.result, Errc::timed_out);
     EXPECT_FALSE(disk->up());
     platter.set_hung(false);
     close();

@@ -31,6 +31,7 @@ struct Order {
 struct Silence : testing::Test {
     void serve(spec::Node tree) {
         world = std::make_unique<EngineWorld>(std::move(tree));
+        world->storage.policy.member_timeout = member_timeout;
         world->storage.policy.on_loss.give_up = give_up;
         ASSERT_TRUE(world->init().done);
         world->outermost = outermost;
@@ -45,18 +46,38 @@ struct Silence : testing::Test {
         return *orders.back();
     }
     StorageState state() const { return head->engine->status().state; }
+    bool held() const { return state() == StorageState::held; }
     std::string reason() const { return head->engine->status().reason; }
     void TearDown() override {
         set_hung(false);
         world.reset();
     }
 
+    seconds member_timeout{8};
     seconds give_up{120};
     bool outermost = true;
     std::vector<std::unique_ptr<Order>> orders;  ///< outlive the world
     std::unique_ptr<EngineWorld> world;
     EngineWorld::Head* head = nullptr;
 };
+
+// A local disk ends what it has not answered for 30 s and goes down, before the gate would have cut it here.
+TEST_F(Silence, M10WhatALastDiskEndsThatHangsIsToBeSentAgain) {
+    member_timeout = seconds(15);
+    for (const spec::Node& tree : {disk_node("/a"), mirror_node("m0", {disk_node("/a")}), two_disks()}) {
+        serve(tree);
+        set_hung(true);
+        const Order& write = send(Operation::write);
+        const Order& read = send(Operation::read, 8192);
+        ASSERT_TRUE(world->loop.run_until([&] { return write.done && read.done; }, seconds(35)));
+        EXPECT_EQ(world->events.count("request-stuck"), 0u);
+        EXPECT_EQ(write.request.result, Errc::not_ready);
+        EXPECT_EQ(read.request.result, Errc::not_ready);
+        set_hung(false);
+        EXPECT_TRUE(world->loop.run_until([&] { return head->engine->root().up() && !held(); }, seconds(60)));
+        EXPECT_EQ(world->write(*head, 0, EngineWorld::pattern(4096, 2)), Errc::ok);
+    }
+}
 
 TEST_F(Silence, M10IsHeldSoonAfterMemberTimeoutWhenAllMembersHang) {
     for (const Operation operation : {Operation::write, Operation::read, Operation::flush}) {
