@@ -40,7 +40,7 @@ bool MirrorMaps::any_dirty() const noexcept {
 
 void MirrorMaps::begin(const RegionRun& regions) {
     for (std::uint64_t region = regions.first; region < regions.end(); ++region) {
-        DST_ASSERT(busy_[region] != std::numeric_limits<std::uint16_t>::max());
+        DST_ASSERT(busy_[region] != std::numeric_limits<std::uint32_t>::max());
         ++busy_[region];
     }
     recent_.set(regions);

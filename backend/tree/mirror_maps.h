@@ -57,10 +57,12 @@ public:
 
 private:
     std::vector<Table> tables_;
-    RegionMap durable_;                ///< intent bits on every member in sync
-    RegionMap recent_;                 ///< changed since the last idle()
-    RegionMap before_;                 ///< changed between the last two
-    std::vector<std::uint16_t> busy_;  ///< changes under way per region
+    RegionMap durable_;  ///< intent bits on every member in sync
+    RegionMap recent_;   ///< changed since the last idle()
+    RegionMap before_;   ///< changed between the last two
+    /// Changes under way per region. Only memory bounds them: of an exported tree each session may have some hundred
+    /// discards in flight. 1 MiB for 2^18 regions, which a mirror has at most unless the file asks for smaller ones.
+    std::vector<std::uint32_t> busy_;
 };
 
 }  // namespace dst

@@ -48,6 +48,17 @@ TEST(MirrorMaps, ABitThatWasClearedMeanwhileIsNotDurable) {
     EXPECT_FALSE(maps.durable({3, 1}));
 }
 
+/// Small discards of many peers: what is in flight is bounded by each session alone.
+TEST(MirrorMaps, ARegionMayHaveAnyNumberOfChangesUnderWay) {
+    MirrorMaps maps(record_of(5));
+    constexpr std::uint32_t many = 70'000;
+    for (std::uint32_t i = 0; i < many; ++i) maps.begin({2, 1});
+    for (std::uint32_t i = 1; i < many; ++i) maps.end({2, 1});
+    EXPECT_TRUE(maps.busy(2));
+    maps.end({2, 1});
+    EXPECT_FALSE(maps.busy(2));
+}
+
 TEST(MirrorMaps, ARegionIsIdleWhenItWasQuietBetweenTwoLooks) {
     MirrorMaps maps(record_of(5));
     maps.intent().set({0, 3});
