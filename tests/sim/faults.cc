@@ -36,9 +36,9 @@ void Faults::strike() {
         bool (*run)(Faults&);
     };
     static constexpr std::array shares{
-        Share{110, [](Faults& f) { return f.kill_netnode(false); }},
+        Share{90, [](Faults& f) { return f.kill_netnode(false); }},
         Share{60, [](Faults& f) { return f.kill_netnode(true); }},
-        Share{120, [](Faults& f) { return f.cut_link(); }},
+        Share{100, [](Faults& f) { return f.cut_link(); }},
         Share{100, [](Faults& f) { return f.partition(f.loop_.chance(600)); }},
         Share{90, [](Faults& f) { return f.fail_disk(); }},
         Share{20, [](Faults& f) { return f.spoil_sectors(); }},
@@ -50,7 +50,7 @@ void Faults::strike() {
         Share{40, [](Faults& f) { return f.end_head(false, true); }},
         Share{40, [](Faults& f) { return f.start_rival(); }},
         Share{20, [](Faults& f) { return f.duel(); }},
-        Share{10, [](Faults& f) { return f.die_in_a_promotion(); }},
+        Share{30, [](Faults& f) { return f.die_in_a_promotion(); }},
         Share{10, [](Faults& f) { return f.lose_power_in_a_resync(); }},
         Share{10, [](Faults& f) { return f.fail_journal(); }},
         Share{10, [](Faults& f) { return f.blank_medium(); }},
@@ -60,7 +60,7 @@ void Faults::strike() {
         Share{10, [](Faults& f) { return f.change_journal(); }},
         Share{20, [](Faults& f) { return f.rot_slot(); }},
         Share{20, [](Faults& f) { return f.older_medium(); }},
-        Share{20, [](Faults& f) { return f.older_part(); }},
+        Share{40, [](Faults& f) { return f.older_part(); }},
     };
     if (loop_.now() < quiet_until_) return;
     keep_copies();
