@@ -35,8 +35,8 @@ public:
     /// The claim is given up (M5 step 5), in memory; write() makes it durable.
     void give_up_claim();
 
-    /// The start under `epoch` is established (M5 step 8): writes everything, with the claim. An error leaves the claim as
-    /// it was.
+    /// The start under `epoch` is established (M5 step 8): writes everything, with the claim. An error leaves the claim
+    /// as it was.
     void establish(const Epoch& epoch, Callback<void> done);
 
     /// To be changed by the engine; what write() writes.
