@@ -304,8 +304,20 @@ void Mirror::announce() {
 }
 
 void Mirror::cut(const Error& why) {
-    // Those that are not in use may hold requests as well: targets, and those that have left.
-    for (const auto& member : members_) member->device.cut(why);
+    // Those that are not in use may hold requests as well: targets, and those that have left. A target that holds
+    // nothing up is not what is waited for; without its resync, the next one would meet the same.
+    const TimePoint now = loop_.now();
+    for (const auto& member : members_) {
+        bool holds = member->metadata_in_flight || !member->outstanding.empty();
+        if (Resync* const resync = resync_of(*member)) {
+            holds =
+                resync->is_held_up() || (member->metadata_in_flight && now - member->metadata_since > writer_waits_max);
+            for (const Part& part : member->outstanding) holds = holds || now - part.sent > writer_waits_max;
+        } else if ((joined_ & member->mask()) != 0) {
+            holds = true;
+        }
+        if (holds) member->device.cut(why);
+    }
 }
 
 void Mirror::close(std::function<void()> closed) {
