@@ -141,9 +141,14 @@ void Faults::older_after_a_clean_end(const std::string& what, SimPlatter& platte
 
 // Of a member of several disks. The record may lie on another one, so that the label alone tells that it is older.
 bool Faults::older_part() {
-    const auto [name, platter] = any_leaf();
-    const std::optional<Label> label = label_on(platter->durable());
-    if (!label || label->place.find('.') == std::string::npos || !has_older_copy(*platter)) return false;
+    std::vector<std::pair<std::string, SimPlatter*>> parts;
+    for (const auto& leaf : host_.world().leaves()) {
+        if (!has_older_copy(*leaf.second)) continue;
+        const std::optional<Label> label = label_on(copies_[leaf.second].content);
+        if (label && label->place.find('.') != std::string::npos) parts.emplace_back(leaf);
+    }
+    if (parts.empty()) return false;
+    const auto& [name, platter] = parts[loop_.below(parts.size())];
     journal_needed_ = true;
     die_at_its_promise(*platter);
     older_after_a_clean_end("part replaced by an older copy: " + name, *platter);

@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t block = 4096;
+constexpr std::uint64_t read_bytes = 4096;
 
 /// An engine over a file with a page cache, at times that the test says. What is started goes to the kernel with
 /// finish(), and not before. Skipped where the filesystem is none of those whose page cache is used.
@@ -72,38 +72,38 @@ protected:
 };
 
 TEST_F(PageCacheStallTest, WhatIsInMemoryIsReadThereUntilTheDiskStalls) {
-    start({0, block}, begin_);
+    start({0, read_bytes}, begin_);
     finish();
     ASSERT_TRUE(in_page_cache(path(), 0));
     start({mib, mib}, begin_);  // is not answered
-    EXPECT_TRUE(start({0, block}, begin_ + 100ms).done);
-    const Read& late = start({0, block}, begin_ + 101ms);
+    EXPECT_TRUE(start({0, read_bytes}, begin_ + 100ms).done);
+    const Read& late = start({0, read_bytes}, begin_ + 101ms);
     EXPECT_FALSE(late.done) << "the call could wait for the disk";
     finish();
     EXPECT_TRUE(late.done);
-    EXPECT_TRUE(start({0, block}, begin_ + 102ms).done) << "it has answered";
+    EXPECT_TRUE(start({0, read_bytes}, begin_ + 102ms).done) << "it has answered";
 }
 
 TEST_F(PageCacheStallTest, NothingIsReadThroughItWhileTheDiskStalls) {
     start({mib, mib}, begin_);
-    start({0, block}, begin_ + 101ms);
+    start({0, read_bytes}, begin_ + 101ms);
     finish();
     EXPECT_FALSE(in_page_cache(path(), 0));
-    start({0, block}, begin_ + 102ms);
+    start({0, read_bytes}, begin_ + 102ms);
     finish();
     EXPECT_TRUE(in_page_cache(path(), 0));
 }
 
 TEST_F(PageCacheStallTest, NoMoreReadsGoThroughItThanADiskHasPlacesFor) {
     constexpr std::uint64_t most = 32;
-    for (std::uint64_t i = 0; i < most + 2; ++i) start({i * block, block}, begin_);
+    for (std::uint64_t i = 0; i < most + 2; ++i) start({i * read_bytes, read_bytes}, begin_);
     finish();
-    EXPECT_TRUE(in_page_cache(path(), (most - 1) * block));
-    EXPECT_FALSE(in_page_cache(path(), most * block));
-    EXPECT_FALSE(in_page_cache(path(), (most + 1) * block));
-    start({most * block, block}, begin_);
+    EXPECT_TRUE(in_page_cache(path(), (most - 1) * read_bytes));
+    EXPECT_FALSE(in_page_cache(path(), most * read_bytes));
+    EXPECT_FALSE(in_page_cache(path(), (most + 1) * read_bytes));
+    start({most * read_bytes, read_bytes}, begin_);
     finish();
-    EXPECT_TRUE(in_page_cache(path(), most * block)) << "the others have ended";
+    EXPECT_TRUE(in_page_cache(path(), most * read_bytes)) << "the others have ended";
 }
 
 }  // namespace

@@ -14,14 +14,6 @@ using ::testing::HasSubstr;
 
 constexpr std::uint64_t second_region = 1u << 20;
 
-Result<void> order(EngineWorld& world, StartOrder what, const std::string& member, const std::string& journal) {
-    std::optional<Result<void>> ended;
-    leave_order(world.loop, world.events, std::make_unique<sim::SimStore>(world.loop, world.journal(journal)),
-                world.storage.name, {what, member, {}, 0}, [&](const Result<void>& result) { ended = result; });
-    EXPECT_TRUE(world.loop.run_until([&] { return ended.has_value(); }, seconds(10)));
-    return *ended;
-}
-
 Result<void> accept_loss(EngineWorld& world, const std::string& journal) {
     return order(world, StartOrder::accept_data_loss, {}, journal);
 }

@@ -10,14 +10,6 @@ namespace {
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-Result<void> order(EngineWorld& world, StartOrder what, const std::string& member, const std::string& journal) {
-    std::optional<Result<void>> ended;
-    leave_order(world.loop, world.events, std::make_unique<sim::SimStore>(world.loop, world.journal(journal)),
-                world.storage.name, {what, member, {}, 0}, [&](const Result<void>& result) { ended = result; });
-    EXPECT_TRUE(world.loop.run_until([&] { return ended.has_value(); }, seconds(10)));
-    return *ended;
-}
-
 struct OrderAgain : testing::TestWithParam<bool> {
     OrderAgain() { EXPECT_TRUE(world.init().done); }
     /// /a gets the record of the first attempt, /b does not; the next attempt does without /a, which then returns. In

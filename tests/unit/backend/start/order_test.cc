@@ -10,17 +10,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-/// Leaves an order as dstctl does while no head runs.
-Result<void> order(EngineWorld& world, StartOrder what, const std::string& member = "",
-                   const std::string& journal = "head0") {
-    std::optional<Result<void>> ended;
-    leave_order(world.loop, world.events, std::make_unique<sim::SimStore>(world.loop, world.journal(journal)),
-                world.storage.name, {what, member, {}, 0}, [&](const Result<void>& result) { ended = result; });
-    EXPECT_TRUE(world.loop.run_until([&] { return ended.has_value(); }, std::chrono::seconds(10)));
-    world.loop.run_for(std::chrono::milliseconds(1));
-    return *ended;
-}
-
 StartOrder order_in(EngineWorld& world, const std::string& journal = "head0") {
     const JournalChoice choice = choose_journal({world.journal(journal).slots, {}, 0, false});
     return choice.journal ? choice.journal->order : StartOrder::none;

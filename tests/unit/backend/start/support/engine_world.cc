@@ -6,6 +6,7 @@
 
 #include "media/label_area.h"
 #include "media/local_leaf.h"
+#include "start/order.h"
 
 namespace dst {
 namespace {
@@ -203,6 +204,15 @@ std::optional<Label> EngineWorld::label_of(const std::string& path) {
         if (label && (!newest || newest->sequence < label->sequence)) newest = *label;
     }
     return newest;
+}
+
+Result<void> order(EngineWorld& world, StartOrder what, const std::string& member, const std::string& journal) {
+    std::optional<Result<void>> ended;
+    leave_order(world.loop, world.events, std::make_unique<sim::SimStore>(world.loop, world.journal(journal)),
+                world.storage.name, {what, member, {}, 0}, [&](const Result<void>& result) { ended = result; });
+    EXPECT_TRUE(world.loop.run_until([&] { return ended.has_value(); }, std::chrono::seconds(10)));
+    world.loop.run_for(std::chrono::milliseconds(1));
+    return *ended;
 }
 
 }  // namespace dst

@@ -85,4 +85,8 @@ private:
     std::vector<std::unique_ptr<Head>> heads_;
 };
 
+/// Leaves an order as dstctl does while no head runs.
+Result<void> order(EngineWorld& world, StartOrder what, const std::string& member = "",
+                   const std::string& journal = "head0");
+
 }  // namespace dst
