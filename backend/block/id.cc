@@ -46,8 +46,10 @@ std::optional<Id> parse_id(std::string_view text) noexcept {
     return id;
 }
 
-bool same_data(const Incarnation& first, const Incarnation& second) noexcept {
-    return std::equal(first.id.bytes.begin() + time_bytes, first.id.bytes.end(), second.id.bytes.begin() + time_bytes);
+bool same_data(const Incarnation& recorded, const Incarnation& now) noexcept {
+    const auto data = now.id.bytes.begin() + time_bytes;
+    const bool disk = std::all_of(data, now.id.bytes.end(), [](std::uint8_t byte) { return byte == 0; });
+    return disk || std::equal(data, now.id.bytes.end(), recorded.id.bytes.begin() + time_bytes);
 }
 
 Incarnation with_other_time(const Incarnation& of, const Id& random) noexcept {

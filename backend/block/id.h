@@ -42,8 +42,8 @@ struct Incarnation {
     bool operator==(const Incarnation&) const = default;
 };
 
-/// Whatever may have been lost was not flushed.
-bool same_data(const Incarnation& first, const Incarnation& second) noexcept;
+/// What may have been lost between the two was not flushed. A disk is always the same, whatever was recorded of it.
+bool same_data(const Incarnation& recorded, const Incarnation& now) noexcept;
 /// Another time, the same data; `random` is all of it that is new.
 Incarnation with_other_time(const Incarnation& of, const Id& random) noexcept;
 

@@ -150,7 +150,7 @@ void JoinAttempt::record_read() {
     if (everything_.empty() && std::any_of(leaves_.begin(), leaves_.end(), older)) {
         everything_ = "its label is older than its record: an older copy";
     }
-    if (everything_.empty() && !same_data(child_.device->incarnation(), member()->incarnation)) {
+    if (everything_.empty() && !same_data(member()->incarnation, child_.device->incarnation())) {
         everything_ = "it was started with loss of data";
     }
     if (late_) return everything_.empty() ? late_record_read() : leave_out("it holds an older copy of its medium");

@@ -132,7 +132,7 @@ void Mirror::judge_changed() {
 bool Mirror::older_data_below(Mask changed) {
     for (const auto& member : members_) {
         if ((changed & member->mask()) == 0) continue;
-        if (same_data(member->device.incarnation(), member->incarnation)) continue;
+        if (same_data(member->incarnation, member->device.incarnation())) continue;
         const char* const why = "it was started with loss of data, and there is no other member in sync";
         if (std::exchange(member->reason, why) == why) return true;
         environment_.events.event(Severity::critical, "last-member-older",

@@ -52,5 +52,23 @@ TEST(Epoch, HeadsOfOneNumberDiffer) {
     EXPECT_EQ((Epoch{1, *parse_id(text)}), (Epoch{1, *parse_id(text)}));
 }
 
+Incarnation incarnation(std::uint8_t time, std::uint8_t data) {
+    Incarnation made;
+    made.id.bytes.front() = time;
+    made.id.bytes.back() = data;
+    return made;
+}
+
+TEST(Incarnation, OtherTimeIsTheSameData) {
+    EXPECT_TRUE(same_data(incarnation(1, 5), incarnation(2, 5)));
+    EXPECT_FALSE(same_data(incarnation(1, 5), incarnation(1, 6)));
+    EXPECT_EQ(with_other_time(incarnation(1, 5), incarnation(2, 6).id), incarnation(2, 5));
+}
+
+TEST(Incarnation, ADiskIsTheSameDataWhateverWasRecorded) {
+    EXPECT_TRUE(same_data(incarnation(1, 5), incarnation(1, 0)));
+    EXPECT_FALSE(same_data(incarnation(1, 0), incarnation(1, 5)));
+}
+
 }  // namespace
 }  // namespace dst
