@@ -22,8 +22,9 @@ void write_journal(ByteWriter& writer, const Journal& journal) {
     writer.u64(journal.size_bytes);
     writer.u32(journal.logical_block_bytes);
     writer.u32(static_cast<std::uint32_t>(journal.order));
-    writer.id(journal.order_mirror);
-    writer.u32(journal.order_member);
+    const OrderedDiscard first = journal.discards.empty() ? OrderedDiscard{} : journal.discards.front();
+    writer.id(first.mirror);
+    writer.u32(first.member);
     writer.text(journal.storage_name);
     writer.u16(static_cast<std::uint16_t>(journal.records.size()));
     writer.u16(static_cast<std::uint16_t>(journal.leaves.size()));
@@ -33,6 +34,10 @@ void write_journal(ByteWriter& writer, const Journal& journal) {
         write_record(writer, bounded);
     }
     for (const RecordLeaf& leaf : journal.leaves) write_leaf(writer, leaf);
+    for (std::size_t i = 1; i < journal.discards.size(); ++i) {
+        writer.id(journal.discards[i].mirror);
+        writer.u32(journal.discards[i].member);
+    }
 }
 
 Journal read_journal(ByteReader& reader) {
@@ -45,13 +50,18 @@ Journal read_journal(ByteReader& reader) {
     journal.size_bytes = reader.u64();
     journal.logical_block_bytes = reader.u32();
     const std::uint32_t order = reader.u32();
-    journal.order_mirror = reader.id();
-    journal.order_member = reader.u32();
+    const Id mirror = reader.id();
+    const std::uint32_t member = reader.u32();
+    if (order == static_cast<std::uint32_t>(StartOrder::resolve)) journal.discards.push_back({mirror, member});
     journal.storage_name = reader.text();
     const std::size_t records = reader.u16();
     const std::size_t leaves = reader.u16();
     for (std::size_t i = 0; i < records && reader.ok(); ++i) journal.records.push_back(read_record(reader));
     for (std::size_t i = 0; i < leaves && reader.ok(); ++i) journal.leaves.push_back(read_leaf(reader));
+    while (!journal.discards.empty() && reader.ok() && reader.remaining() != 0) {
+        const Id another = reader.id();
+        journal.discards.push_back({another, reader.u32()});
+    }
     if (order <= static_cast<std::uint32_t>(StartOrder::resolve)) {
         journal.order = static_cast<StartOrder>(order);
     } else {

@@ -16,7 +16,15 @@ enum class StartOrder : std::uint8_t {
     none = 0,
     takeover = 1,          ///< start although another head seems alive
     accept_data_loss = 2,  ///< start from what is reachable, under a new generation marked as forced
-    resolve = 3,           ///< of a split: discard `order_member` of `order_mirror`
+    resolve = 3,           ///< of each split mirror that `discards` names: give up what that member holds
+};
+
+/// A side of a split that is given up: that of this member.
+struct OrderedDiscard {
+    Id mirror;
+    std::uint32_t member = 0;
+
+    bool operator==(const OrderedDiscard&) const = default;
 };
 
 /// What a head remembers of a storage between its lives (docs/mirror.md). All mirrors of the storage in one atomic
@@ -33,9 +41,8 @@ struct Journal {
     std::vector<Record> records;     ///< one per mirror, in reading order of the tree
     std::vector<RecordLeaf> leaves;  ///< of the whole tree, so that sizes are known while nodes are away
     StartOrder order = StartOrder::none;
-    Id order_mirror;                 ///< resolve only, else nil
-    std::uint32_t order_member = 0;  ///< resolve only, else 0
-    std::uint64_t sequence = 0;      ///< the higher good slot counts
+    std::vector<OrderedDiscard> discards;  ///< resolve only, one per mirror
+    std::uint64_t sequence = 0;            ///< the higher good slot counts
 
     bool operator==(const Journal&) const = default;
 };

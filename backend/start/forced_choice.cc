@@ -159,9 +159,11 @@ void note_generation(Record& record, const Id& coming) {
 
 void take_noted(Record& record, const Record& journal) {
     DST_ASSERT(!record.lineage.empty());
+    // The newest are first. No more, so that a journal of another line leaves room for those that it descends from.
+    constexpr std::size_t noted_max = 16;
     std::vector<Id> noted;
     for (const Id& id : journal.lineage) {
-        if (!on_lineage(record, id)) noted.push_back(id);
+        if (!on_lineage(record, id) && noted.size() < noted_max) noted.push_back(id);
     }
     // Behind the one that it follows from: no member that was dirty already has missed less.
     record.lineage.insert(record.lineage.begin() + 1, noted.begin(), noted.end());

@@ -254,7 +254,7 @@ void Initializer::Impl::write_journal() {
     journal.storage = plan_.storage;
     journal.storage_name = storage_.name;
     journal.epoch_tried = 0;
-    journal_.set_order(StartOrder::none, {}, 0);
+    journal_.take_order_away();
     journal.size_bytes = plan_.size_bytes;
     journal.logical_block_bytes = plan_.logical_block_bytes;
     journal.records.clear();

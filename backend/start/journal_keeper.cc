@@ -40,6 +40,7 @@ void JournalKeeper::open(Callback<void> done) {
         }
         const bool moved = journal_.machine != contents->machine || journal_.inode != contents->inode;
         // One head id per journal, so that marks of an earlier life of this head are not another head's.
+        if (moved) drop_copied_order();
         if (moved || journal_.established.head.is_nil()) journal_.established = {0, loop_.random_id()};
         journal_.machine = contents->machine;
         journal_.inode = contents->inode;
@@ -54,6 +55,16 @@ void JournalKeeper::tell_damaged() {
                            : "one copy of the journal is damaged, and the other one is used; that is usual after a "
                              "power failure, else look at the disk that the journal is on",
                   {{"journal", store_->name()}});
+}
+
+/// What was ordered in the place that it was copied from is not meant for here, or was carried out long ago.
+void JournalKeeper::drop_copied_order() {
+    if (journal_.order == StartOrder::none) return;
+    events_.event(Severity::warning, "journal-copied",
+                  "the journal was copied from another place; the order that lies in it is not followed. Give it again "
+                  "with dstctl if it is meant for here",
+                  {{"journal", store_->name()}});
+    take_order_away();
 }
 
 void JournalKeeper::give_up_claim() {
@@ -96,10 +107,19 @@ void JournalKeeper::set_leaf(const RecordLeaf& leaf) {
     journal_.leaves.push_back(leaf);
 }
 
-void JournalKeeper::set_order(StartOrder order, const Id& mirror, std::uint32_t member) {
+void JournalKeeper::give_order(StartOrder order, const OrderedDiscard& discard) {
+    std::vector<OrderedDiscard> discards;
+    if (order == StartOrder::resolve) {
+        if (journal_.order == StartOrder::resolve) discards = journal_.discards;
+        std::erase_if(discards, [&](const OrderedDiscard& other) { return other.mirror == discard.mirror; });
+        discards.push_back(discard);
+    }
+    put_order_back(order, std::move(discards));
+}
+
+void JournalKeeper::put_order_back(StartOrder order, std::vector<OrderedDiscard> discards) {
     journal_.order = order;
-    journal_.order_mirror = mirror;
-    journal_.order_member = member;
+    journal_.discards = std::move(discards);
 }
 
 void JournalKeeper::write(Callback<void> done) {

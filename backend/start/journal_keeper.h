@@ -48,8 +48,11 @@ public:
     /// Takes the place of what was known of the leaf in that place.
     void set_leaf(const RecordLeaf& leaf);
 
-    /// What the administrator ordered, in memory; `mirror` and `member`: resolve only, else nil and 0.
-    void set_order(StartOrder order, const Id& mirror, std::uint32_t member);
+    /// What the administrator ordered, in memory, in place of an order from before; but resolve adds to one for other
+    /// mirrors. `discard`: resolve only.
+    void give_order(StartOrder order, const OrderedDiscard& discard);
+    void take_order_away() { put_order_back(StartOrder::none, {}); }
+    void put_order_back(StartOrder order, std::vector<OrderedDiscard> discards);
 
     void write(Callback<void> done);
     bool idle() const noexcept { return !writing_; }
@@ -64,6 +67,7 @@ public:
 
 private:
     void tell_damaged();
+    void drop_copied_order();
     void start_write();
     /// The slot that does not count, then the other one with the same sequence: either may rot later.
     void write_slot(Bytes bytes, bool second);

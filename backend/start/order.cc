@@ -33,7 +33,7 @@ Error put(JournalKeeper& keeper, const std::string& storage_name, Order order) {
                                      "' of a mirror; name it as the storage file or dstctl status does"};
     }
     journal.storage_name = storage_name;
-    keeper.set_order(order.what, order.mirror, order.number);
+    keeper.give_order(order.what, {order.mirror, order.number});
     return {Errc::ok, {}};
 }
 

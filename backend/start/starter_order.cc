@@ -34,11 +34,13 @@ bool Starter::ordered(StartOrder order) const { return context_.journal.journal(
 std::optional<Discard> Starter::discard_ordered(MirrorWork& work, std::optional<Record>& journal) {
     const Journal& ordered_in = context_.journal.journal();
     if (!ordered(StartOrder::resolve)) return std::nullopt;
-    const bool here = std::any_of(work.views.begin(), work.views.end(), [&](const MemberView& view) {
-        return view.record && view.record->mirror == ordered_in.order_mirror;
-    });
-    if (!here) return std::nullopt;
-    return discard_side(journal, work.decides, work.views, ordered_in.order_member);
+    for (const OrderedDiscard& discard : ordered_in.discards) {
+        const bool here = std::any_of(work.views.begin(), work.views.end(), [&](const MemberView& view) {
+            return view.record && view.record->mirror == discard.mirror;
+        });
+        if (here) return discard_side(journal, work.decides, work.views, discard.member);
+    }
+    return std::nullopt;
 }
 
 void Starter::resolve(Vertex& mirror, const Discard& discard) {
@@ -177,7 +179,7 @@ std::string Starter::way_out_of_split(const StartChoice& choice) const {
 /// The start is established: the order goes with the same write of the journal.
 void Starter::take_order_away() {
     taken_ = context_.journal.journal().order;
-    context_.journal.set_order(StartOrder::none, {}, 0);
+    context_.journal.take_order_away();
 }
 
 void Starter::tell_orders() {

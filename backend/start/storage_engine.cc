@@ -203,7 +203,7 @@ Result<std::string> StorageEngine::Impl::place(const Order& order) {
         return Error{Errc::refused, "it is not known which member of its mirror " + order.member +
                                         " is: neither it nor the journal says so"};
     }
-    journal_.set_order(order.what, order.mirror, order.number);
+    journal_.give_order(order.what, {order.mirror, order.number});
     journal_.write([](const Result<void>&) {});
     starter_.order_given();
     const bool waits = starter_.state() == Starter::State::waiting || starter_.state() == Starter::State::starting;

@@ -39,6 +39,15 @@ TEST(Journal, WithoutMirrorsOrClaimIsAJournalToo) {
     EXPECT_EQ(*decode_journal(*encode_journal(journal)), journal);
 }
 
+TEST(Journal, SeveralMirrorsOfWhichASideIsGivenUpGoRoundTrip) {
+    Journal journal = sample_journal();
+    journal.discards.push_back({Id{{7}}, 3});
+    journal.discards.push_back({Id{{9}}, 1});
+    EXPECT_EQ(*decode_journal(*encode_journal(journal)), journal);
+    journal.order = StartOrder::none;
+    EXPECT_EQ(decode_journal(*encode_journal(journal)).error().code, Errc::corrupt);
+}
+
 TEST(Journal, RefusesMoreThanASlotHolds) {
     Journal journal = sample_journal();
     journal.leaves.assign(60000, journal.leaves[0]);

@@ -73,8 +73,7 @@ Journal sample_journal() {
     journal.records = {sample_record()};
     journal.leaves = {{"/1", id_of(0x12), (10ull << 30) + 131072, 512, 4096}};
     journal.order = StartOrder::resolve;
-    journal.order_mirror = id_of(0x55);
-    journal.order_member = 2;
+    journal.discards = {{id_of(0x55), 2}};
     journal.sequence = 21;
     return journal;
 }
