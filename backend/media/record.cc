@@ -36,14 +36,24 @@ Result<DecodedRecord> decode_opened(std::span<const std::byte> copy, const Envel
 
 Descent compare_descent(const Record& first, const Record& second) noexcept {
     if (first.generation_id == second.generation_id) return Descent::same;
-    const bool first_descends = contains(first.lineage, second.generation_id);
-    const bool second_descends = contains(second.lineage, first.generation_id);
+    const bool first_descends = contains(first.lineage, second.generation_id) && !went_on(first, second);
+    const bool second_descends = contains(second.lineage, first.generation_id) && !went_on(second, first);
     if (first_descends && second_descends) {
         if (first.generation == second.generation) return Descent::split;
         return first.generation > second.generation ? Descent::newer : Descent::older;
     }
     if (first_descends) return Descent::newer;
     return second_descends ? Descent::older : Descent::split;
+}
+
+bool went_on(const Record& record, const Record& found) noexcept {
+    if (record.epoch.head == found.epoch.head) return false;
+    return std::any_of(found.members.begin(), found.members.end(), [&](const RecordMember& member) {
+        const RecordMember* const now = find_member(record, member.number);
+        return member.state == MemberState::in_sync && now != nullptr && now->state != MemberState::in_sync &&
+               now->last_generation.is_nil() && contains(now->may_have, found.generation_id) &&
+               found.revision > now->revision;
+    });
 }
 
 bool on_lineage(const Record& record, const Id& generation) noexcept {

@@ -69,7 +69,8 @@ struct Record {
 };
 
 /// How two records of one mirror stand to each other, by lineage (M5 step 2). When each has the other's generation id
-/// in its lineage (a promotion was noted before it was made, M8), the higher generation is the newer.
+/// in its lineage (a promotion was noted before it was made, M8), the higher generation is the newer. A generation that
+/// was given up is no ancestor any more when another head has gone on in it: went_on().
 enum class Descent {
     same,   ///< same generation id
     newer,  ///< the first descends from the second
@@ -77,6 +78,10 @@ enum class Descent {
     split,  ///< neither is an ancestor of the other
 };
 Descent compare_descent(const Record& first, const Record& second) noexcept;
+
+/// The generation of `found` was given up in `record`'s line, by an order (docs/mirror.md), and another head has
+/// written the record since, and perhaps data: to overwrite those is not what was ordered.
+bool went_on(const Record& record, const Record& found) noexcept;
 
 /// True when `generation` is the record's own or in its lineage.
 bool on_lineage(const Record& record, const Id& generation) noexcept;

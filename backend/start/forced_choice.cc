@@ -91,6 +91,21 @@ std::string describe(const StartChoice& choice, const Record& best, Rank rank, c
     return {};
 }
 
+/// The generations that a member not in sync by `best` has all of, newest first.
+std::vector<Id> line_of(const Record& best, const MemberView& view) {
+    std::vector<Id> line = best.lineage;
+    line.insert(line.begin(), best.generation_id);
+    const RecordMember* const by_best = find_member(best, view.number);
+    const RecordMember* const by_its_own = find_member(*view.record, view.number);
+    Id last = by_best == nullptr ? Id{} : by_best->last_generation;
+    if (last.is_nil() && by_its_own != nullptr) {
+        const bool in_sync = by_its_own->state == MemberState::in_sync;
+        last = in_sync ? view.record->generation_id : by_its_own->last_generation;
+    }
+    line.erase(line.begin(), std::find(line.begin(), line.end(), last));
+    return line;
+}
+
 /// A new generation that descends from the record's own; its id is the caller's to draw.
 void renew(Record& record, std::uint64_t generation_max) {
     record.lineage.insert(record.lineage.begin(), record.generation_id);
@@ -98,11 +113,19 @@ void renew(Record& record, std::uint64_t generation_max) {
     record.generation_id = {};
 }
 
+/// What a member holds when it is given up: a later record is another head's, which has gone on (went_on()).
+void now_known(RecordMember& member, const Id& generation, std::uint64_t revision) {
+    remember_generation(member.may_have, generation);
+    member.revision = std::max(member.revision, revision);
+}
+
 /// Owed everything: no generation is the last that the record knows of it (M7). One that was being resynchronised stays
-/// marked as a mixture. `generation`: the id of the record in which it stands as it was.
-void leave_out(RecordMember& member, const Id& generation) {
+/// marked as a mixture. `generation`, `revision`: of the record in which it stands as it was.
+void leave_out(RecordMember& member, const Id& generation, std::uint64_t revision) {
     const bool in_sync = member.state == MemberState::in_sync;
-    remember_generation(member.may_have, in_sync ? generation : member.last_generation);
+    // It may have acknowledged that write, too: no record says so before the next one.
+    if (in_sync) now_known(member, generation, revision);
+    if (!in_sync) remember_generation(member.may_have, member.last_generation);
     if (in_sync) member.state = MemberState::dirty;
     member.last_generation = {};
 }
@@ -110,7 +133,7 @@ void leave_out(RecordMember& member, const Id& generation) {
 void leave_out(Record& record, const std::vector<std::uint32_t>& numbers) {
     for (RecordMember& member : record.members) {
         if (std::find(numbers.begin(), numbers.end(), member.number) == numbers.end()) continue;
-        leave_out(member, record.generation_id);
+        leave_out(member, record.generation_id, record.revision);
     }
 }
 
@@ -121,10 +144,12 @@ void stand_alone(StartChoice& choice, const Record& best, const std::vector<Memb
     choice.record = best;
     renew(choice.record, 0);
     choice.record.forced = true;
-    for (RecordMember& member : choice.record.members) leave_out(member, best.generation_id);
+    for (RecordMember& member : choice.record.members) leave_out(member, best.generation_id, best.revision);
     for (std::size_t i = 0; i < views.size(); ++i) {
         RecordMember* const member = find_member(choice.record, views[i].number);
-        if (member != nullptr && views[i].record) remember_generation(member->may_have, views[i].record->generation_id);
+        if (member != nullptr && views[i].record) {
+            now_known(*member, views[i].record->generation_id, views[i].record->revision);
+        }
         if ((choice.used & bit(i)) != 0) member->state = MemberState::in_sync;
     }
 }
@@ -150,6 +175,11 @@ std::optional<StartChoice> force_choice(const std::optional<Record>& journal, bo
     if (choice.used == 0) return std::nullopt;
     choice.reason = describe(choice, *best, rank, views);
     stand_alone(choice, *best, views);
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        // Only one is.
+        if ((choice.used & bit(i)) == 0 || rank == Rank::in_sync || decides) continue;
+        choice.record.lineage = line_of(*best, views[i]);
+    }
     return choice;
 }
 
@@ -158,8 +188,8 @@ void note_generation(Record& record, const Id& coming) {
 }
 
 void take_noted(Record& record, const Record& journal) {
-    DST_ASSERT(!record.lineage.empty());
-    // The newest are first. No more, so that a journal of another line leaves room for those that it descends from.
+    if (!on_lineage(record, journal.generation_id)) return;
+    // The newest are first; what else is not there was too old to be kept.
     constexpr std::size_t noted_max = 16;
     std::vector<Id> noted;
     for (const Id& id : journal.lineage) {
@@ -189,8 +219,11 @@ std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides
     if (!given_up) return std::nullopt;
     // The newest of what is split from it stays, and what is split from that goes with it.
     std::vector<const Record*> others;
+    // A head that has refused what follows from its own record, and went on, means that record.
+    const bool follows = journal && decides && compare_descent(*given_up, *journal) == Descent::newer;
     const auto consider = [&](const Record& record) {
-        if (compare_descent(record, *given_up) == Descent::split) others.push_back(&record);
+        const bool ours = follows && record.generation_id == journal->generation_id;
+        if (ours || compare_descent(record, *given_up) == Descent::split) others.push_back(&record);
     };
     if (journal && decides) consider(*journal);
     for (const MemberView& view : views) {
@@ -200,9 +233,10 @@ std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides
     const Record kept = *newest_record(others);
     Discard discard;
     discard.numbers.push_back(number);
-    discard.records.emplace_back(number, given_up->generation_id);
+    discard.records.push_back({number, given_up->generation_id, given_up->revision});
     const auto goes = [&](const Record& record) {
-        if (compare_descent(record, kept) != Descent::split) return false;
+        const Descent descent = compare_descent(record, kept);
+        if (descent != Descent::split && !(follows && descent == Descent::newer)) return false;
         discard.abandoned.push_back(record.generation_id);
         discard.abandoned.insert(discard.abandoned.end(), record.lineage.begin(), record.lineage.end());
         discard.generation_max = std::max(discard.generation_max, record.generation);
@@ -216,7 +250,7 @@ std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides
         if (!view.reachable || !view.record || !goes(*view.record)) continue;
         discard.names.push_back(view.name);
         discard.numbers.push_back(view.number);
-        discard.records.emplace_back(view.number, view.record->generation_id);
+        discard.records.push_back({view.number, view.record->generation_id, view.record->revision});
         view.record.reset();
         view.reachable = false;
         view.why_not = "its data are given up by 'dstctl resolve'";
@@ -238,9 +272,9 @@ void resolve_choice(StartChoice& choice, const Discard& discard) {
     }
     renew(record, discard.generation_max);
     record.lineage.insert(record.lineage.begin() + 1, abandoned.begin(), abandoned.end());
-    for (const auto& [number, generation] : discard.records) {
-        RecordMember* const member = find_member(record, number);
-        if (member != nullptr) remember_generation(member->may_have, generation);
+    for (const Discard::Known& known : discard.records) {
+        RecordMember* const member = find_member(record, known.number);
+        if (member != nullptr) now_known(*member, known.generation, known.revision);
     }
 }
 

@@ -15,8 +15,9 @@ namespace dst {
 /// `start --accept-data-loss` for one mirror that waits: the newest record that can be reached, with the members in
 /// sync that can be used; with none, with the newest of the others; one that was being resynchronised only when nothing
 /// else is there. Those are all that is in sync, in a new generation that descends from that record; the others are
-/// owed everything. `reason` says from what it starts and what is lost. Nothing: no member can be used, or two are
-/// split.
+/// owed everything. But where the journal does not decide, another head may go on from what is not there: from a member
+/// not in sync the new generation descends from the last one that it has all of, and a later one is the other side of a
+/// split. `reason` says from what it starts and what is lost. Nothing: no member can be used, or two are split.
 std::optional<StartChoice> force_choice(const std::optional<Record>& journal, bool decides,
                                         const std::vector<MemberView>& views);
 
@@ -36,9 +37,14 @@ struct Discard {
     std::vector<std::string> names;      ///< of members that were reached: that one, and others of the same side
     std::vector<std::uint32_t> numbers;  ///< of those, and the member's own
     std::vector<Id> abandoned;           ///< the generation ids of that side
-    std::vector<std::pair<std::uint32_t, Id>> records;  ///< which of them each of the members has
-    std::uint64_t generation_max = 0;                   ///< of that side
-    bool journal = false;                               ///< the journal's record was of that side
+    struct Known {
+        std::uint32_t number = 0;
+        Id generation;
+        std::uint64_t revision = 0;
+    };
+    std::vector<Known> records;        ///< which of them each of the members has
+    std::uint64_t generation_max = 0;  ///< of that side
+    bool journal = false;              ///< the journal's record was of that side
 };
 
 /// The record of member `number`, and those that go with it, count for nothing: they are taken from `views` and

@@ -49,7 +49,6 @@ void Starter::begin() {
 
 void Starter::leaf_up(std::size_t) {
     forcing_.clear();
-    unwritable_.clear();
     if (begun_ && state_ == State::waiting) evaluate_task_.post();
 }
 

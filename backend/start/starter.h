@@ -123,6 +123,7 @@ private:
     std::optional<Discard> discard_ordered(MirrorWork& work, std::optional<Record>& journal);
     void draw_ids(MirrorWork& work);
     void note_generations();
+    bool resolved_before(const MirrorWork& work) const;
     void resolve(Vertex& mirror, const Discard& discard);
     bool force(Vertex& mirror, const std::optional<Record>& journal);
     bool forced_below(const Vertex& vertex) const;
@@ -134,6 +135,7 @@ private:
     std::string way_out_of_waiting() const;
     std::string way_out_of_split(const StartChoice& choice) const;
     void take_order_away();
+    void take_late_order_back();
     void tell_orders();
 
     // starter_establish.cc: from the journal's claim to serving

@@ -132,6 +132,7 @@ void Starter::records_read(Vertex& mirror) {
             return choose_next();
         case Verdict::use:
             if (discard) resolve(mirror, *discard);
+            work.resolved = work.resolved || resolved_before(work);
             if (!forced_below(mirror) || force(mirror, journal)) break;
             work.reason = "what lies below it is started with loss of data";
             return choose_next();

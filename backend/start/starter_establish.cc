@@ -253,7 +253,7 @@ void Starter::write_journal() {
     const Journal before = journal.journal();
     take_order_away();
     journal.establish(epoch_, [this, attempt = attempt_, before](const Result<void>& written) {
-        if (!written) context_.journal.put_order_back(before.order, before.discards);
+        if (!written && ordered(StartOrder::none)) context_.journal.put_order_back(before.order, before.discards);
         if (!stopped(attempt, written)) serve_roots();
     });
 }

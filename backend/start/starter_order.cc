@@ -55,6 +55,17 @@ void Starter::resolve(Vertex& mirror, const Discard& discard) {
                    " held is given up, as ordered; it is owed everything that the others hold";
 }
 
+/// An attempt before has written that record to members: no split is left to be found.
+bool Starter::resolved_before(const MirrorWork& work) const {
+    if (!ordered(StartOrder::resolve)) return false;
+    const std::vector<OrderedDiscard>& discards = context_.journal.journal().discards;
+    return std::any_of(discards.begin(), discards.end(), [&](const OrderedDiscard& discard) {
+        const RecordMember* const member = find_member(work.choice.record, discard.member);
+        return discard.mirror == work.choice.record.mirror && member != nullptr &&
+               member->state != MemberState::in_sync && member->last_generation.is_nil();
+    });
+}
+
 /// Of a generation that an order makes.
 void Starter::draw_ids(MirrorWork& work) {
     Record& record = work.choice.record;
@@ -76,7 +87,9 @@ void Starter::note_generations() {
         for (const MemberView& view : work.views) {
             if (view.record) found.push_back(&*view.record);
         }
-        if (known == nullptr) known = newest_record(found);
+        // What it knows may be of another line, when it decides nothing.
+        const bool of_it = known != nullptr && on_lineage(work.choice.record, known->generation_id);
+        if (!of_it && !decides()) known = newest_record(found);
         if (known == nullptr) continue;
         Record noted = *known;
         note_generation(noted, work.choice.record.generation_id);
@@ -182,8 +195,20 @@ void Starter::take_order_away() {
     context_.journal.take_order_away();
 }
 
+/// It came when this start was about to be established, or was left by a write of the journal that did not know of
+/// that.
+void Starter::take_late_order_back() {
+    if (ordered(StartOrder::none)) return;
+    context_.journal.take_order_away();
+    context_.journal.write([](const Result<void>&) {});
+    context_.events.event(Severity::notice, "start-order-done",
+                          "an order came when the storage was about to serve; it was not needed, and is taken back",
+                          {{"storage", context_.storage.name}});
+}
+
 void Starter::tell_orders() {
     forcing_.clear();
+    take_late_order_back();
     bool told = false;
     for (const auto& [vertex, work] : work_) {
         if (work.ordered.empty() || !vertex->mirror->serving()) continue;

@@ -8,6 +8,8 @@ namespace dst {
 void Mirror::Resync::Copy::send(Request& request, void (*done)(Request&)) {
     request.done = done;
     sent = owner.mirror_.loop_.now();
+    // Until now it waited for the source, if at all.
+    writer_seen.reset();
     owner.member_.device.submit(request);
 }
 
