@@ -24,9 +24,11 @@ bool has_own_leaf(const std::vector<const Vertex*>& own, const Vertex* leaf) {
 
 }  // namespace
 
-InnerStart::InnerStart(const JoinContext& context, const Vertex& child, Vertex& inner, Ended ended)
+InnerStart::InnerStart(const JoinContext& context, const Vertex& child, Vertex& inner, UnwritableDisks& unwritable,
+                       Ended ended)
     : ReturnAttempt(context, child, leaves_of_mirror(inner), std::move(ended)),
       inner_(inner),
+      unwritable_(unwritable),
       peeks_(context.start.tree.leaves().size()) {}
 
 Callback<void> InnerStart::then(Step step) {
@@ -144,12 +146,35 @@ void InnerStart::look_at_children() {
     }
 }
 
+/// Of it, or of a part of it, what an attempt before wrote was not taken; empty: nothing speaks against it.
+std::string InnerStart::why_not_writable(const Vertex& vertex) const {
+    if (const Error* const error = unwritable_.error_of(vertex)) return why_unwritable(vertex, *error);
+    if (vertex.mirror != nullptr) return {};
+    for (const auto& child : vertex.children) {
+        std::string why = why_not_writable(*child);
+        if (!why.empty()) return why;
+    }
+    return {};
+}
+
+/// As a start does, and as a mirror that serves would drop them.
+void InnerStart::leave_out_unwritable() {
+    for (const auto& child : inner_.children) {
+        const std::string why = why_not_writable(*child);
+        MemberView& view = opening_.views[child->position];
+        if (why.empty() || !view.reachable) continue;
+        view.reachable = false;
+        view.why_not = why;
+    }
+}
+
 void InnerStart::records_read() {
     const StartContext& start = context_.start;
     known_ = journal_record(start.journal, start.tree, inner_, opening_.views);
     opening_.refuse_other_mirrors(context_.storage, known_);
     // The journal is ours and alive; it may know less of this mirror than another head before it did.
     decides_ = known_ && !served_by_another(inner_, {known_->epoch.number, context_.epoch.head}, findings_);
+    if (decides_) leave_out_unwritable();
     opening_.choice = choose_record(known_, decides_, opening_.views);
     switch (opening_.choice.verdict) {
         case Verdict::split:
@@ -202,11 +227,23 @@ std::vector<const Vertex*> InnerStart::fenced_leaves() const {
     return leaves;
 }
 
+/// A start that the journal does not decide needs all in sync, whatever their disks take.
+void InnerStart::note_unwritable(const Vertex& vertex, const Error& error) {
+    if (decides_) unwritable_.note(vertex, error);
+}
+
+Callback<LabelImage> InnerStart::label_written(StartStep& step, const Vertex& leaf, bool promised) {
+    return [this, &leaf, promised, end = step.add<LabelImage>(nullptr)](const Result<LabelImage>& written) {
+        if (!written) note_unwritable(leaf, written.error());
+        if (written && promised) hold(leaf);
+        end(written);
+    };
+}
+
 void InnerStart::promise_all() {
     auto step = std::make_shared<StartStep>(context_.start.loop, then(&InnerStart::promised));
     for (const Vertex* leaf : fenced_leaves()) {
-        auto promised = [this, leaf](const LabelImage&) { hold(*leaf); };
-        leaf->leaf->promise(peeks_[leaf->index], context_.epoch, step->add<LabelImage>(std::move(promised)));
+        leaf->leaf->promise(peeks_[leaf->index], context_.epoch, label_written(*step, *leaf, true));
     }
     step->all_added();
 }
@@ -221,13 +258,20 @@ void InnerStart::promised() {
 void InnerStart::write_record() {
     written_ = opening_.start_record(inner_, context_.epoch);
     inner_.mirror->write_start_record(written_, opening_.fenced(decides_) & ~opening_.used,
-                                      then(&InnerStart::mark_served));
+                                      [this](const Result<void>& result) { record_written(result); });
+}
+
+void InnerStart::record_written(const Result<void>& result) {
+    for (const auto& child : inner_.children) {
+        if (const auto& error = inner_.mirror->start_error(child->position)) note_unwritable(*child, *error);
+    }
+    if (!stopped(result)) mark_served();
 }
 
 void InnerStart::mark_served() {
     auto step = std::make_shared<StartStep>(context_.start.loop, then(&InnerStart::write_journal));
     for (const Vertex* leaf : fenced_leaves()) {
-        leaf->leaf->mark_served(context_.epoch, step->add<LabelImage>(nullptr));
+        leaf->leaf->mark_served(context_.epoch, label_written(*step, *leaf, false));
     }
     step->all_added();
 }

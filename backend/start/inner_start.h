@@ -18,7 +18,10 @@ namespace dst {
 class InnerStart final : public ReturnAttempt {
 public:
     /// `inner`, below `child` or the child itself, is stopped and idle; the mirrors below it that can be used serve.
-    InnerStart(const JoinContext& context, const Vertex& child, Vertex& inner, Ended ended);
+    /// `unwritable`, of the attempts before, outlives this one: where the journal decides it does without those members
+    /// (M5), and adds to them.
+    InnerStart(const JoinContext& context, const Vertex& child, Vertex& inner, UnwritableDisks& unwritable,
+               Ended ended);
 
     void begin() override;
 
@@ -35,6 +38,8 @@ private:
     bool usable(const Vertex& vertex) const;
     std::string why_not_usable(const Vertex& vertex) const;
     void look_at_children();
+    std::string why_not_writable(const Vertex& vertex) const;
+    void leave_out_unwritable();
     void records_read();
     void maps_read();
 
@@ -51,12 +56,16 @@ private:
     void promise_all();
     void promised();
     void write_record();
+    void record_written(const Result<void>& result);
+    void note_unwritable(const Vertex& vertex, const Error& error);
+    Callback<LabelImage> label_written(StartStep& step, const Vertex& leaf, bool promised);
     void mark_served();
     void write_journal();
     void serve();
     std::vector<const Vertex*> fenced_leaves() const;
 
     Vertex& inner_;
+    UnwritableDisks& unwritable_;
     MirrorOpening opening_;
     std::vector<LeafFinding> findings_;  ///< per leaf of the tree
     std::vector<Peek> peeks_;            ///< per leaf of the tree

@@ -35,14 +35,15 @@ const Record* InnerStart::known_members() const {
     return decides_ || all ? &*known_ : nullptr;
 }
 
-/// Those in sync whose data are not there any more go to lost_. Answers the name of one that is not there at all;
-/// `refused`: why one of them must not be touched.
+/// Those in sync whose data are not there any more go to lost_. Answers the name of one that is not there at all, or
+/// that only does not take writes; `refused`: why one of them must not be touched.
 std::string InnerStart::look_for_lost(const Record& known, std::string& refused) {
     for (const RecordMember& recorded : known.members) {
         if (recorded.state != MemberState::in_sync) continue;
         const auto is_it = [&](const auto& child) { return inner_.mirror->number(child->position) == recorded.number; };
         const auto found = std::find_if(inner_.children.begin(), inner_.children.end(), is_it);
         if (found == inner_.children.end() || !(*found)->device->up()) return recorded.name;
+        if (decides_ && !why_not_writable(**found).empty()) return recorded.name;
         const std::size_t index = (*found)->position;
         if ((opening_.choice.used & (1u << index)) != 0) continue;
         for (const Vertex* leaf : leaves_below(**found)) {

@@ -118,7 +118,7 @@ Joiner::Joiner(StartContext context, Starter& starter)
     for (const Vertex* mirror : context_.tree.mirrors()) {
         for (const auto& child : mirror->children) children_.push_back({.vertex = child.get(), .pause = pause_min});
     }
-    for (Vertex* mirror : context_.tree.mirrors()) inner_.push_back({mirror, pause_min, {}, {}});
+    for (Vertex* mirror : context_.tree.mirrors()) inner_.push_back({.vertex = mirror, .pause = pause_min});
 }
 
 void Joiner::begin() {
@@ -132,6 +132,7 @@ void Joiner::leaf_up(std::size_t leaf) {
     const TimePoint now = context_.loop.now();
     for (Inner& inner : inner_) {
         if (!is_below(*context_.tree.leaves()[leaf], *inner.vertex)) continue;
+        inner.unwritable.clear();
         inner.pause = pause_min;
         inner.due = all_answer(*inner.vertex) ? now : now + inner_grace;
     }
@@ -270,7 +271,8 @@ void Joiner::attempt(Child& child, Inner* inner) {
     if (numbering_) {
         attempt_ = std::make_unique<NumberAttempt>(context, *child.vertex, std::move(ended));
     } else if (inner != nullptr) {
-        attempt_ = std::make_unique<InnerStart>(context, *child.vertex, *inner->vertex, std::move(ended));
+        attempt_ =
+            std::make_unique<InnerStart>(context, *child.vertex, *inner->vertex, inner->unwritable, std::move(ended));
     } else {
         attempt_ = std::make_unique<JoinAttempt>(context, *child.vertex, std::move(ended));
     }
@@ -318,17 +320,19 @@ void Joiner::child_ended(Child& child) {
 
 void Joiner::inner_ended(Child& child, Inner& inner) {
     inner.due = context_.loop.now() + inner.pause;
-    const bool news = attempt_why_ != inner.told;
     inner.told = attempt_why_;
+    // What a disk did not take just now, it may take the next time.
+    if (attempt_end_ != ReturnAttempt::End::later) inner.unwritable.clear();
     switch (attempt_end_) {
         case ReturnAttempt::End::done:
             inner.pause = pause_min;
+            inner.told_wait.clear();
             child.due = context_.loop.now();
             if (!std::exchange(child.cleared, true)) mirror_of(child).set_refused(child.vertex->position, {});
             break;
         case ReturnAttempt::End::waits:
             inner.pause = std::min(2 * inner.pause, pause_max);
-            if (!news) break;
+            if (std::exchange(inner.told_wait, attempt_why_) == attempt_why_) break;
             context_.events.event(
                 Severity::notice, "mirror-waits",
                 std::string("a mirror below another one cannot be started yet; ") +

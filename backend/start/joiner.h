@@ -50,7 +50,9 @@ private:
         Vertex* vertex = nullptr;
         Duration pause{};
         TimePoint due;
-        std::string told;  ///< why it was not started the last time
+        std::string told;       ///< why it was not started the last time
+        std::string told_wait;  ///< the last `mirror-waits`: told again only when the reason changes
+        UnwritableDisks unwritable;
     };
 
     void look();

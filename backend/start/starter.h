@@ -18,6 +18,7 @@
 #include "start/patience.h"
 #include "start/place_check.h"
 #include "start/start_step.h"
+#include "start/unwritable.h"
 #include "tree/build.h"
 
 namespace dst {
@@ -140,7 +141,6 @@ private:
 
     // starter_establish.cc: from the journal's claim to serving
     void establish();
-    void note_unwritable(const Vertex& vertex, const Error& error);
     Callback<LabelImage> label_written(StartStep& step, const Vertex& leaf);
     void promise_all();
     void promised();
@@ -178,9 +178,7 @@ private:
     std::size_t next_record_ = 0;
     std::vector<LeafFinding> findings_;
     std::vector<Peek> peeks_;
-    /// Leaves, and children of mirrors, whose disks did not take what an attempt wrote: the next ones do without them,
-    /// as a storage that serves would, until one has to wait.
-    std::map<const Vertex*, Error> unwritable_;
+    UnwritableDisks unwritable_;
     std::map<const Vertex*, MirrorWork> work_;
     std::vector<const Vertex*> forcing_;   ///< mirrors that may start with loss of data in this attempt
     StartOrder taken_ = StartOrder::none;  ///< the order that went with the journal's last write

@@ -13,8 +13,7 @@ namespace dst {
 /// the disks hold: a write that failed once must not decide which.
 const Error* Starter::unwritable(const Vertex& vertex) const {
     if (ordered(StartOrder::accept_data_loss) || ordered(StartOrder::resolve)) return nullptr;
-    const auto found = unwritable_.find(&vertex);
-    return found == unwritable_.end() ? nullptr : &found->second;
+    return unwritable_.error_of(vertex);
 }
 
 bool Starter::usable(const Vertex& vertex) const {
@@ -32,9 +31,7 @@ bool Starter::usable(const Vertex& vertex) const {
 }
 
 std::string Starter::why_not_usable(const Vertex& vertex) const {
-    if (const Error* const error = unwritable(vertex)) {
-        return vertex.spec->name + " does not take writes: " + to_string(*error);
-    }
+    if (const Error* const error = unwritable(vertex)) return why_unwritable(vertex, *error);
     if (vertex.leaf != nullptr) {
         const LeafFinding& finding = findings_[vertex.index];
         if (!finding.refusal.empty()) return finding.refusal;

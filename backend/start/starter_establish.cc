@@ -91,13 +91,9 @@ void Starter::prepare_journal() {
     }
 }
 
-void Starter::note_unwritable(const Vertex& vertex, const Error& error) {
-    if (takes_no_writes(error.code) && !broken(Rule::m5_unwritable)) unwritable_.insert_or_assign(&vertex, error);
-}
-
 Callback<LabelImage> Starter::label_written(StartStep& step, const Vertex& leaf) {
     return [this, attempt = attempt_, &leaf, end = step.add<LabelImage>(nullptr)](const Result<LabelImage>& written) {
-        if (!written && attempt == attempt_) note_unwritable(leaf, written.error());
+        if (!written && attempt == attempt_) unwritable_.note(leaf, written.error());
         end(written);
     };
 }
@@ -162,7 +158,7 @@ void Starter::write_records_next() {
         auto done = [this, attempt = attempt_, &vertex, record, fenced](const Result<void>& written) {
             MirrorWork& work = work_.at(&vertex);
             for (const auto& child : vertex.children) {
-                if (const auto& error = vertex.mirror->start_error(child->position)) note_unwritable(*child, *error);
+                if (const auto& error = vertex.mirror->start_error(child->position)) unwritable_.note(*child, *error);
             }
             // What the storage does without need not be in order.
             work.unwritten = !written && takes_no_writes(written.error().code) && !in_use(vertex);
