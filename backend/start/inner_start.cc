@@ -211,7 +211,7 @@ void InnerStart::stand() {
         if (!other || !inner_.children[i]->device->up()) continue;
         inner_.mirror->set_refused(i, opening_.views[i].why_not);
     }
-    promise_all();
+    formed_ ? note_generation_formed() : promise_all();
 }
 
 /// As at a start (M5 step 3): what leaves at once must not be taken for the newest by a head whose journal decides.

@@ -49,6 +49,8 @@ private:
     std::string look_for_lost(const Record& known, std::string& refused);
     void form();
     void owed();
+    void draw_ids();
+    void note_generation_formed();
     void form_from_lost();
     void label_blank();
 

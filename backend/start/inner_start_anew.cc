@@ -70,10 +70,40 @@ void InnerStart::owed() {
     if (!choice) return blank_.empty() ? form_from_lost() : label_blank();
     formed_ = true;
     opening_.choice = std::move(*choice);
-    opening_.choice.record.generation_id = context_.start.loop.random_id();
-    opening_.choice.record.medium = context_.start.loop.random_id();
+    draw_ids();
     opening_.number_by_names(inner_);
     opening_.read_maps(context_.start.loop, inner_, then(&InnerStart::maps_read));
+}
+
+/// Of the generation that is formed.
+void InnerStart::draw_ids() {
+    Record& record = opening_.choice.record;
+    record.generation_id = context_.start.loop.random_id();
+    record.medium = context_.start.loop.random_id();
+    const Record* const known = context_.start.journal.record_of(record.mirror);
+    if (known != nullptr) take_noted(record, *known);
+}
+
+/// In the journal, before a member gets it, as an order's: one that has it when this attempt ends, and that the next
+/// one does without, is not the other side of a split. Where the journal does not decide, its record is not what is
+/// stood on; and a member that was in sync is waited for by the next attempt.
+void InnerStart::note_generation_formed() {
+    JournalKeeper& journal = context_.start.journal;
+    const Record* const known = journal.record_of(opening_.choice.record.mirror);
+    if (!decides_ || fresh_ || known == nullptr) return promise_all();
+    Record noted = *known;
+    note_generation(noted, opening_.choice.record.generation_id);
+    for (std::size_t i = 0; i < opening_.views.size(); ++i) {
+        RecordMember* const member = find_member(noted, opening_.views[i].number);
+        if ((opening_.used & bit(i)) == 0 || member == nullptr) continue;
+        // With the new record on it nothing tells whether it was an older copy: it is owed everything.
+        remember_generation(member->may_have, member->last_generation);
+        member->last_generation = {};
+    }
+    // There may be many attempts.
+    bound_lineage(noted);
+    journal.set_record(noted);
+    journal.write(then(&InnerStart::promise_all));
 }
 
 /// Then all of it once more, with the labels that are there now.
@@ -95,12 +125,10 @@ void InnerStart::form_from_lost() {
     view.leaves = leaves_of_member(*inner_.children[index], findings_);
     view.incarnation = inner_.children[index]->device->incarnation();
     opening_.choice = fresh_choice(formed_from_, view.number, opening_.views);
-    Record& record = opening_.choice.record;
-    record.generation_id = context_.start.loop.random_id();
-    record.medium = context_.start.loop.random_id();
+    draw_ids();
     opening_.used = opening_.choice.used;
     opening_.maps = {};
-    opening_.maps.intent = inner_.mirror->metadata(index).empty_map(record);
+    opening_.maps.intent = inner_.mirror->metadata(index).empty_map(opening_.choice.record);
     context_.start.events.event(Severity::warning, "mirror-formed-anew",
                                 "no member of a mirror has its data any more; it is formed anew, and brought up to "
                                 "date as a whole by the mirror above",

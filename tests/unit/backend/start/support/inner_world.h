@@ -68,6 +68,9 @@ struct Inner : ::testing::Test {
         world->close(*head);
         world->platter("/a").set_missing(true);
         serve();
+        expect_all_readable();
+    }
+    void expect_all_readable() {
         for (unsigned i = 0; i < writes; ++i) {
             Bytes found(4096);
             EXPECT_EQ(world->read(*head, 8192u * i, found), Errc::ok);
