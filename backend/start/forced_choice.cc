@@ -157,7 +157,7 @@ void stand_alone(StartChoice& choice, const Record& best, const std::vector<Memb
 }  // namespace
 
 std::optional<StartChoice> force_choice(const std::optional<Record>& journal, bool decides,
-                                        const std::vector<MemberView>& views) {
+                                        const std::vector<MemberView>& views, Cut cut) {
     const Record* const best = newest(journal, decides, views);
     if (best == nullptr) return std::nullopt;
     std::vector<std::optional<Rank>> ranks;
@@ -177,10 +177,16 @@ std::optional<StartChoice> force_choice(const std::optional<Record>& journal, bo
     stand_alone(choice, *best, views);
     for (std::size_t i = 0; i < views.size(); ++i) {
         // Only one is.
-        if ((choice.used & bit(i)) == 0 || rank == Rank::in_sync || decides) continue;
+        if ((choice.used & bit(i)) == 0 || rank == Rank::in_sync) continue;
+        if (decides || cut == Cut::nothing) continue;
         choice.record.lineage = line_of(*best, views[i]);
     }
     return choice;
+}
+
+void forget_generation(RecordMember& member) {
+    remember_generation(member.may_have, member.last_generation);
+    member.last_generation = {};
 }
 
 void note_generation(Record& record, const Id& coming) {

@@ -12,6 +12,12 @@
 /// new generation's id, and the mirror's new medium id, that the changed records lack.
 namespace dst {
 
+/// What a new generation does not descend from, so that who goes on from there is the other side of a split.
+enum class Cut {
+    what_may_go_on,  ///< generations that no member used has, where another head may have those that do
+    nothing,         ///< the data are kept elsewhere
+};
+
 /// `start --accept-data-loss` for one mirror that waits: the newest record that can be reached, with the members in
 /// sync that can be used; with none, with the newest of the others; one that was being resynchronised only when nothing
 /// else is there. Those are all that is in sync, in a new generation that descends from that record; the others are
@@ -19,8 +25,11 @@ namespace dst {
 /// not in sync the new generation descends from the last one that it has all of, and a later one is the other side of a
 /// split. `reason` says from what it starts and what is lost. Nothing: no member can be used, or two are split.
 std::optional<StartChoice> force_choice(const std::optional<Record>& journal, bool decides,
-                                        const std::vector<MemberView>& views);
+                                        const std::vector<MemberView>& views, Cut cut = Cut::what_may_go_on);
 
+/// With such a generation on it, nothing tells any more whether a member not in sync was an older copy: should the
+/// attempt end, it is owed everything.
+void forget_generation(RecordMember& member);
 /// A generation that a forced start or a resolved split is about to give to members: it stays in the line that
 /// `record`, the journal's, remembers, should the attempt end before all have it.
 void note_generation(Record& record, const Id& coming);

@@ -180,7 +180,8 @@ void InnerStart::records_read() {
         case Verdict::split:
             return finish(End::split, inner_.spec->name + ": " + opening_.choice.reason +
                                           "; nothing below it is touched. Put a blank medium in the place of the side "
-                                          "whose data are given up");
+                                          "whose data are given up, or close the storage, decide by " +
+                                          resolve_commands(start, opening_.choice) + ", and open it again");
         case Verdict::wait: return could_not_start(opening_.choice.reason);
         case Verdict::use: break;
     }

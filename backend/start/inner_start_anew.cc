@@ -66,7 +66,7 @@ std::string InnerStart::look_for_lost(const Record& known, std::string& refused)
 void InnerStart::form() { mirror().owe_everything(child_.position, then(&InnerStart::owed)); }
 
 void InnerStart::owed() {
-    std::optional<StartChoice> choice = force_choice(known_, decides_, opening_.views);
+    std::optional<StartChoice> choice = force_choice(known_, decides_, opening_.views, Cut::nothing);
     if (!choice) return blank_.empty() ? form_from_lost() : label_blank();
     formed_ = true;
     opening_.choice = std::move(*choice);
@@ -95,10 +95,7 @@ void InnerStart::note_generation_formed() {
     note_generation(noted, opening_.choice.record.generation_id);
     for (std::size_t i = 0; i < opening_.views.size(); ++i) {
         RecordMember* const member = find_member(noted, opening_.views[i].number);
-        if ((opening_.used & bit(i)) == 0 || member == nullptr) continue;
-        // With the new record on it nothing tells whether it was an older copy: it is owed everything.
-        remember_generation(member->may_have, member->last_generation);
-        member->last_generation = {};
+        if ((opening_.used & bit(i)) != 0 && member != nullptr) forget_generation(*member);
     }
     // There may be many attempts.
     bound_lineage(noted);
