@@ -38,7 +38,7 @@ void Faults::strike() {
     static constexpr std::array shares{
         Share{90, [](Faults& f) { return f.kill_netnode(false); }},
         Share{60, [](Faults& f) { return f.kill_netnode(true); }},
-        Share{100, [](Faults& f) { return f.cut_link(); }},
+        Share{70, [](Faults& f) { return f.cut_link(); }},
         Share{100, [](Faults& f) { return f.partition(f.loop_.chance(600)); }},
         Share{90, [](Faults& f) { return f.fail_disk(); }},
         Share{20, [](Faults& f) { return f.spoil_sectors(); }},
@@ -61,6 +61,9 @@ void Faults::strike() {
         Share{20, [](Faults& f) { return f.rot_slot(); }},
         Share{20, [](Faults& f) { return f.older_medium(); }},
         Share{40, [](Faults& f) { return f.older_part(); }},
+        Share{15, [](Faults& f) { return f.give_up_what_is_away(); }},
+        Share{10, [](Faults& f) { return f.give_up_both_sides(); }},
+        Share{5, [](Faults& f) { return f.order_takeover(); }},
     };
     if (loop_.now() < quiet_until_) return;
     keep_copies();

@@ -5,8 +5,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "media/label.h"
+#include "start/order.h"
 #include "world.h"
 
 namespace dst::sim {
@@ -29,6 +32,10 @@ public:
     virtual bool has_rival() const = 0;
     /// Clients send nothing for a while.
     virtual void silence(Duration time) = 0;
+    /// An administrator gives a head an order, or leaves it for its next one.
+    virtual void order(World::Head& head, const Order& order) = 0;
+    /// It runs, and does not serve for want of something.
+    virtual bool waits(const World::Head& head) const = 0;
 };
 
 /// Draws faults and mends them again after a while. Everything that was broken is mended by World::heal() at the end.
@@ -80,6 +87,16 @@ private:
     World::Netnode* netnode_of(const SimPlatter* platter);
     void die_now(const std::shared_ptr<Promotion>& promotion);
     void start_apart(const Promotion& promotion);
+
+    // faults_orders.cc
+    using Leaves = std::vector<std::pair<std::string, SimPlatter*>>;
+    bool order_takeover();
+    bool give_up_what_is_away();
+    bool give_up_both_sides();
+    std::pair<Leaves, Leaves> two_parts();
+    void set_away(const Leaves& leaves, bool away);
+    void order_if_it_waits(World::Head& head);
+    void start_with_order(World::Head& head);
 
     // faults_media.cc
     void keep_copies();

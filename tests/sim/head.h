@@ -47,6 +47,12 @@ public:
     bool failed() const noexcept { return failed_.code != Errc::ok; }
     const Error& failure() const noexcept { return failed_; }
     bool stopping() const noexcept { return stopping_; }
+    /// It has told that it gave data up, as ordered.
+    bool forced() const { return events_.told("start-forced"); }
+    /// By what it came to serve (M5 step 2).
+    bool decided_by_journal() const {
+        return events_.last("storage-serving").find("decided_by=journal") != std::string::npos;
+    }
 
 private:
     void on_sized() override;

@@ -38,7 +38,9 @@ Oracle::Oracle(std::uint64_t size_bytes) : sectors_(size_bytes / sector_bytes) {
 
 void Oracle::write_begun(std::uint64_t sequence, const Extent& extent, Value value) {
     for (std::uint64_t at = extent.offset; at < extent.end(); at += sector_bytes) {
-        sector(at).entries.push_back({sequence, value, Outcome::pending});
+        Sector& here = sector(at);
+        here.entries.push_back({sequence, value, Outcome::pending});
+        here.ever.push_back(value);
     }
 }
 
@@ -88,6 +90,18 @@ void Oracle::forget_unflushed(std::uint64_t newest) {
         here.entries.front().outcome = Outcome::unknown;
         here.entries.insert(here.entries.begin(), fall_back.begin(), fall_back.end());
         here.entries.front().outcome = Outcome::acknowledged;
+        here.before.clear();
+    }
+}
+
+void Oracle::forget_everything(std::uint64_t newest) {
+    under_way_ = newest;
+    for (Sector& here : sectors_) {
+        std::erase_if(here.entries, [](const Entry& entry) { return entry.outcome != Outcome::pending; });
+        std::vector<Entry> all;
+        for (const Value value : here.ever) all.push_back({0, value, Outcome::unknown});
+        all.front().outcome = Outcome::acknowledged;
+        here.entries.insert(here.entries.begin(), all.begin(), all.end());
         here.before.clear();
     }
 }

@@ -48,6 +48,9 @@ public:
     /// carried out before, in part, and is acknowledged later by a head that has not heard of the loss yet. Reads that
     /// were under way may have read before, and decide nothing. `newest`: sequence of the last request submitted.
     void forget_unflushed(std::uint64_t newest);
+    /// An administrator gave data up: a read may return whatever the sector has ever held, and decides. `newest` as
+    /// above.
+    void forget_everything(std::uint64_t newest);
 
     /// A read that was submitted as `sequence` returned `bytes`. Empty: it may. Else what is wrong, for the report.
     std::string check_read(std::uint64_t sequence, const Extent& extent, std::span<const std::byte> bytes);
@@ -65,6 +68,7 @@ private:
     struct Sector {
         std::vector<Entry> entries{Entry{}};  ///< by sequence; the first is acknowledged or a fall-back
         std::vector<Value> before;            ///< what may come back when caches are lost
+        std::vector<Value> ever{0};           ///< of all writes that were submitted
         std::uint64_t acknowledged_at = 0;
     };
 

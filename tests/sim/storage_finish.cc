@@ -22,7 +22,8 @@ bool StorageScenario::all_answered() {
 }
 
 void StorageScenario::finish() {
-    if (!all_answered() || serving_head() == nullptr || !all_come_back()) return;
+    if (!all_answered() || !resolve_members() || !all_answered()) return;
+    if (serving_head() == nullptr || !all_come_back()) return;
     if (loop_.chance(250)) check_write_back(*serving_head());
     if (!trace_.failed() && loop_.chance(250)) check_unwritable();
     HeadProcess* const head = serving_head();

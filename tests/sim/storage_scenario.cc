@@ -31,7 +31,8 @@ std::string state_name(StorageState state) {
 
 }  // namespace
 
-StorageScenario::StorageScenario(Trace& trace) : trace_(trace), loop_(trace.loop()), shape_(draw_shape(trace.loop())) {
+StorageScenario::StorageScenario(Trace& trace)
+    : trace_(trace), loop_(trace.loop()), shape_(draw_shape(trace.loop())), administrator_(trace, "dstctl") {
     rival_ = shape_.all_remote && loop_.chance(500);
     client_options_.before_verdict = [this] { judge_lost_caches(); };
     client_options_.write_through = !shape_.storage.policy.write_cache;
@@ -107,13 +108,15 @@ bool StorageScenario::serve_first() {
 }
 
 void StorageScenario::start_head(World::Head& head) {
-    if (world_->ending(head)) {
-        // The process before still closes the storage and holds its locks. What heals says itself which head starts.
+    if (world_->ending(head) || being_left_.contains(head.machine.host)) {
+        // The process before still closes the storage and holds its locks, or dstctl does. What heals says itself which
+        // head starts.
         loop_.after(milliseconds(300), [this, &head, healing = healing_, guard = std::weak_ptr<int>(alive_)] {
             if (!guard.expired() && !closing_ && healing == healing_) start_head(head);
         });
         return;
     }
+    if (const auto open = orders_.find(head.machine.host); open != orders_.end()) ++open->second.starts;
     world_->start(head, shape_.storage, [this](HeadProcess& process) { head_changed(process); });
 }
 
@@ -124,12 +127,13 @@ void StorageScenario::head_changed(HeadProcess& process) {
     }
     if (!process.failed()) return;
     trace_.coverage().count("head failed");
+    const bool again = resolve_split(process);
     // A look at one node waits up to 8 s for that at another.
     const bool looked_before = process.name() == kept_ && loop_.now() < mended_at_ + seconds(10);
-    if (closing_ || (healing_ && !looked_before)) return;
+    if (closing_ || (healing_ && !looked_before && !again)) return;
     // A label that cannot be read just now, for example: the administrator starts it again.
-    loop_.after(seconds(1), [this, life = process.name(), guard = std::weak_ptr<int>(alive_)] {
-        if (guard.expired() || closing_ || (healing_ && life != kept_)) return;
+    loop_.after(seconds(1), [this, again, life = process.name(), guard = std::weak_ptr<int>(alive_)] {
+        if (guard.expired() || closing_ || (healing_ && life != kept_ && !again)) return;
         kept_.clear();
         for (const auto& head : world_->heads()) {
             if (head->process == nullptr || head->process->name() != life) continue;
@@ -152,6 +156,7 @@ StorageScenario::Service* StorageScenario::service_of(const HeadProcess& process
 void StorageScenario::head_serves(HeadProcess& process) {
     if (service_of(process) != nullptr) return;
     trace_.coverage().count("head serves");
+    judge_orders(process);
     const std::uint64_t epoch = process.engine().status().epoch;
     const bool late = epoch < epoch_;
     epoch_ = std::max(epoch_, epoch);
@@ -225,6 +230,7 @@ void StorageScenario::watch_status() {
             trace_.line(process->name(), "is " + state_name(status.state) + " " + status.reason);
         }
         last_status_ = status;
+        if (serves && status.tree && all_in_sync(*status.tree)) forked_.clear();
     }
 }
 

@@ -35,6 +35,8 @@ private:
     std::size_t times_served() const override { return services_.size(); }
     bool has_rival() const override { return rival_; }
     void silence(Duration time) override { counts_.silent_until = loop_.now() + time; }
+    void order(World::Head& head, const Order& order) override;
+    bool waits(const World::Head& head) const override;
 
     bool initialise();
     bool serve_first();
@@ -52,6 +54,13 @@ private:
     static bool has_leaf(const VertexStatus& vertex, const std::string& leaf);
     static bool is_mirrored(const VertexStatus& vertex);
     void end_clients();
+
+    // storage_orders.cc
+    void judge_orders(const HeadProcess& process);
+    /// True: one side of the split that keeps it from serving is given up by its next life.
+    bool resolve_split(HeadProcess& process);
+    bool resolve_members();
+    bool give_up(HeadProcess& process, const VertexStatus& member);
 
     void head_changed(HeadProcess& process);
     void head_serves(HeadProcess& process);
@@ -85,6 +94,16 @@ private:
     bool all_lost_ = false;                             ///< no member has survived these losses
     std::uint64_t epoch_ = 0;                           ///< the highest that came to serve
     bool rival_ = false;
+    /// To give data up: left with a machine that may run a head, and not known to be carried out or taken back.
+    struct OpenOrder {
+        unsigned starts = 0;       ///< of that machine's heads, since
+        unsigned starts_sure = 0;  ///< so many can have died without carrying it out
+    };
+    std::map<std::string, OpenOrder> orders_;  ///< by machine
+    std::set<std::string> being_left_;         ///< machines whose journal takes an order just now
+    bool any_given_up_ = false;
+    std::string forked_;  ///< the machine that gave data up last, until all members have heard of it; else empty
+    TracedEvents administrator_;
     bool healing_ = false;
     TimePoint mended_at_;  ///< when `healing_` began
     std::string kept_;     ///< the head that was starting then: what it refuses just after, it had seen before

@@ -57,11 +57,18 @@ void Trace::dump(std::FILE* out) const {
     for (const std::string& line : lines_) std::fprintf(out, "  %s\n", line.c_str());
 }
 
+std::string TracedEvents::last(std::string_view id) const {
+    const auto found = told_.find(id);
+    return found == told_.end() ? std::string() : found->second;
+}
+
 void TracedEvents::event(Severity severity, std::string_view id, std::string_view text,
                          std::initializer_list<EventField> fields) {
     if (silent_) return;
     trace_.coverage().count("event " + std::string(id));
-    trace_.line(process_, format_event(severity, id, text, fields));
+    std::string& told = told_[std::string(id)];
+    told = format_event(severity, id, text, fields);
+    trace_.line(process_, told);
 }
 
 }  // namespace dst::sim

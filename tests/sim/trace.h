@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <deque>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -68,10 +69,14 @@ public:
     void event(Severity severity, std::string_view id, std::string_view text,
                std::initializer_list<EventField> fields) override;
     void silence() noexcept { silent_ = true; }
+    bool told(std::string_view id) const { return told_.contains(id); }
+    /// The last event with that id, as it is printed; empty: there was none.
+    std::string last(std::string_view id) const;
 
 private:
     Trace& trace_;
     std::string process_;
+    std::map<std::string, std::string, std::less<>> told_;  ///< by id, the last of each
     bool silent_ = false;
 };
 

@@ -113,6 +113,7 @@ void World::heal() {
     network_.heal_all();
     for (const auto& platter : platters_) {
         platter->put_back();
+        platter->set_missing(false);
         platter->clear_failures();
         platter->unspoil();
         platter->set_hung(false);

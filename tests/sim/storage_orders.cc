@@ -1,0 +1,147 @@
+#include <utility>
+
+#include "start/order.h"
+#include "storage_scenario.h"
+
+/// What an administrator does when the storage asks for it (docs/mirror.md, "Orders").
+namespace dst::sim {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+namespace {
+
+std::string describe(const Order& order) {
+    switch (order.what) {
+        case StartOrder::none: return "nothing";
+        case StartOrder::takeover: return "take it over";
+        case StartOrder::accept_data_loss: return "start with what is there";
+        case StartOrder::resolve: return "give up what " + order.member + " holds";
+    }
+    return {};
+}
+
+/// The members that a message offers to give up: "... --discard NAME' ...".
+std::vector<std::string> offered(const std::string& message) {
+    static const std::string before = "--discard ";
+    std::vector<std::string> names;
+    for (std::size_t at = message.find(before); at != std::string::npos; at = message.find(before, at)) {
+        at += before.size();
+        names.push_back(message.substr(at, message.find('\'', at) - at));
+    }
+    return names;
+}
+
+/// The first member that is left alone.
+const VertexStatus* refused_member(const VertexStatus& vertex) {
+    for (const VertexStatus& child : vertex.children) {
+        if (child.state == VertexState::refused) return &child;
+        if (const VertexStatus* const below = refused_member(child)) return below;
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+void StorageScenario::order(World::Head& head, const Order& order) {
+    trace_.line("administrator", head.machine.host + ": " + describe(order));
+    trace_.coverage().count("order " + describe(order).substr(0, 7));
+    const auto answered = [this](const std::string& text) { trace_.line("administrator", "is told: " + text); };
+    const bool gives_up = order.what != StartOrder::takeover;
+    if (head.process != nullptr) {
+        const Result<std::string> answer = head.process->engine().order(order);
+        answered(answer ? *answer : to_string(answer.error()));
+        if (gives_up && answer) orders_[head.machine.host] = {};
+        return;
+    }
+    if (gives_up) orders_[head.machine.host] = {0, 1};
+    being_left_.insert(head.machine.host);
+    leave_order(
+        loop_, administrator_, std::make_unique<SimStore>(loop_, *head.machine.journal), shape_.storage.name, order,
+        [this, answered, host = head.machine.host, guard = std::weak_ptr<int>(alive_)](const Result<void>& left) {
+            if (guard.expired()) return;
+            being_left_.erase(host);
+            answered(left ? "the order is in the journal" : to_string(left.error()));
+        });
+}
+
+bool StorageScenario::waits(const World::Head& head) const {
+    return head.process != nullptr && head.process->engine().waiting();
+}
+
+// Data are given up when a start says so, and perhaps when one died that could not say it any more. As long as a medium
+// has not heard of it, whoever has nothing but that one goes on there; only the journal of the head that was given the
+// order knows better.
+void StorageScenario::judge_orders(const HeadProcess& process) {
+    const bool other_side = !forked_.empty() && (process.machine().host != forked_ || !process.decided_by_journal());
+    bool given_up = process.forced() || other_side;
+    for (auto& [host, order] : orders_) {
+        given_up = given_up || order.starts > order.starts_sure;
+        order = {};
+    }
+    orders_.erase(process.machine().host);
+    if (!given_up) return;
+    any_given_up_ = true;
+    forked_ = process.machine().host;
+    epoch_ = 0;
+    trace_.line("scenario", "data were given up");
+    trace_.coverage().count("data were given up");
+    oracle_->forget_everything(counts_.sequence);
+    // Of a head that goes on with the other side nothing is asked any more.
+    for (Service& service : services_) service.client->abandon();
+}
+
+bool StorageScenario::resolve_split(HeadProcess& process) {
+    if (!any_given_up_ || process.engine().status().state != StorageState::split) return false;
+    const std::vector<std::string> names = offered(process.engine().status().reason);
+    for (const auto& head : world_->heads()) {
+        if (head->process.get() != &process || names.empty()) continue;
+        order(*head, {StartOrder::resolve, names[loop_.below(names.size())], {}, 0});
+        return true;
+    }
+    return false;
+}
+
+// What was written to on the other side of such a decision is left alone until somebody says whose data go.
+bool StorageScenario::resolve_members() {
+    for (unsigned tries = 0; any_given_up_ && tries < 8; ++tries) {
+        HeadProcess* const process = serving_head();
+        if (process == nullptr) return false;
+        const auto refused = [process]() -> std::optional<VertexStatus> {
+            const StorageStatus status = process->engine().status();
+            const VertexStatus* const member = status.tree ? refused_member(*status.tree) : nullptr;
+            return member == nullptr ? std::nullopt : std::optional(*member);
+        };
+        const auto settled = [&] {
+            const StorageStatus status = process->engine().status();
+            return process->fenced() || refused() || (status.tree && all_in_sync(*status.tree));
+        };
+        static_cast<void>(run_until(settled, minutes(3)));
+        // It may have been seen before it was mended.
+        if (refused()) static_cast<void>(run_until([] { return false; }, seconds(5)));
+        const std::optional<VertexStatus> member = refused();
+        if (trace_.failed() || !member) return !trace_.failed();
+        if (!give_up(*process, *member)) return false;
+    }
+    return !trace_.failed();
+}
+
+bool StorageScenario::give_up(HeadProcess& process, const VertexStatus& member) {
+    for (const auto& head : world_->heads()) {
+        if (head->process.get() != &process) continue;
+        head_ends(*head, true);
+        world_->stop(*head);
+        static_cast<void>(run_until([&] { return !world_->ending(*head); }, minutes(1)));
+        // Of a mirror below, the message says who its sides are.
+        const std::vector<std::string> names = offered(member.reason);
+        order(*head, {StartOrder::resolve, names.empty() ? member.name : names[loop_.below(names.size())], {}, 0});
+        static_cast<void>(run_until([] { return false; }, seconds(2)));
+        start_head(*head);
+        if (run_until([this] { return serving_head() != nullptr; }, seconds(60))) return true;
+        if (!trace_.failed()) trace_.finding("M5", "does not serve after an order: " + last_status_.reason);
+        return false;
+    }
+    return false;
+}
+
+}  // namespace dst::sim
