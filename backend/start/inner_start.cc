@@ -178,10 +178,10 @@ void InnerStart::records_read() {
     opening_.choice = choose_record(known_, decides_, opening_.views);
     switch (opening_.choice.verdict) {
         case Verdict::split:
-            return finish(End::split, inner_.spec->name + ": " + opening_.choice.reason +
-                                          "; nothing below it is touched. Put a blank medium in the place of the side "
-                                          "whose data are given up, or close the storage, decide by " +
-                                          resolve_commands(start, opening_.choice) + ", and open it again");
+            return finish(End::split,
+                          inner_.spec->name + ": " + opening_.choice.reason +
+                              "; nothing below it is touched, and what is above does without it. Put a blank "
+                              "medium in the place of the side that you give up");
         case Verdict::wait: return could_not_start(opening_.choice.reason);
         case Verdict::use: break;
     }

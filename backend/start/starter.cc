@@ -150,7 +150,7 @@ void Starter::peeked() {
     const bool ask = context_.storage.policy.takeover == spec::Takeover::ask && !ordered(StartOrder::takeover);
     if (ask && other_head_lives(where)) {
         return wait("another head is alive on " + where +
-                        "; end it there, or take the storage over from it: 'dstctl start " + command_target(context_) +
+                        "; end it there, or take the storage over from it: 'dstctl start " + command_target() +
                         " --takeover' does it once, 'policy: {takeover: auto}' in the storage's file always",
                     look_for_head);
     }

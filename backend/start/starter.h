@@ -34,11 +34,6 @@ struct StartContext {
     bool outermost = true;  ///< for messages: a tree that is exported is named, not its file
 };
 
-/// How `dstctl` is told which storage is meant.
-std::string command_target(const StartContext& context);
-/// The commands that give up the one side of a split or the other: "'dstctl resolve …', or 'dstctl resolve …'".
-std::string resolve_commands(const StartContext& context, const StartChoice& choice);
-
 /// M5 and M6: from leaves that come up to a tree that serves. Peeks, chooses, promises, makes the start durable,
 /// serves; begins again from the peek when anything moves under it.
 class Starter {
@@ -137,6 +132,7 @@ private:
     const Vertex* next_to_force(const Vertex& vertex) const;
     bool force_next();
     bool forceable(const Vertex& vertex, std::string& how) const;
+    std::string command_target() const;
     std::string way_out_of_waiting() const;
     std::string way_out_of_split(const StartChoice& choice) const;
     void take_order_away();

@@ -8,20 +8,6 @@
 /// later start does not.
 namespace dst {
 
-std::string command_target(const StartContext& context) {
-    return context.outermost && !context.storage.file.empty() ? context.storage.file : context.storage.name;
-}
-
-std::string resolve_commands(const StartContext& context, const StartChoice& choice) {
-    std::string commands;
-    for (const std::string& member : {choice.one_side, choice.other_side}) {
-        if (member.empty()) continue;
-        commands += (commands.empty() ? "'dstctl resolve " : ", or 'dstctl resolve ") + command_target(context) +
-                    " --discard " + member + "'";
-    }
-    return commands;
-}
-
 void Starter::order_given() {
     journal_void_ = false;
     evaluate_task_.post();
@@ -186,16 +172,27 @@ bool Starter::forceable(const Vertex& vertex, std::string& how) const {
     return std::any_of(vertex.children.begin(), vertex.children.end(), forceable_child);
 }
 
+/// How `dstctl` is told which storage is meant.
+std::string Starter::command_target() const {
+    return context_.outermost && !context_.storage.file.empty() ? context_.storage.file : context_.storage.name;
+}
+
 std::string Starter::way_out_of_waiting() const {
     std::string how;
     if (!forceable(context_.tree.root(), how) || how.empty()) return {};
-    return ". If that is lost for good: 'dstctl start " + command_target(context_) +
+    return ". If that is lost for good: 'dstctl start " + command_target() +
            " --accept-data-loss' starts the storage without it, " + how;
 }
 
 std::string Starter::way_out_of_split(const StartChoice& choice) const {
-    return ". Nothing is served and nothing changed. Decide whose data are given up: " +
-           resolve_commands(context_, choice) + "; then open the storage again";
+    std::string commands;
+    for (const std::string& member : {choice.one_side, choice.other_side}) {
+        if (member.empty()) continue;
+        commands += (commands.empty() ? "'dstctl resolve " : ", or 'dstctl resolve ") + command_target() +
+                    " --discard " + member + "'";
+    }
+    return ". Nothing is served and nothing changed. Decide whose data are given up: " + commands +
+           "; then open the storage again";
 }
 
 /// The start is established: the order goes with the same write of the journal.

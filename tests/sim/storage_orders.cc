@@ -126,15 +126,25 @@ bool StorageScenario::resolve_members() {
     return !trace_.failed();
 }
 
+// Of a mirror below that is split one side gets a blank medium, as the message says.
 bool StorageScenario::give_up(HeadProcess& process, const VertexStatus& member) {
+    std::vector<std::string> sides;
+    for (const auto& [leaf, platter] : world_->leaves()) {
+        if (member.reason.find(leaf + " has generation") != std::string::npos) sides.push_back(leaf);
+    }
+    if (member.reason.find("Put a blank medium in the place of the side") != std::string::npos && !sides.empty()) {
+        const std::string& side = sides[loop_.below(sides.size())];
+        trace_.line("administrator", "puts a blank medium in the place of " + side);
+        trace_.coverage().count("blank medium for a split below");
+        world_->platter_of(side).replace_blank(world_->platter_of(side).geometry().size_bytes);
+        return run_until([] { return false; }, seconds(15)) || !trace_.failed();
+    }
     for (const auto& head : world_->heads()) {
         if (head->process.get() != &process) continue;
         head_ends(*head, true);
         world_->stop(*head);
         static_cast<void>(run_until([&] { return !world_->ending(*head); }, minutes(1)));
-        // Of a mirror below, the message says who its sides are.
-        const std::vector<std::string> names = offered(member.reason);
-        order(*head, {StartOrder::resolve, names.empty() ? member.name : names[loop_.below(names.size())], {}, 0});
+        order(*head, {StartOrder::resolve, member.name, {}, 0});
         static_cast<void>(run_until([] { return false; }, seconds(2)));
         start_head(*head);
         if (run_until([this] { return serving_head() != nullptr; }, seconds(60))) return true;
