@@ -47,7 +47,8 @@ Descent compare_descent(const Record& first, const Record& second) noexcept {
 }
 
 bool went_on(const Record& record, const Record& found) noexcept {
-    if (record.epoch.head == found.epoch.head) return false;
+    // What was under way to it when it was given up.
+    if (record.epoch.head == found.epoch.head && found.epoch.number <= record.epoch.number) return false;
     return std::any_of(found.members.begin(), found.members.end(), [&](const RecordMember& member) {
         const RecordMember* const now = find_member(record, member.number);
         return member.state == MemberState::in_sync && now != nullptr && now->state != MemberState::in_sync &&

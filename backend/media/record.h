@@ -79,8 +79,8 @@ enum class Descent {
 };
 Descent compare_descent(const Record& first, const Record& second) noexcept;
 
-/// The generation of `found` was given up in `record`'s line, by an order (docs/mirror.md), and another head has
-/// written the record since, and perhaps data: to overwrite those is not what was ordered.
+/// The generation of `found` was given up in `record`'s line, by an order (docs/mirror.md), and somebody has written
+/// the record since, and perhaps data: to overwrite those is not what was ordered.
 bool went_on(const Record& record, const Record& found) noexcept;
 
 /// True when `generation` is the record's own or in its lineage.

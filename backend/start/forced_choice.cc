@@ -96,6 +96,8 @@ std::vector<Id> line_of(const Record& best, const MemberView& view) {
     std::vector<Id> line = best.lineage;
     line.insert(line.begin(), best.generation_id);
     const RecordMember* const by_best = find_member(best, view.number);
+    // A mixture has some of the newest, and all of none.
+    if (by_best != nullptr && by_best->state == MemberState::resyncing) return best.lineage;
     const RecordMember* const by_its_own = find_member(*view.record, view.number);
     Id last = by_best == nullptr ? Id{} : by_best->last_generation;
     if (last.is_nil() && by_its_own != nullptr) {

@@ -5,7 +5,7 @@
 
 #include "disk/file_disk.h"
 #include "server/allow_list.h"
-#include "server/tree_medium.h"
+#include "server/exported_tree.h"
 
 namespace dst {
 namespace {
@@ -19,7 +19,7 @@ std::unique_ptr<RawMedium> make_raw(AsioLoop& loop, EventSink& events, const spe
         disk_options.own_buffers = false;
         return std::make_unique<FileDisk>(loop, events, disk->path, disk_options);
     }
-    return std::make_unique<TreeMedium>(loop, std::get<spec::Storage>(what.what), options);
+    return make_tree_medium(loop, std::get<spec::Storage>(what.what), options);
 }
 
 void forget_positions(spec::Node& node) {

@@ -84,7 +84,6 @@ private:
     bool lose_power_in_a_resync();
     void watch(const std::shared_ptr<Promotion>& promotion);
     void end_watch();
-    World::Netnode* netnode_of(const SimPlatter* platter);
     void die_now(const std::shared_ptr<Promotion>& promotion);
     void start_apart(const Promotion& promotion);
 

@@ -71,7 +71,9 @@ void Faults::part(World::Head& one, World::Head& other) {
     std::uint64_t newest = 0;
     bool alike = true;
     for (const auto& node : host_.world().netnodes()) {
-        const auto label = label_on(node->machine.exports.begin()->second->durable());
+        // That of a tree lies nowhere by itself.
+        const auto& exports = node->machine.exports;
+        const auto label = exports.empty() ? std::nullopt : label_on(exports.begin()->second->durable());
         const std::uint64_t mark = label ? label->served.number : 0;
         alike = alike && (marks.empty() || mark == newest);
         newest = std::max(newest, mark);

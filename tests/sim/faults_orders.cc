@@ -39,7 +39,7 @@ std::pair<Faults::Leaves, Faults::Leaves> Faults::two_parts() {
 
 void Faults::set_away(const Leaves& leaves, bool away) {
     for (const auto& [name, platter] : leaves) {
-        World::Netnode* const node = netnode_of(platter);
+        World::Netnode* const node = host_.world().netnode_of(platter);
         if (node == nullptr) {
             platter->set_missing(away);
         } else if (!away) {

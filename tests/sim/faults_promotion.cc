@@ -90,7 +90,7 @@ bool Faults::die_in_a_promotion() {
 // no intent bit speaks for what they missed any more (M3).
 bool Faults::lose_power_in_a_resync() {
     World::Netnode* const node = any_netnode();
-    if (node == nullptr || node->process == nullptr) return false;
+    if (node == nullptr || node->process == nullptr || node->machine.exports.empty()) return false;
     SimPlatter* const platter = node->machine.exports.begin()->second;
     note("power is lost in a resync: " + node->machine.host);
     const bool long_away = loop_.chance(500);
@@ -144,13 +144,6 @@ void Faults::watch(const std::shared_ptr<Promotion>& promotion) {
     };
 }
 
-World::Netnode* Faults::netnode_of(const SimPlatter* platter) {
-    for (const auto& node : host_.world().netnodes()) {
-        if (node->machine.exports.begin()->second == platter) return node.get();
-    }
-    return nullptr;
-}
-
 void Faults::end_watch() {
     for (const auto& [name, platter] : host_.world().leaves()) platter->on_carry_out = nullptr;
     for (const auto& head : host_.world().heads()) head->machine.journal->on_written = nullptr;
@@ -177,7 +170,7 @@ void Faults::start_apart(const Promotion& promotion) {
     }
     const bool apart = loop_.chance(500);
     for (const auto& [name, platter] : world.leaves()) {
-        World::Netnode* const node = netnode_of(platter);
+        World::Netnode* const node = world.netnode_of(platter);
         if (node == nullptr) continue;
         const bool first =
             promotion.in_journal ? promotion.joiners.contains(name) : !promotion.have_it.contains(platter);

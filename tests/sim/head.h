@@ -4,23 +4,13 @@
 #include <memory>
 #include <string>
 
+#include "machine.h"
 #include "netnode.h"
 #include "session/remote_leaf.h"
 #include "simworld/sim_store.h"
 #include "start/storage_engine.h"
 
 namespace dst::sim {
-
-/// A machine that may run a head: its journal and its own disks by path. Outlives its processes.
-struct HeadMachine {
-    std::string host;
-    SimStoreFile* journal = nullptr;
-    std::map<std::string, SimPlatter*> disks;
-};
-
-/// Leaves of the simulated world, for engine and initializer.
-LeafFactory make_leaf_factory(SimLoop& loop, EventSink& events, SimNetwork& network, const HeadMachine& machine,
-                              const std::string& process);
 
 /// A process with a storage open: tgtd, or a netnode that re-exports a tree.
 class HeadProcess final : public Process, private StorageEngine::Observer {

@@ -2,14 +2,17 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "machine.h"
 #include "media/medium.h"
 #include "session/export_directory.h"
 #include "session/server_session.h"
 #include "simworld/sim_disk.h"
 #include "simworld/sim_link.h"
+#include "start/tree_medium.h"
 #include "trace.h"
 
 namespace dst::sim {
@@ -28,13 +31,6 @@ public:
     virtual const std::string& name() const = 0;
 };
 
-/// What a netnode machine has: platters by export name. Outlives its processes.
-struct NetnodeMachine {
-    std::string host;     ///< "node1"
-    std::string address;  ///< "node1:7790"
-    std::map<std::string, SimPlatter*> exports;
-};
-
 /// dst-netnode, simulated: real sessions and media behind a listener.
 class NetnodeProcess final : public Process, private ExportDirectory {
 public:
@@ -49,8 +45,13 @@ public:
     bool dead() const override { return dead_; }
     const std::string& machine_name() const override { return machine_.host; }
     const std::string& name() const override { return machine_.host; }
+    const NetnodeMachine& machine() const noexcept { return machine_; }
+    /// Of an exported tree, while its storage is open.
+    std::optional<StorageStatus> status_of_tree(const std::string& export_name) const;
 
 private:
+    void add(const std::string& export_name, std::unique_ptr<RawMedium> raw);
+    std::unique_ptr<TreeMedium> make_tree(const ExportedTree& tree);
     Result<Medium*> find(const std::string& export_name, const std::string& peer) override;
     void accept(std::unique_ptr<Link> link);
     void ended(ServerSession& session);
@@ -60,6 +61,7 @@ private:
     SimNetwork& network_;
     const NetnodeMachine& machine_;
     TracedEvents events_;
+    std::map<std::string, const TreeMedium*> trees_;
     std::map<std::string, std::unique_ptr<Medium>> media_;
     std::vector<std::unique_ptr<ServerSession>> sessions_;
     std::size_t media_open_ = 0;

@@ -6,7 +6,8 @@ namespace {
 /// Draws leaves and counts what it drew.
 class Drawer {
 public:
-    Drawer(SimLoop& loop, bool all_remote) : loop_(loop), all_remote_(all_remote) {}
+    Drawer(SimLoop& loop, Shape& shape, bool with_tree)
+        : loop_(loop), exported_(shape.exported), all_remote_(shape.all_remote), with_tree_(with_tree) {}
 
     spec::Node leaf() {
         spec::Node node;
@@ -21,9 +22,32 @@ public:
         netnode.port = 7790;
         netnode.export_name = "disk" + std::to_string(number);
         netnode.connections = loop_.chance(200) ? 2 : 1;
+        const bool is_tree = std::exchange(with_tree_, false);
+        if (is_tree) netnode.export_name = "tree" + std::to_string(number);
         node.name = netnode.address + ":7790/" + netnode.export_name;
+        if (is_tree) exported_[node.name] = tree_of(netnode.export_name);
         node.what = netnode;
         return node;
+    }
+
+    /// Two disks of other machines, or one of its own and another's.
+    spec::Storage tree_of(const std::string& name) {
+        spec::Storage storage;
+        storage.name = name;
+        storage.journal = "/journal";
+        storage.policy.write_cache = !loop_.chance(200);
+        const bool all_remote = std::exchange(all_remote_, true);
+        spec::Node first = leaf();
+        if (loop_.chance(700)) {
+            first.name = "/dev/disk" + std::to_string(++leaves_);
+            first.what = spec::Disk{first.name};
+        }
+        std::vector<spec::Node> members;
+        members.push_back(std::move(first));
+        members.push_back(leaf());
+        storage.tree = mirror(std::move(members));
+        all_remote_ = all_remote;
+        return storage;
     }
 
     spec::Node mirror(std::vector<spec::Node> members) {
@@ -51,7 +75,9 @@ public:
 
 private:
     SimLoop& loop_;
+    std::map<std::string, spec::Storage>& exported_;
     bool all_remote_;
+    bool with_tree_;  ///< the next leaf of a netnode is a whole tree
     unsigned leaves_ = 0;
     unsigned mirrors_ = 0;
     unsigned linears_ = 0;
@@ -86,15 +112,16 @@ spec::Node draw_tree(SimLoop& loop, Drawer& drawer) {
     return pair(std::move(inner), drawer.leaf(), true, drawer);
 }
 
-std::string describe(const spec::Node& node) {
-    const auto list = [](const char* name, const std::vector<spec::Node>& nodes) {
+std::string describe(const Shape& shape, const spec::Node& node) {
+    const auto list = [&shape](const char* name, const std::vector<spec::Node>& nodes) {
         std::string text = name;
-        for (const spec::Node& one : nodes) text += (&one == &nodes.front() ? "" : " ") + describe(one);
+        for (const spec::Node& one : nodes) text += (&one == &nodes.front() ? "" : " ") + describe(shape, one);
         return text + ")";
     };
     if (const auto* linear = std::get_if<spec::Linear>(&node.what)) return list("linear(", linear->children);
     if (const auto* mirror = std::get_if<spec::Mirror>(&node.what)) return list("mirror(", mirror->members);
-    return node.name;
+    const auto exported = shape.exported.find(node.name);
+    return exported == shape.exported.end() ? node.name : node.name + "=" + describe(shape, exported->second.tree);
 }
 
 spec::Milliseconds draw_time(SimLoop& loop, unsigned min_ms, unsigned max_ms) {
@@ -106,7 +133,7 @@ spec::Milliseconds draw_time(SimLoop& loop, unsigned min_ms, unsigned max_ms) {
 Shape draw_shape(SimLoop& loop) {
     Shape shape;
     shape.all_remote = loop.chance(600);
-    Drawer drawer(loop, shape.all_remote);
+    Drawer drawer(loop, shape, loop.chance(150));
     shape.storage.name = "vol0";
     shape.storage.tree = draw_tree(loop, drawer);
     shape.storage.journal = "/journal";
@@ -116,7 +143,7 @@ Shape draw_shape(SimLoop& loop) {
     policy.on_loss.give_up = policy.on_loss.hold + draw_time(loop, 0, 60'000);
     policy.takeover = loop.chance(300) ? spec::Takeover::automatic : spec::Takeover::ask;
     policy.write_cache = loop.chance(800);
-    shape.text = describe(shape.storage.tree);
+    shape.text = describe(shape, shape.storage.tree);
     return shape;
 }
 

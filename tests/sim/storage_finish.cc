@@ -34,8 +34,9 @@ void StorageScenario::finish() {
     judge_lost_caches();
     const StorageStatus status = head->engine().status();
     if (!status.tree) return;
-    check_copies(*status.tree, 0, status.size_bytes);
-    check_equal(*status.tree);
+    const VertexStatus tree = with_trees(*status.tree);
+    check_copies(tree, 0, status.size_bytes);
+    check_equal(tree);
 }
 
 // All members are in sync; false also when the head has been overtaken.
@@ -98,7 +99,7 @@ void StorageScenario::check_unwritable() {
 void StorageScenario::check_write_back(HeadProcess& head) {
     const StorageStatus status = head.engine().status();
     const std::string leaf = some_mirrored_leaf(*status.tree);
-    if (leaf.empty() || !is_mirrored(*status.tree)) return;
+    if (leaf.empty() || world_->is_tree(leaf) || !is_mirrored(*status.tree)) return;
     Service* const service = service_of(head);
     SimPlatter& platter = world_->platter_of(leaf);
     const std::uint64_t bytes =

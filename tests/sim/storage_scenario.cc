@@ -74,28 +74,37 @@ ScenarioResult StorageScenario::run() {
 }
 
 bool StorageScenario::initialise() {
+    for (const auto& [leaf, tree] : world_->trees()) {
+        if (!initialise(tree->storage, tree->machine)) return false;
+    }
+    for (const auto& node : world_->netnodes()) world_->start(*node);
+    const std::optional<std::uint64_t> size = initialise(shape_.storage, world_->heads().front()->machine);
+    if (!size) return false;
+    for (const auto& [name, platter] : world_->leaves()) {
+        platter->on_cache_lost = [this, leaf = name] { cache_lost(leaf); };
+    }
+    oracle_ = std::make_unique<Oracle>(*size);
+    trace_.line("scenario", "initialised, " + std::to_string(*size) + " bytes");
+    return true;
+}
+
+std::optional<std::uint64_t> StorageScenario::initialise(const spec::Storage& storage, const HeadMachine& machine) {
     TracedEvents events(trace_, "init");
-    const HeadMachine& machine = world_->heads().front()->machine;
     EngineEnvironment environment{loop_, events, make_leaf_factory(loop_, events, world_->network(), machine, "init"),
                                   std::make_unique<SimStore>(loop_, *machine.journal), "init"};
-    Initializer initializer(shape_.storage, std::move(environment), {});
+    Initializer initializer(storage, std::move(environment), {});
     std::optional<Result<InitReport>> report;
     initializer.run([&report](Result<InitReport> answer) { report.emplace(std::move(answer)); });
     if (!loop_.run_until([&report] { return report.has_value(); }, minutes(5))) {
         trace_.finding("progress", "init does not end");
         static_cast<void>(loop_.run_until([&report] { return report.has_value(); }, minutes(60)));
-        return false;
+        return std::nullopt;
     }
     if (report->has_error() || !report->value().done) {
         trace_.finding("init", to_string(report->has_error() ? report->error() : report->value().error));
-        return false;
+        return std::nullopt;
     }
-    for (const auto& [name, platter] : world_->leaves()) {
-        platter->on_cache_lost = [this, leaf = name] { cache_lost(leaf); };
-    }
-    oracle_ = std::make_unique<Oracle>(report->value().size_bytes);
-    trace_.line("scenario", "initialised, " + std::to_string(report->value().size_bytes) + " bytes");
-    return true;
+    return report->value().size_bytes;
 }
 
 bool StorageScenario::serve_first() {
@@ -309,10 +318,30 @@ void StorageScenario::heal_and_wait() {
 }
 
 bool StorageScenario::all_in_sync(const VertexStatus& vertex) const {
+    if (vertex.children.empty() && vertex.kind == VertexKind::netnode && world_->is_tree(vertex.name)) {
+        const std::optional<StorageStatus> below = world_->status_of_tree(vertex.name);
+        return below && below->tree && all_in_sync(*below->tree);
+    }
     return std::all_of(vertex.children.begin(), vertex.children.end(), [&](const VertexStatus& child) {
         const bool ours = vertex.kind != VertexKind::mirror || child.state == VertexState::in_sync;
         return ours && all_in_sync(child);
     });
+}
+
+// With what lies below exported trees; of them disks are named as in World::leaves().
+VertexStatus StorageScenario::with_trees(const VertexStatus& vertex) const {
+    VertexStatus whole = vertex;
+    for (VertexStatus& child : whole.children) child = with_trees(child);
+    if (vertex.kind != VertexKind::netnode || !world_->is_tree(vertex.name)) return whole;
+    const std::optional<StorageStatus> below = world_->status_of_tree(vertex.name);
+    if (!below || !below->tree) return whole;
+    whole.kind = below->tree->kind;
+    whole.children = below->tree->children;
+    const std::string host = vertex.name.substr(0, vertex.name.find(':') + 1);
+    for (VertexStatus& child : whole.children) {
+        if (child.kind == VertexKind::disk) child.name = host + child.name;
+    }
+    return whole;
 }
 
 // A start that has not come to serve may have left out members before: the journal says so, since it is written first.
@@ -338,8 +367,14 @@ bool StorageScenario::left_out_since(const VertexStatus& member) const {
 bool StorageScenario::survives(const VertexStatus& vertex) const {
     const auto kept = [&](const VertexStatus& child) { return survives(child); };
     switch (vertex.kind) {
-        case VertexKind::disk:
-        case VertexKind::netnode: return !lost_caches_.contains(vertex.name);
+        case VertexKind::disk: return !lost_caches_.contains(vertex.name);
+        case VertexKind::netnode: {
+            if (!world_->is_tree(vertex.name)) return !lost_caches_.contains(vertex.name);
+            // One would be enough that was in sync in it then.
+            const std::vector<std::string>& leaves = world_->leaves_of_tree(vertex.name);
+            return std::none_of(leaves.begin(), leaves.end(),
+                                [&](const std::string& leaf) { return lost_caches_.contains(leaf); });
+        }
         case VertexKind::linear: return std::all_of(vertex.children.begin(), vertex.children.end(), kept);
         case VertexKind::mirror:
             return std::any_of(vertex.children.begin(), vertex.children.end(), [&](const VertexStatus& member) {

@@ -3,6 +3,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -39,6 +40,8 @@ private:
     bool waits(const World::Head& head) const override;
 
     bool initialise();
+    /// Answers the size in bytes; nothing after a finding.
+    std::optional<std::uint64_t> initialise(const spec::Storage& storage, const HeadMachine& machine);
     bool serve_first();
     void break_things();
     void heal_and_wait();
@@ -73,6 +76,7 @@ private:
     bool left_out_since(const VertexStatus& member) const;
     bool survives(const VertexStatus& vertex) const;
     bool all_in_sync(const VertexStatus& vertex) const;
+    VertexStatus with_trees(const VertexStatus& vertex) const;
     void check_equal(const VertexStatus& vertex);
     Bytes content_of(const VertexStatus& vertex, std::uint64_t length);
     void check_copies(const VertexStatus& vertex, std::uint64_t offset, std::uint64_t length);

@@ -22,7 +22,10 @@ Id machine_id(std::uint8_t number) {
 }  // namespace
 
 World::World(Trace& trace, const Shape& shape)
-    : trace_(trace), loop_(trace.loop()), network_(trace.loop(), draw_network(trace.loop())) {
+    : trace_(trace),
+      loop_(trace.loop()),
+      network_(trace.loop(), draw_network(trace.loop())),
+      exported_(shape.exported) {
     for (const std::string host : {"alpha", "beta"}) {
         const auto number = static_cast<std::uint8_t>(heads_.size() + 1);
         journals_.push_back(std::make_unique<SimStoreFile>(loop_, host + ":/journal", machine_id(number)));
@@ -30,8 +33,11 @@ World::World(Trace& trace, const Shape& shape)
         heads_.back()->machine.host = host;
         heads_.back()->machine.journal = journals_.back().get();
     }
-    add_leaves(shape.storage.tree);
-    for (const auto& node : netnodes_) start(*node);
+    add_leaves(shape.storage.tree, heads_.front()->machine, "");
+    // A tree is initialised before it is exported.
+    for (const auto& node : netnodes_) {
+        if (node->machine.trees.empty()) start(*node);
+    }
 }
 
 World::~World() = default;
@@ -45,34 +51,83 @@ SimPlatter& World::add_platter() {
     return *platters_.back();
 }
 
-void World::add_leaves(const spec::Node& node) {
+void World::add_leaves(const spec::Node& node, HeadMachine& machine, const std::string& prefix) {
     if (const auto* linear = std::get_if<spec::Linear>(&node.what)) {
-        for (const spec::Node& child : linear->children) add_leaves(child);
+        for (const spec::Node& child : linear->children) add_leaves(child, machine, prefix);
     } else if (const auto* mirror = std::get_if<spec::Mirror>(&node.what)) {
-        for (const spec::Node& member : mirror->members) add_leaves(member);
+        for (const spec::Node& member : mirror->members) add_leaves(member, machine, prefix);
     } else {
-        add_leaf(node);
+        add_leaf(node, machine, prefix);
     }
 }
 
-void World::add_leaf(const spec::Node& node) {
-    SimPlatter& platter = add_platter();
-    leaves_[node.name] = &platter;
+void World::add_leaf(const spec::Node& node, HeadMachine& machine, const std::string& prefix) {
     if (const auto* disk = std::get_if<spec::Disk>(&node.what)) {
-        heads_.front()->machine.disks[disk->path] = &platter;
+        SimPlatter& platter = add_platter();
+        leaves_[prefix + node.name] = &platter;
+        machine.disks[disk->path] = &platter;
         return;
     }
     const auto& address = std::get<spec::Netnode>(node.what);
+    const auto exported = exported_.find(node.name);
+    if (exported != exported_.end()) return add_tree(node.name, address, exported->second);
+    SimPlatter& platter = add_platter();
+    leaves_[node.name] = &platter;
+    add_netnode(address).machine.exports[address.export_name] = &platter;
+}
+
+void World::add_tree(const std::string& leaf, const spec::Netnode& address, const spec::Storage& storage) {
+    Netnode& netnode = add_netnode(address);
+    ExportedTree& tree = netnode.machine.trees[address.export_name];
+    tree.storage = storage;
+    tree.machine.host = address.address;
+    Id id;
+    id.bytes[0] = static_cast<std::uint8_t>(journals_.size() + 1);
+    journals_.push_back(std::make_unique<SimStoreFile>(loop_, address.address + ":/journal", id));
+    tree.machine.journal = journals_.back().get();
+    const auto before = leaves_;
+    add_leaves(storage.tree, tree.machine, address.address + ":");
+    Tree& known = trees_[leaf];
+    known.netnode = &netnode;
+    known.export_name = address.export_name;
+    for (const auto& [name, platter] : leaves_) {
+        if (!before.contains(name)) known.leaves.push_back(name);
+    }
+}
+
+std::optional<StorageStatus> World::status_of_tree(const std::string& leaf) const {
+    const Tree& tree = trees_.at(leaf);
+    if (tree.netnode->process == nullptr) return std::nullopt;
+    return tree.netnode->process->status_of_tree(tree.export_name);
+}
+
+std::map<std::string, ExportedTree*> World::trees() {
+    std::map<std::string, ExportedTree*> all;
+    for (const auto& [leaf, tree] : trees_) all[leaf] = &tree.netnode->machine.trees.at(tree.export_name);
+    return all;
+}
+
+World::Netnode& World::add_netnode(const spec::Netnode& address) {
     for (const auto& netnode : netnodes_) {
-        if (netnode->machine.host != address.address) continue;
-        netnode->machine.exports[address.export_name] = &platter;
-        return;
+        if (netnode->machine.host == address.address) return *netnode;
     }
     netnodes_.push_back(std::make_unique<Netnode>());
     NetnodeMachine& machine = netnodes_.back()->machine;
     machine.host = address.address;
     machine.address = address.address + ":" + std::to_string(address.port);
-    machine.exports[address.export_name] = &platter;
+    return *netnodes_.back();
+}
+
+World::Netnode* World::netnode_of(const SimPlatter* platter) {
+    const auto has = [platter](const auto& named) { return named.second == platter; };
+    for (const auto& node : netnodes_) {
+        const NetnodeMachine& machine = node->machine;
+        if (std::any_of(machine.exports.begin(), machine.exports.end(), has)) return node.get();
+        for (const auto& [name, tree] : machine.trees) {
+            if (std::any_of(tree.machine.disks.begin(), tree.machine.disks.end(), has)) return node.get();
+        }
+    }
+    return nullptr;
 }
 
 void World::start(Netnode& node) {
@@ -150,12 +205,17 @@ bool World::shut_down() {
         reap();
         return graveyard_.empty();
     };
+    // What a tree stands on is there until its head has ended.
     if (!loop_.run_until(all_gone, std::chrono::minutes(10))) return false;
-    for (const auto& node : netnodes_) {
-        node->process->stop();
-        graveyard_.push_back(std::move(node->process));
+    for (const bool with_tree : {true, false}) {
+        for (const auto& node : netnodes_) {
+            if (node->process == nullptr || node->machine.trees.empty() == with_tree) continue;
+            node->process->stop();
+            graveyard_.push_back(std::move(node->process));
+        }
+        if (!loop_.run_until(all_gone, std::chrono::minutes(10))) return false;
     }
-    return loop_.run_until(all_gone, std::chrono::minutes(10));
+    return true;
 }
 
 }  // namespace dst::sim

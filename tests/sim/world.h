@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,11 +19,13 @@ namespace dst::sim {
 /// The shape of one seed's storage: a tree over disks of netnodes and of the head's own machine.
 struct Shape {
     spec::Storage storage;
-    bool all_remote = false;  ///< every leaf is a netnode's: another machine may open it
-    std::string text;         ///< "mirror(node1 node2)"
+    bool all_remote = false;                        ///< every leaf is a netnode's: another machine may open it
+    std::map<std::string, spec::Storage> exported;  ///< trees that are leaves here, by their names in the tree
+    std::string text;                               ///< "mirror(node1 node2)"
 };
 
-/// Draws a tree: a single leaf, a mirror, linears and mirrors in each other.
+/// Draws a tree: a single leaf, a mirror, linears and mirrors in each other; sometimes a leaf is a tree of another
+/// machine.
 Shape draw_shape(SimLoop& loop);
 
 /// Every machine of one seed, and the processes that run on them.
@@ -47,8 +50,19 @@ public:
     std::vector<std::unique_ptr<Netnode>>& netnodes() noexcept { return netnodes_; }
     /// "alpha" has the local disks; "beta" is another machine with a journal of its own.
     std::vector<std::unique_ptr<Head>>& heads() noexcept { return heads_; }
-    /// By the name of the leaf in the tree.
+    /// All media: by the name of the leaf in the tree; below an exported tree by that in its own, a disk there as
+    /// "node1:/dev/disk2".
     std::map<std::string, SimPlatter*>& leaves() noexcept { return leaves_; }
+    /// The leaf is a whole tree of its machine.
+    bool is_tree(const std::string& leaf) const { return trees_.contains(leaf); }
+    /// Its media, as named in leaves().
+    const std::vector<std::string>& leaves_of_tree(const std::string& leaf) const { return trees_.at(leaf).leaves; }
+    /// Its storage in the netnode that exports it; nothing: it is not open.
+    std::optional<StorageStatus> status_of_tree(const std::string& leaf) const;
+    /// Every tree by the name of the leaf that it is.
+    std::map<std::string, ExportedTree*> trees();
+    /// Whoever has the medium: a netnode; null: the head's own machine.
+    Netnode* netnode_of(const SimPlatter* platter);
     SimPlatter& platter_of(const std::string& leaf) { return *leaves_.at(leaf); }
 
     void start(Netnode& node);
@@ -71,8 +85,10 @@ public:
     std::string still_ending() const;
 
 private:
-    void add_leaf(const spec::Node& node);
-    void add_leaves(const spec::Node& node);
+    void add_leaf(const spec::Node& node, HeadMachine& machine, const std::string& prefix);
+    void add_leaves(const spec::Node& node, HeadMachine& machine, const std::string& prefix);
+    void add_tree(const std::string& leaf, const spec::Netnode& address, const spec::Storage& storage);
+    Netnode& add_netnode(const spec::Netnode& address);
     SimPlatter& add_platter();
 
     Trace& trace_;
@@ -81,6 +97,13 @@ private:
     std::vector<std::unique_ptr<SimPlatter>> platters_;
     std::vector<std::unique_ptr<SimStoreFile>> journals_;
     std::map<std::string, SimPlatter*> leaves_;
+    std::map<std::string, spec::Storage> exported_;
+    struct Tree {
+        Netnode* netnode = nullptr;
+        std::string export_name;
+        std::vector<std::string> leaves;
+    };
+    std::map<std::string, Tree> trees_;
     std::vector<std::unique_ptr<Netnode>> netnodes_;
     std::vector<std::unique_ptr<Head>> heads_;
     std::vector<std::unique_ptr<Process>> graveyard_;

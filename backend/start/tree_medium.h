@@ -2,21 +2,55 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
-#include "asio/asio_loop.h"
+#include "block/loop.h"
 #include "block/raw_medium.h"
-#include "config/spec.h"
-#include "head/open_storage.h"
+#include "block/status.h"
 
 namespace dst {
 
+/// A storage that is opened once and closed: what TreeMedium makes of a storage engine. Destroy it after `closed` was
+/// called, outside its own callbacks; or when it was never opened.
+class TreeStorage {
+public:
+    /// Never called from inside open() or close(); nothing is called after close().
+    class Observer {
+    public:
+        virtual ~Observer() = default;
+        virtual void on_serving() = 0;
+        /// It will not serve unless the user does something; `fenced`: another head has it. close() is still due.
+        virtual void on_failed(const Error& why) = 0;
+    };
+
+    virtual ~TreeStorage() = default;
+    virtual void open() = 0;
+    /// Lives as long as this object.
+    virtual BlockDevice& root() = 0;
+    virtual Geometry geometry() const = 0;
+    virtual StorageStatus status() const = 0;
+    virtual void close(std::function<void()> closed) = 0;
+};
+
+/// What a whole tree as one medium runs on.
+struct TreeEnvironment {
+    Loop& loop;
+    std::string storage;  ///< its name
+    std::function<std::unique_ptr<TreeStorage>(TreeStorage::Observer&)> make;
+    /// What libblkid sees on the device, which stays until `done` is called.
+    std::function<void(BlockDevice& device, const std::string& name, Callback<Probe> done)> probe;
+};
+
 /// A whole tree as one medium: an exported storage of its own, opened here by a head of its own. The label of what is
 /// above lies at the end of the tree's device; the tree's own labels lie on its leaves. The tree must be initialised.
-class TreeMedium : public RawMedium, private OpenStorage::Observer, private BlockDevice::Observer {
+class TreeMedium final : public RawMedium, private TreeStorage::Observer, private BlockDevice::Observer {
 public:
-    TreeMedium(AsioLoop& loop, spec::Storage storage, HeadOptions options);
+    explicit TreeMedium(TreeEnvironment environment);
     ~TreeMedium() override;
+
+    /// Of the storage, while it is open.
+    std::optional<StorageStatus> status() const;
 
     void open() override;
     void probe(Callback<Probe> done) override;
@@ -34,7 +68,6 @@ public:
 private:
     enum class Stage { none, starting, serving, ending };
 
-    void on_sized() override {}
     void on_serving() override;
     void on_failed(const Error& why) override;
     void on_up(BlockDevice& device) override;
@@ -47,11 +80,10 @@ private:
     void end_storage();
     void storage_ended();
 
-    AsioLoop& loop_;
-    spec::Storage spec_;
-    HeadOptions options_;
+    TreeEnvironment environment_;
+    Loop& loop_;
     std::string name_;
-    std::unique_ptr<OpenStorage> storage_;
+    std::unique_ptr<TreeStorage> storage_;
     Stage stage_ = Stage::none;
     bool wanted_ = false;  ///< open() was called and not answered yet
     bool up_ = false;

@@ -1,9 +1,8 @@
-#include "server/tree_medium.h"
+#include "start/tree_medium.h"
 
 #include <utility>
 
 #include "block/assert.h"
-#include "server/tree_probe.h"
 
 namespace dst {
 namespace {
@@ -13,18 +12,19 @@ constexpr Duration patience = std::chrono::seconds(3);
 
 }  // namespace
 
-TreeMedium::TreeMedium(AsioLoop& loop, spec::Storage storage, HeadOptions options)
-    : loop_(loop),
-      spec_(std::move(storage)),
-      options_(std::move(options)),
-      name_("tree " + spec_.name),
-      down_notice_(loop, [this] { notify_down(why_down_); }),
-      up_notice_(loop, [this] { come_up(); }),
-      patience_(loop, [this] { waited(); }) {
-    options_.outermost = false;
-}
+TreeMedium::TreeMedium(TreeEnvironment environment)
+    : environment_(std::move(environment)),
+      loop_(environment_.loop),
+      name_("tree " + environment_.storage),
+      down_notice_(loop_, [this] { notify_down(why_down_); }),
+      up_notice_(loop_, [this] { come_up(); }),
+      patience_(loop_, [this] { waited(); }) {}
 
 TreeMedium::~TreeMedium() { DST_ASSERT(!storage_); }
+
+std::optional<StorageStatus> TreeMedium::status() const {
+    return storage_ ? std::optional(storage_->status()) : std::nullopt;
+}
 
 void TreeMedium::open() {
     DST_ASSERT(!up_ && !closed_);
@@ -43,8 +43,7 @@ void TreeMedium::open() {
 
 void TreeMedium::start() {
     stage_ = Stage::starting;
-    OpenStorage::Observer& observer = *this;
-    storage_ = std::make_unique<OpenStorage>(loop_, spec_, options_, observer);
+    storage_ = environment_.make(*this);
     storage_->open();
 }
 
@@ -130,7 +129,7 @@ void TreeMedium::probe(Callback<Probe> done) {
     }
     DST_ASSERT(!probed_);
     probed_ = std::move(done);
-    probe_tree(loop_, storage_->root(), name_, [this, life = std::weak_ptr<int>(life_)](Result<Probe> result) {
+    environment_.probe(storage_->root(), name_, [this, life = std::weak_ptr<int>(life_)](Result<Probe> result) {
         if (!life.expired() && probed_) std::exchange(probed_, nullptr)(std::move(result));
     });
 }
