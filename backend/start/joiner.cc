@@ -132,7 +132,6 @@ void Joiner::leaf_up(std::size_t leaf) {
     const TimePoint now = context_.loop.now();
     for (Inner& inner : inner_) {
         if (!is_below(*context_.tree.leaves()[leaf], *inner.vertex)) continue;
-        inner.unwritable.clear();
         inner.pause = pause_min;
         inner.due = all_answer(*inner.vertex) ? now : now + inner_grace;
     }
