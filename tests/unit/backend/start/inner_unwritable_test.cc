@@ -113,6 +113,26 @@ INSTANTIATE_TEST_SUITE_P(Writes, InnerUnwritable,
                          testing::Values(Untaken::any, Untaken::promise, Untaken::record, Untaken::maps, Untaken::mark,
                                          Untaken::read_only));
 
+/// Writes succeed and flushes do not: it goes down with each, and may be up again before the next attempt.
+TEST(InnerUnflushable, M5MemberIsLeftOutByTheSecondAttemptWhereTheJournalDecides) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        EngineWorld world(Inner::tree(), seed);
+        ASSERT_TRUE(world.init().done);
+        world.close(world.serve());
+        world.close(world.serve());
+        for (const char* path : {"/b", "/c"}) world.platter(path).set_missing(true);
+        const EngineWorld::Head& head = world.serve();
+        world.platter("/b").fail(Operation::flush, {0, 16u << 20}, Errc::io_error);
+        for (const char* path : {"/b", "/c"}) world.platter(path).set_missing(false);
+        const auto started = [&] { return world.events.count("mirror-started") == 1; };
+        ASSERT_TRUE(world.loop.run_until(started, seconds(3))) << seed;
+        EXPECT_EQ(world.events.count("mirror-formed-anew"), 0u);
+        world.platter("/b").clear_failures();
+        const auto healthy = [&] { return head.engine->status().state == StorageState::healthy; };
+        EXPECT_TRUE(world.loop.run_until(healthy, seconds(60))) << seed;
+    }
+}
+
 TEST_F(Inner, TheUserIsToldWhichDiskOfALinearDoesNotTakeWrites) {
     make(mirror_node("m0", {disk_node("/a"), mirror_node("m1", {linear_node("l0", {disk_node("/b"), disk_node("/c")}),
                                                                 disk_node("/d")})}));

@@ -105,6 +105,28 @@ TEST_P(Unwritable, TheOnlyOneIsWaitedFor) {
     EXPECT_TRUE(world.loop.run_until([&] { return healthy(head); }, minutes(1)));
 }
 
+/// Writes succeed and flushes do not: it goes down with each, and comes up again.
+TEST(UnflushableDisk, M5MemberIsLeftOutByTheHeadWhoseJournalDecides) {
+    const spec::Node nested =
+        mirror_node("m0", {mirror_node("m1", {disk_node("/b"), disk_node("/c")}), disk_node("/a")});
+    for (const bool below : {false, true}) {
+        EngineWorld world(below ? nested : two_disks());
+        ASSERT_TRUE(world.init().done);
+        world.close(world.serve());
+        sim::SimPlatter& b = world.platter("/b");
+        b.fail(Operation::flush, {0, b.geometry().size_bytes}, Errc::io_error);
+        EngineWorld::Head& head = world.serve("head0", minutes(1));
+        EXPECT_FALSE(healthy(head));
+        const Bytes bytes = EngineWorld::pattern(4096, 2);
+        ASSERT_EQ(world.write(head, 0, bytes), Errc::ok);
+        ASSERT_EQ(world.flush(head), Errc::ok);
+        b.clear_failures();
+        EXPECT_TRUE(world.loop.run_until([&] { return healthy(head); }, minutes(3))) << below;
+        EXPECT_EQ(b.read({0, 4096}), bytes);
+        world.close(head);
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(Disks, Unwritable, testing::Values(Broken::all, Broken::all_but_labels, Broken::read_only));
 
 }  // namespace
