@@ -207,6 +207,16 @@ void take_noted(Record& record, const Record& journal) {
     record.lineage.insert(record.lineage.begin() + 1, noted.begin(), noted.end());
 }
 
+bool keep_apart(Record& chosen, const Record& known) {
+    if (went_on(chosen, known)) {
+        std::erase(chosen.lineage, known.generation_id);
+        for (RecordMember& member : chosen.members) std::erase(member.may_have, known.generation_id);
+    }
+    if (!went_on(known, chosen)) return false;
+    renew(chosen, known.generation);
+    return true;
+}
+
 StartChoice fresh_choice(const Record& known, std::uint32_t number, const std::vector<MemberView>& views) {
     StartChoice choice;
     for (std::size_t i = 0; i < views.size(); ++i) {

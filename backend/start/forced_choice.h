@@ -36,6 +36,11 @@ void note_generation(Record& record, const Id& coming);
 /// Of such attempts before: who has one of their generations follows from `record`'s line, and is owed everything.
 void take_noted(Record& record, const Record& journal);
 
+/// `known` is of a journal that does not decide: that somebody has gone on in what the other's line gave up
+/// (went_on()), nothing else tells once this head has written `chosen`. From then on neither follows from the other.
+/// True: `chosen` is a new generation, whose id is the caller's to draw.
+bool keep_apart(Record& chosen, const Record& known);
+
 /// For a mirror whose data are kept above it, and none of whose members in sync by `known`, its newest record, has them
 /// any more: member `number` alone is in sync, whatever it holds, in a new generation; the others are owed everything.
 /// `reason` is empty.

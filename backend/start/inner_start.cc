@@ -185,6 +185,9 @@ void InnerStart::records_read() {
         case Verdict::wait: return could_not_start(opening_.choice.reason);
         case Verdict::use: break;
     }
+    if (known_ && !decides_ && keep_apart(opening_.choice.record, *known_)) {
+        opening_.choice.record.generation_id = start.loop.random_id();
+    }
     opening_.number_by_names(inner_);
     const std::string swapped = check_names(inner_, opening_.choice.record);
     if (!swapped.empty()) return finish(End::refused, swapped);

@@ -129,6 +129,9 @@ void Starter::records_read(Vertex& mirror) {
             return choose_next();
         case Verdict::use:
             if (discard) resolve(mirror, *discard);
+            if (journal && !discard && !work.decides && keep_apart(work.choice.record, *journal)) {
+                work.choice.record.generation_id = context_.loop.random_id();
+            }
             work.resolved = work.resolved || resolved_before(work);
             if (!forced_below(mirror) || force(mirror, journal)) break;
             work.reason = "what lies below it is started with loss of data";
