@@ -2,6 +2,9 @@
 // back, and another head may have gone on with it meanwhile.
 #include <gtest/gtest.h>
 
+#include <string>
+#include <tuple>
+
 #include "support/engine_world.h"
 
 namespace dst {

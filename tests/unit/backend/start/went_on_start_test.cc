@@ -120,6 +120,40 @@ TEST_F(WentOnStart, M7MemberThatComesBackToAHeadThatServesIsTheOtherSide) {
     EXPECT_EQ(world.platter("/a").read({0, 4096}), EngineWorld::pattern(4096, by_other));
 }
 
+/// Its journal does not decide when /b is all that is there, and tells nevertheless what it wrote on /a.
+TEST_F(WentOnStart, M7WhatTheSameHeadWroteOnTheOtherSideIsNotOverwritten) {
+    missing("/b");
+    there("/a");
+    head = &world.serve("other");
+    write(by_other);
+    world.close(*head);
+    missing("/a");
+    there("/b");
+    head = &world.serve("other");
+    EXPECT_EQ(read(), EngineWorld::pattern(4096, on_b));
+    there("/a");
+    ASSERT_TRUE(world.loop.run_until([&] { return world.events.count("member-split") == 1; }, minutes(1)));
+    world.loop.run_for(minutes(1));
+    EXPECT_EQ(world.platter("/a").read({0, 4096}), EngineWorld::pattern(4096, by_other));
+    world.close(*head);
+    expect_split("other");
+}
+
+/// The head that was ordered to give /a up finds it alone, with what another head has written there.
+TEST_F(WentOnStart, M7WhatTheOrderedHeadGoesOnWithItselfIsNotOverwritten) {
+    another_head_goes_on();
+    missing("/b");
+    head = &world.serve();
+    EXPECT_EQ(read(), EngineWorld::pattern(4096, by_other));
+    there("/b");
+    ASSERT_TRUE(world.loop.run_until([&] { return world.events.count("member-split") == 1; }, minutes(1)));
+    world.loop.run_for(minutes(1));
+    EXPECT_EQ(world.platter("/b").read({0, 4096}), EngineWorld::pattern(4096, on_b));
+    world.close(*head);
+    expect_split("head0");
+    expect_split("third");
+}
+
 TEST_F(WentOnStart, M7WithoutAnotherHeadItIsOwedEverything) {
     there("/a");
     head = &world.serve();
