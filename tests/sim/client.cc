@@ -119,8 +119,9 @@ void Client::send() {
         fill_sectors(flight.memory, flight.extent.offset, flight.value);
     }
     flight.superseded = superseded_;
-    if (changes_data(flight.operation) && !superseded_) {
-        oracle_.write_begun(flight.sequence, flight.extent, flight.value);
+    if (changes_data(flight.operation)) {
+        superseded_ ? oracle_.write_apart(flight.extent, flight.value)
+                    : oracle_.write_begun(flight.sequence, flight.extent, flight.value);
     }
     flights_.push_back(std::move(made));
     flight.where = std::prev(flights_.end());

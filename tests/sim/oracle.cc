@@ -44,6 +44,10 @@ void Oracle::write_begun(std::uint64_t sequence, const Extent& extent, Value val
     }
 }
 
+void Oracle::write_apart(const Extent& extent, Value value) {
+    for (std::uint64_t at = extent.offset; at < extent.end(); at += sector_bytes) sector(at).ever.push_back(value);
+}
+
 void Oracle::write_acknowledged(std::uint64_t sequence, const Extent& extent, bool durable) {
     ++acknowledgements_;
     for (std::uint64_t at = extent.offset; at < extent.end(); at += sector_bytes) {

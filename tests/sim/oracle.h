@@ -34,6 +34,8 @@ public:
 
     /// A request was submitted. `sequence` counts them all, upwards.
     void write_begun(std::uint64_t sequence, const Extent& extent, Value value);
+    /// One by a head that another one has overtaken: no read may return it, as long as no data are given up.
+    void write_apart(const Extent& extent, Value value);
     /// It succeeded; durable: FUA.
     void write_acknowledged(std::uint64_t sequence, const Extent& extent, bool durable);
     /// It failed, or its head died: it may have been carried out, in any part.
