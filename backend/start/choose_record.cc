@@ -89,7 +89,9 @@ StartChoice choose_record(const std::optional<Record>& journal, bool decides, co
     const Candidate& best = *std::find_if(candidates.begin(), candidates.end(),
                                           [&](const Candidate& candidate) { return candidate.record == newest; });
     for (const Candidate& candidate : candidates) {
-        if (compare_descent(*candidate.record, *best.record) == Descent::split) {
+        // Newer than the newest is one of those that are split from what another one knows.
+        const Descent descent = compare_descent(*candidate.record, *best.record);
+        if (descent == Descent::split || descent == Descent::newer) {
             choice.verdict = Verdict::split;
             choice.reason = best.from + " has " + describe(*best.record) + " and " + candidate.from + " has " +
                             describe(*candidate.record) + ", and neither follows from the other: both sides were " +

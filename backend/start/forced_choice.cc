@@ -17,7 +17,8 @@ const Record* newest(const std::optional<Record>& journal, bool decides, const s
     }
     const Record* const best = newest_record(candidates);
     for (const Record* candidate : candidates) {
-        if (compare_descent(*candidate, *best) == Descent::split) return nullptr;
+        const Descent descent = compare_descent(*candidate, *best);
+        if (descent == Descent::split || descent == Descent::newer) return nullptr;
     }
     return best;
 }
@@ -125,9 +126,12 @@ void now_known(RecordMember& member, const Id& generation, std::uint64_t revisio
 /// marked as a mixture. `generation`, `revision`: of the record in which it stands as it was.
 void leave_out(RecordMember& member, const Id& generation, std::uint64_t revision) {
     const bool in_sync = member.state == MemberState::in_sync;
-    // It may have acknowledged that write, too: no record says so before the next one.
-    if (in_sync) now_known(member, generation, revision);
-    if (!in_sync) remember_generation(member.may_have, member.last_generation);
+    // It may have acknowledged that write, too, or those that were under way when it left: no record says so.
+    if (in_sync) {
+        now_known(member, generation, revision);
+    } else if (!member.last_generation.is_nil()) {
+        now_known(member, member.last_generation, revision);
+    }
     if (in_sync) member.state = MemberState::dirty;
     member.last_generation = {};
 }
@@ -186,9 +190,24 @@ std::optional<StartChoice> force_choice(const std::optional<Record>& journal, bo
     return choice;
 }
 
-void forget_generation(RecordMember& member) {
-    remember_generation(member.may_have, member.last_generation);
-    member.last_generation = {};
+void forget_generation(Record& record, std::uint32_t number) {
+    RecordMember* const member = find_member(record, number);
+    if (member == nullptr || member->state == MemberState::in_sync) return;
+    leave_out(*member, {}, record.revision);
+}
+
+void take_notes(Record& chosen, const Record& journal) {
+    if (chosen.generation_id != journal.generation_id) return;
+    std::vector<Id> noted;
+    for (const Id& id : journal.lineage) {
+        if (!on_lineage(chosen, id)) noted.push_back(id);
+    }
+    chosen.lineage.insert(chosen.lineage.begin(), noted.begin(), noted.end());
+    for (const RecordMember& member : journal.members) {
+        if (member.state != MemberState::in_sync && member.last_generation.is_nil()) {
+            forget_generation(chosen, member.number);
+        }
+    }
 }
 
 void note_generation(Record& record, const Id& coming) {
@@ -226,6 +245,36 @@ StartChoice fresh_choice(const Record& known, std::uint32_t number, const std::v
     return choice;
 }
 
+namespace {
+
+bool is_in_sync(const Record& record, std::uint32_t number) {
+    const RecordMember* const member = find_member(record, number);
+    return member != nullptr && member->state == MemberState::in_sync;
+}
+
+/// Members in sync by a record that is given up, and not there: what they hold of it goes, too. One that is in sync by
+/// `kept` as well may hold that, and is waited for, but for a journal that decides when others are there.
+void given_up_with(const Record& record, const Record& kept, bool decides, const std::vector<MemberView>& views,
+                   Discard& discard) {
+    const auto there = [&](std::uint32_t number) {
+        return std::any_of(views.begin(), views.end(), [number](const MemberView& view) {
+            return view.number == number && view.reachable && view.record;
+        });
+    };
+    const bool enough =
+        decides && std::any_of(kept.members.begin(), kept.members.end(), [&](const RecordMember& member) {
+            return member.state == MemberState::in_sync && !is_in_sync(record, member.number) && there(member.number);
+        });
+    for (const RecordMember& member : record.members) {
+        if (member.state != MemberState::in_sync || there(member.number)) continue;
+        if (is_in_sync(kept, member.number) && !enough) continue;
+        discard.numbers.push_back(member.number);
+        discard.records.push_back({member.number, record.generation_id, record.revision});
+    }
+}
+
+}  // namespace
+
 std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides, std::vector<MemberView>& views,
                                     std::uint32_t number) {
     std::optional<Record> given_up;
@@ -237,11 +286,8 @@ std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides
     if (!given_up) return std::nullopt;
     // The newest of what is split from it stays, and what is split from that goes with it.
     std::vector<const Record*> others;
-    // A head that has refused what follows from its own record, and went on, means that record.
-    const bool follows = journal && decides && compare_descent(*given_up, *journal) == Descent::newer;
     const auto consider = [&](const Record& record) {
-        const bool ours = follows && record.generation_id == journal->generation_id;
-        if (ours || compare_descent(record, *given_up) == Descent::split) others.push_back(&record);
+        if (compare_descent(record, *given_up) == Descent::split) others.push_back(&record);
     };
     if (journal && decides) consider(*journal);
     for (const MemberView& view : views) {
@@ -249,12 +295,13 @@ std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides
     }
     if (others.empty()) return std::nullopt;
     const Record kept = *newest_record(others);
+    const bool kept_decides = journal && decides && compare_descent(*journal, kept) != Descent::split;
     Discard discard;
     discard.numbers.push_back(number);
     discard.records.push_back({number, given_up->generation_id, given_up->revision});
     const auto goes = [&](const Record& record) {
-        const Descent descent = compare_descent(record, kept);
-        if (descent != Descent::split && !(follows && descent == Descent::newer)) return false;
+        if (compare_descent(record, kept) != Descent::split) return false;
+        given_up_with(record, kept, kept_decides, views, discard);
         discard.abandoned.push_back(record.generation_id);
         discard.abandoned.insert(discard.abandoned.end(), record.lineage.begin(), record.lineage.end());
         discard.generation_max = std::max(discard.generation_max, record.generation);
@@ -289,7 +336,8 @@ void resolve_choice(StartChoice& choice, const Discard& discard) {
         if (!on_lineage(record, id) && !listed) abandoned.push_back(id);
     }
     renew(record, discard.generation_max);
-    record.lineage.insert(record.lineage.begin() + 1, abandoned.begin(), abandoned.end());
+    // Behind all others: whoever has one of them has less than those that left before.
+    record.lineage.insert(record.lineage.end(), abandoned.begin(), abandoned.end());
     for (const Discard::Known& known : discard.records) {
         RecordMember* const member = find_member(record, known.number);
         if (member != nullptr) now_known(*member, known.generation, known.revision);

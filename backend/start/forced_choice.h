@@ -27,12 +27,15 @@ enum class Cut {
 std::optional<StartChoice> force_choice(const std::optional<Record>& journal, bool decides,
                                         const std::vector<MemberView>& views, Cut cut = Cut::what_may_go_on);
 
-/// With such a generation on it, nothing tells any more whether a member not in sync was an older copy: should the
-/// attempt end, it is owed everything.
-void forget_generation(RecordMember& member);
 /// A generation that a forced start or a resolved split is about to give to members: it stays in the line that
 /// `record`, the journal's, remembers, should the attempt end before all have it.
 void note_generation(Record& record, const Id& coming);
+/// With such a generation on it, nothing tells any more whether member `number`, if it is not in sync, was an older
+/// copy: should the attempt end, it is owed everything.
+void forget_generation(Record& record, std::uint32_t number);
+/// What the journal, which decides, has noted, for the record that is chosen: of one generation a member's may be
+/// later.
+void take_notes(Record& chosen, const Record& journal);
 /// Of such attempts before: who has one of their generations follows from `record`'s line, and is owed everything.
 void take_noted(Record& record, const Record& journal);
 

@@ -176,6 +176,7 @@ void InnerStart::records_read() {
     decides_ = known_ && !served_by_another(inner_, {known_->epoch.number, context_.epoch.head}, findings_);
     if (decides_) leave_out_unwritable();
     opening_.choice = choose_record(known_, decides_, opening_.views);
+    if (decides_) take_notes(opening_.choice.record, *known_);
     switch (opening_.choice.verdict) {
         case Verdict::split:
             return finish(End::split,

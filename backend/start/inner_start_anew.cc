@@ -94,8 +94,7 @@ void InnerStart::note_generation_formed() {
     Record noted = *known;
     note_generation(noted, opening_.choice.record.generation_id);
     for (std::size_t i = 0; i < opening_.views.size(); ++i) {
-        RecordMember* const member = find_member(noted, opening_.views[i].number);
-        if ((opening_.used & bit(i)) != 0 && member != nullptr) forget_generation(*member);
+        if ((opening_.used & bit(i)) != 0) forget_generation(noted, opening_.views[i].number);
     }
     // There may be many attempts.
     bound_lineage(noted);

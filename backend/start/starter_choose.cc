@@ -118,6 +118,7 @@ void Starter::records_read(Vertex& mirror) {
     }
     if (journal_void_) work.decides = false;
     work.choice = choose_record(journal, work.decides, work.views);
+    if (journal && work.decides) take_notes(work.choice.record, *journal);
     switch (work.choice.verdict) {
         case Verdict::split:
             work.split = true;

@@ -94,8 +94,7 @@ void Starter::note_generations() {
         Record noted = *known;
         note_generation(noted, work.choice.record.generation_id);
         for (std::size_t i = 0; i < work.views.size(); ++i) {
-            RecordMember* const member = find_member(noted, work.views[i].number);
-            if ((work.used & bit(i)) != 0 && member != nullptr) forget_generation(*member);
+            if ((work.used & bit(i)) != 0) forget_generation(noted, work.views[i].number);
         }
         // There may be many attempts.
         bound_lineage(noted);
@@ -112,6 +111,7 @@ bool Starter::force(Vertex& mirror, const std::optional<Record>& journal) {
     const bool accepted = (its_turn && ordered(StartOrder::accept_data_loss)) || resolved_below(mirror);
     if (!work.way_out || !accepted) return false;
     work.choice = *work.way_out;
+    if (journal && !work.decides) keep_apart(work.choice.record, *journal);
     draw_ids(work);
     work.forced = true;
     work.ordered = "mirror " + mirror.spec->name + " starts " + work.choice.reason +
