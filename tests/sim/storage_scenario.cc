@@ -4,8 +4,6 @@
 #include <optional>
 #include <utility>
 
-#include "media/journal.h"
-
 namespace dst::sim {
 
 using std::chrono::milliseconds;
@@ -342,68 +340,6 @@ VertexStatus StorageScenario::with_trees(const VertexStatus& vertex) const {
         if (child.kind == VertexKind::disk) child.name = host + child.name;
     }
     return whole;
-}
-
-// A start that has not come to serve may have left out members before: the journal says so, since it is written first.
-bool StorageScenario::left_out_since(const VertexStatus& member) const {
-    std::optional<Record> newest;
-    for (const auto& head : world_->heads()) {
-        const SimStoreFile& file = *head->machine.journal;
-        const JournalChoice choice = choose_journal({file.slots, file.machine, file.inode});
-        if (!choice.journal) continue;
-        for (const Record& record : choice.journal->records) {
-            const auto is_it = [&](const RecordMember& one) { return one.name == member.name; };
-            if (std::none_of(record.members.begin(), record.members.end(), is_it)) continue;
-            const auto age = [](const Record& one) { return std::pair(one.epoch.number, one.revision); };
-            if (!newest || age(record) > age(*newest)) newest = record;
-        }
-    }
-    if (!newest || newest->epoch.number <= last_status_.epoch) return false;
-    return std::any_of(newest->members.begin(), newest->members.end(), [&](const RecordMember& one) {
-        return one.name == member.name && one.state != MemberState::in_sync;
-    });
-}
-
-bool StorageScenario::survives(const VertexStatus& vertex) const {
-    const auto kept = [&](const VertexStatus& child) { return survives(child); };
-    switch (vertex.kind) {
-        case VertexKind::disk: return !lost_caches_.contains(vertex.name);
-        case VertexKind::netnode: {
-            if (!world_->is_tree(vertex.name)) return !lost_caches_.contains(vertex.name);
-            // One would be enough that was in sync in it then.
-            const std::vector<std::string>& leaves = world_->leaves_of_tree(vertex.name);
-            return std::none_of(leaves.begin(), leaves.end(),
-                                [&](const std::string& leaf) { return lost_caches_.contains(leaf); });
-        }
-        case VertexKind::linear: return std::all_of(vertex.children.begin(), vertex.children.end(), kept);
-        case VertexKind::mirror:
-            return std::any_of(vertex.children.begin(), vertex.children.end(), [&](const VertexStatus& member) {
-                return member.state == VertexState::in_sync && !left_out_since(member) && kept(member);
-            });
-    }
-    return false;
-}
-
-void StorageScenario::cache_lost(const std::string& leaf) {
-    lost_caches_[leaf] = counts_.sequence;
-    all_lost_ = false;
-    judge_lost_caches();
-}
-
-// Nothing acknowledged may be lost as long as one in-sync member has all of it: a member that has, may fail later and
-// leave one that has not as the last. A loss counts until a flush that was begun after it has succeeded: a head may
-// hear of it only then.
-void StorageScenario::judge_lost_caches() {
-    std::erase_if(lost_caches_, [this](const auto& lost) { return lost.second < oracle_->flushed(); });
-    if (lost_caches_.empty()) return;
-    if (HeadProcess* head = serving_head()) last_status_ = head->engine().status();
-    const bool survived = last_status_.tree && survives(*last_status_.tree);
-    if (survived || std::exchange(all_lost_, true)) {
-        all_lost_ = !survived;
-        return;
-    }
-    trace_.line("scenario", "unflushed writes may be lost");
-    oracle_->forget_unflushed(counts_.sequence);
 }
 
 void StorageScenario::end_clients() {
