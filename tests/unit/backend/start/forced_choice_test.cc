@@ -85,5 +85,146 @@ TEST_F(ForcedChoice, M7WhatWasLeftOutIsNoSplitLater) {
     EXPECT_EQ(judged(after_many_changes(choice->record), theirs), ReturnKind::split) << "it went on without the other";
 }
 
+/// A third member; what the first two have is as before.
+struct ForcedChoiceOfThree : ForcedChoice {
+    ForcedChoiceOfThree() {
+        for (Record* record : {&common, &mine, &theirs}) {
+            record->members.resize(3);
+            record->members[2].number = 3;
+            record->members[2].name = "/c";
+        }
+        views.push_back({"/c", 3, false, {}, std::nullopt, {}, {}, false});
+    }
+    void left(Record& record, std::uint32_t number) const {
+        find_member(record, number)->state = MemberState::dirty;
+        find_member(record, number)->last_generation = id(2);
+    }
+    void look() {
+        views[0].record = mine;
+        views[1].record = theirs;
+    }
+    /// What /b has is given up.
+    StartChoice resolved(bool decides = false) {
+        look();
+        if (decides) journal = mine;
+        const std::optional<Discard> discard = discard_side(journal, decides, views, 2);
+        EXPECT_TRUE(discard);
+        StartChoice choice = choose_record(journal, decides, views);
+        if (choice.verdict == Verdict::use) resolve_choice(choice, *discard);
+        choice.record.generation_id = id(99);
+        return choice;
+    }
+    static ReturnJudgement judged_third(const Record& record, const Record& found) {
+        return judge_return(record, *find_member(record, 3), found);
+    }
+};
+
+TEST_F(ForcedChoiceOfThree, M7WhatIsAwayAndGoesWithTheSideIsOwedEverything) {
+    left(mine, 3);
+    Record later = resolved().record;
+    EXPECT_TRUE(find_member(later, 3)->last_generation.is_nil());
+    EXPECT_EQ(judged_third(later, theirs).kind, ReturnKind::everything);
+    // The other one of its side is up to date, and has nothing of that any more.
+    RecordMember& other = *find_member(later, 2);
+    other = {};
+    other.number = 2;
+    EXPECT_EQ(judged_third(after_many_changes(later), theirs).kind, ReturnKind::everything);
+}
+
+/// It left that side before, and has what was written there until then.
+TEST_F(ForcedChoiceOfThree, M7WhatHadLeftTheSideIsOwedEverything) {
+    left(mine, 3);
+    const Record its_own = theirs;
+    theirs.generation = 4;
+    theirs.generation_id = id(5);
+    theirs.lineage = {id(4), id(2), id(1)};
+    left(theirs, 3);
+    find_member(theirs, 3)->last_generation = id(4);
+    const Record later = resolved().record;
+    EXPECT_EQ(judged_third(later, its_own).kind, ReturnKind::everything);
+    EXPECT_EQ(judged_third(later, common).kind, ReturnKind::known) << "it has nothing of that side";
+}
+
+TEST_F(ForcedChoiceOfThree, M7WhatIsInSyncByBothSidesAndAwayIsOwedEverythingByAJournalThatDecides) {
+    const StartChoice choice = resolved(true);
+    ASSERT_EQ(choice.verdict, Verdict::use);
+    EXPECT_EQ(choice.used, bit(0));
+    EXPECT_EQ(find_member(choice.record, 3)->state, MemberState::dirty);
+    EXPECT_EQ(judged_third(choice.record, theirs).kind, ReturnKind::everything);
+    EXPECT_EQ(judged_third(choice.record, mine).kind, ReturnKind::everything);
+}
+
+TEST_F(ForcedChoiceOfThree, M5WhatIsInSyncByBothSidesAndAwayIsWaitedForByOthers) {
+    const StartChoice choice = resolved();
+    EXPECT_EQ(choice.verdict, Verdict::wait);
+    EXPECT_NE(choice.reason.find("waits for /c"), std::string::npos) << choice.reason;
+}
+
+/// It may be all that has what is kept.
+TEST_F(ForcedChoiceOfThree, M5WhatIsInSyncByBothSidesIsWaitedForWhenNobodyElseHasWhatIsKept) {
+    look();
+    journal = mine;
+    views[0].reachable = false;
+    views[0].record.reset();
+    ASSERT_TRUE(discard_side(journal, true, views, 2));
+    const StartChoice choice = choose_record(journal, true, views);
+    EXPECT_EQ(choice.verdict, Verdict::wait);
+    EXPECT_EQ(find_member(*journal, 3)->state, MemberState::in_sync);
+}
+
+/// A write of the record was under way to /c when it left, and only /b is there when the loss is accepted.
+TEST_F(ForcedChoiceOfThree, M7WhatWasInFlightWhenItLeftIsNoSplit) {
+    const std::uint64_t acknowledged = common.revision;
+    common.revision = acknowledged + 1;
+    common.epoch = {2, id(50)};
+    left(theirs, 3);
+    find_member(theirs, 3)->revision = acknowledged;
+    theirs.revision = acknowledged + 2;
+    theirs.epoch = {3, id(50)};
+    look();
+    views[0].reachable = false;
+    views[0].record.reset();
+    find_member(views[1].record.value(), 1)->state = MemberState::in_sync;
+    std::optional<StartChoice> choice = force_choice(journal, false, views);
+    ASSERT_TRUE(choice);
+    Record& later = choice->record;
+    later.generation_id = id(99);
+    later.epoch = {4, id(51)};
+    EXPECT_FALSE(went_on(later, common));
+    EXPECT_EQ(compare_descent(later, common), Descent::newer);
+    EXPECT_EQ(judged_third(later, common).kind, ReturnKind::everything);
+    // Another head's is one.
+    common.revision = theirs.revision + 1;
+    common.epoch = {3, id(52)};
+    EXPECT_TRUE(went_on(later, common));
+    EXPECT_EQ(judged_third(later, common).kind, ReturnKind::split);
+}
+
+/// A member's record may be later than the journal's, and knows nothing of what that noted.
+TEST_F(ForcedChoiceOfThree, M7NotesOfAJournalThatDecidesOutliveALaterRecord) {
+    left(mine, 3);
+    Record given = mine;
+    given.generation = 4;
+    given.generation_id = id(7);
+    given.lineage = {id(3), id(2), id(1)};
+    for (RecordMember& member : given.members) {
+        member.state = member.number == 3 ? MemberState::in_sync : MemberState::dirty;
+        member.last_generation = {};
+    }
+    Record noted = mine;
+    note_generation(noted, id(7));
+    forget_generation(noted, 3);
+    Record later = mine;
+    ++later.revision;
+    take_notes(later, noted);
+    EXPECT_EQ(later.generation_id, mine.generation_id);
+    EXPECT_EQ(judged_third(later, given).kind, ReturnKind::everything);
+    EXPECT_EQ(judged_third(later, common).kind, ReturnKind::everything) << "or an older copy of it";
+    EXPECT_EQ(judge_return(later, *find_member(later, 2), common).kind, ReturnKind::known) << "it was not touched";
+    Record of_another_generation = given;
+    take_notes(of_another_generation, noted);
+    EXPECT_EQ(of_another_generation, given);
+}
+
 }  // namespace
 }  // namespace dst
