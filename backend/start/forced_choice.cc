@@ -252,8 +252,9 @@ bool is_in_sync(const Record& record, std::uint32_t number) {
     return member != nullptr && member->state == MemberState::in_sync;
 }
 
-/// Members in sync by a record that is given up, and not there: what they hold of it goes, too. One that is in sync by
-/// `kept` as well may hold that, and is waited for, but for a journal that decides when others are there.
+/// Members of the side of a record that is given up, and not there: what they hold of it goes, too. One that is in sync
+/// by it and by `kept` as well may hold that, and is waited for, but for a journal that decides when others are there.
+/// Of one that had left that side, the record knows which generations of it its own may be of.
 void given_up_with(const Record& record, const Record& kept, bool decides, const std::vector<MemberView>& views,
                    Discard& discard) {
     const auto there = [&](std::uint32_t number) {
@@ -266,10 +267,18 @@ void given_up_with(const Record& record, const Record& kept, bool decides, const
             return member.state == MemberState::in_sync && !is_in_sync(record, member.number) && there(member.number);
         });
     for (const RecordMember& member : record.members) {
-        if (member.state != MemberState::in_sync || there(member.number)) continue;
-        if (is_in_sync(kept, member.number) && !enough) continue;
-        discard.numbers.push_back(member.number);
-        discard.records.push_back({member.number, record.generation_id, record.revision});
+        const bool in_sync = member.state == MemberState::in_sync;
+        if (there(member.number) || (is_in_sync(kept, member.number) && !(in_sync && enough))) continue;
+        const auto may_have = [&](const Id& id) { discard.records.push_back({member.number, id, record.revision}); };
+        std::for_each(member.may_have.rbegin(), member.may_have.rend(), [&](const Id& id) {
+            if (!on_lineage(kept, id)) may_have(id);
+        });
+        if (in_sync) {
+            discard.numbers.push_back(member.number);
+            may_have(record.generation_id);
+        } else if (!member.last_generation.is_nil() && !on_lineage(kept, member.last_generation)) {
+            may_have(member.last_generation);
+        }
     }
 }
 
