@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tree/member_return.h"
 
 namespace dst {
@@ -102,6 +104,7 @@ struct ForcedChoiceOfThree : ForcedChoice {
     void look() {
         views[0].record = mine;
         views[1].record = theirs;
+        views[1].reachable = true;
     }
     /// What /b has is given up.
     StartChoice resolved(bool decides = false) {
@@ -131,6 +134,16 @@ TEST_F(ForcedChoiceOfThree, M7WhatIsAwayAndGoesWithTheSideIsOwedEverything) {
     EXPECT_EQ(judged_third(after_many_changes(later), theirs).kind, ReturnKind::everything);
 }
 
+/// It was out on both sides already.
+TEST_F(ForcedChoiceOfThree, M7WhatHadLeftBeforeTheSplitIsOwedWhatItMissed) {
+    left(mine, 3);
+    left(theirs, 3);
+    EXPECT_EQ(judged_third(resolved().record, common).kind, ReturnKind::known);
+    find_member(theirs, 3)->last_generation = {};
+    find_member(theirs, 3)->may_have = {id(2)};
+    EXPECT_EQ(judged_third(resolved().record, common).kind, ReturnKind::known);
+}
+
 /// It left that side before, and has what was written there until then.
 TEST_F(ForcedChoiceOfThree, M7WhatHadLeftTheSideIsOwedEverything) {
     left(mine, 3);
@@ -140,9 +153,14 @@ TEST_F(ForcedChoiceOfThree, M7WhatHadLeftTheSideIsOwedEverything) {
     theirs.lineage = {id(4), id(2), id(1)};
     left(theirs, 3);
     find_member(theirs, 3)->last_generation = id(4);
-    const Record later = resolved().record;
-    EXPECT_EQ(judged_third(later, its_own).kind, ReturnKind::everything);
-    EXPECT_EQ(judged_third(later, common).kind, ReturnKind::known) << "it has nothing of that side";
+    for (const bool long_ago : {false, true}) {
+        if (long_ago) mine = after_many_changes(mine);
+        Record later = resolved().record;
+        bound_lineage(later);
+        EXPECT_EQ(judged_third(later, its_own).kind, ReturnKind::everything) << long_ago;
+        EXPECT_EQ(judged_third(after_many_changes(later), its_own).kind, ReturnKind::everything) << long_ago;
+        EXPECT_EQ(judged_third(later, common).kind, ReturnKind::everything) << "an older copy";
+    }
 }
 
 TEST_F(ForcedChoiceOfThree, M7WhatIsInSyncByBothSidesAndAwayIsOwedEverythingByAJournalThatDecides) {
@@ -198,6 +216,41 @@ TEST_F(ForcedChoiceOfThree, M7WhatWasInFlightWhenItLeftIsNoSplit) {
     common.epoch = {3, id(52)};
     EXPECT_TRUE(went_on(later, common));
     EXPECT_EQ(judged_third(later, common).kind, ReturnKind::split);
+}
+
+/// /a went on with another head; /c's record is from before it was given up, and follows from it; /b's gave it up.
+TEST_F(ForcedChoiceOfThree, M5WhatWentOnIsASplitWhoeverKnowsNothingOfIt) {
+    Record left_out = common;
+    left_out.generation = 3;
+    left_out.generation_id = id(5);
+    left_out.lineage = {id(2), id(1)};
+    left(left_out, 1);
+    left_out.epoch = {2, id(50)};
+    Record gave_up = left_out;
+    gave_up.generation = 4;
+    gave_up.generation_id = id(6);
+    gave_up.lineage = {id(5), id(2), id(1)};
+    gave_up.epoch = {3, id(50)};
+    RecordMember& a = *find_member(gave_up, 1);
+    a.last_generation = {};
+    a.may_have = {id(2)};
+    a.revision = common.revision;
+    ++common.revision;
+    common.epoch = {3, id(52)};
+    ASSERT_EQ(compare_descent(left_out, common), Descent::newer);
+    ASSERT_EQ(compare_descent(gave_up, left_out), Descent::newer);
+    ASSERT_EQ(compare_descent(gave_up, common), Descent::split);
+    std::vector<Record> records{common, left_out, gave_up};
+    std::vector<std::size_t> order{0, 1, 2};
+    do {
+        for (std::size_t i = 0; i < order.size(); ++i) {
+            views[i].reachable = true;
+            views[i].record = records[order[i]];
+            views[i].number = static_cast<std::uint32_t>(order[i] == 0 ? 1 : order[i] == 1 ? 3 : 2);
+        }
+        EXPECT_EQ(choose_record(journal, false, views).verdict, Verdict::split) << order[0] << order[1] << order[2];
+        EXPECT_FALSE(force_choice(journal, false, views)) << order[0] << order[1] << order[2];
+    } while (std::next_permutation(order.begin(), order.end()));
 }
 
 /// A member's record may be later than the journal's, and knows nothing of what that noted.
