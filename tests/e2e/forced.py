@@ -129,4 +129,73 @@ def a_split_is_resolved(world):
     tgtd.stop()
 
 
-main([the_journal_is_gone_and_one_node_too, the_newer_copy_is_lost, a_split_is_resolved])
+def two_mirrors_are_split(world):
+    """Both mirrors of a linear: one order for each, which lie in the journal together until both are there."""
+    nodes = [world.netnode(f"node{n}", 7790 + n, {f"disk{d}": world.disk(f"n{n}d{d}.img", 16) for d in (0, 1)})
+             for n in (1, 2)]
+    members = [[f"127.0.0.1:779{n}/disk{d}" for n in (1, 2)] for d in (0, 1)]
+    pairs = [f"{{mirror: [{{netnode: '{one}'}}, {{netnode: '{other}'}}]}}" for one, other in members]
+    file, other = (world.write(name, f"storage: vol\ntree: {{linear: [{', '.join(pairs)}]}}\n"
+                                     f"policy: {{member_timeout: 1s}}\n{more}")
+                   for name, more in (("vol.yaml", ""), ("other.yaml", f"journal: {world.path('other.journal')}\n")))
+    world.dstctl("init", file)
+    tgtd = world.tgtd()
+    tgtd.new_target()
+    tgtd.new_lun(file)
+    nodes[1].kill()
+    fill(world, tgtd, 2)
+    tgtd.delete_lun()
+    nodes[0].kill()
+    again(world, 2)
+    world.dstctl("start", other, "--accept-data-loss", "--yes")
+    tgtd.new_lun(other)
+    fill(world, tgtd, 3)
+    tgtd.delete_lun()
+    again(world, 1)
+    named = []
+    for _ in members:
+        check(tgtd.new_lun(file, ok=None)[0] != 0, "a split storage was opened")
+        reason = world.status("vol")["reason"]
+        side = next((pair[1] for pair in members if f"--discard {pair[1]}'" in reason), None)
+        check(side is not None and side not in named, f"the way out is not named: {reason}")
+        named.append(side)
+        world.dstctl("resolve", file, "--discard", side, "--yes")
+    tgtd.new_lun(file)
+    until(lambda: world.status("vol")["state"] in ("degraded", "healthy"), 10, "it serves")
+    verify(world, tgtd, 2)
+    until(lambda: world.status("vol")["state"] == "healthy", 15, "all are in sync")
+    tgtd.stop()
+
+
+def what_was_given_up_goes_on(world):
+    """Another head starts on the copy that was given up, without an order: that is not overwritten."""
+    tgtd, nodes, file = mirror(world)
+    other = storage_file(world, "other.yaml", f"journal: {world.path('other.journal')}\n")
+    tgtd.new_lun(file)
+    nodes[1].kill()
+    fill(world, tgtd, 1)
+    tgtd.delete_lun()
+    nodes[0].kill()
+    node2 = again(world, 2)
+    world.dstctl("start", file, "--accept-data-loss", "--yes")
+    tgtd.new_lun(file)
+    fill(world, tgtd, 2)
+    tgtd.delete_lun()
+    node2.kill()
+    again(world, 1)
+    tgtd.new_lun(other)
+    fill(world, tgtd, 3)
+    tgtd.delete_lun()
+    again(world, 2)
+    check(tgtd.new_lun(other, ok=None)[0] != 0, "one of two copies that were written to was taken for the older one")
+    reason = world.status("vol")["reason"]
+    check(f"dstctl resolve {other} --discard {SECOND}" in reason, f"the way out is not named: {reason}")
+    world.dstctl("resolve", other, "--discard", SECOND, "--yes")
+    tgtd.new_lun(other)
+    until(lambda: world.status("vol")["state"] == "healthy", 20, "both are in sync")
+    verify(world, tgtd, 3)
+    tgtd.stop()
+
+
+main([the_journal_is_gone_and_one_node_too, the_newer_copy_is_lost, a_split_is_resolved, two_mirrors_are_split,
+      what_was_given_up_goes_on])
