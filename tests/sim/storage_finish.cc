@@ -46,7 +46,7 @@ bool StorageScenario::all_come_back() {
         const StorageStatus status = head.engine().status();
         return status.tree && all_in_sync(*status.tree);
     };
-    const bool all = run_until([&] { return in_sync() || head.fenced(); }, minutes(3));
+    const bool all = run_until(now_and_then([&] { return in_sync() || head.fenced(); }), minutes(3));
     if (!all && !trace_.failed()) {
         trace_.finding("M8", "not all members are in sync three minutes after the last fault");
     }

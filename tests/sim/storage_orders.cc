@@ -116,7 +116,7 @@ bool StorageScenario::resolve_members() {
             const StorageStatus status = process->engine().status();
             return process->fenced() || refused() || (status.tree && all_in_sync(*status.tree));
         };
-        static_cast<void>(run_until(settled, minutes(3)));
+        static_cast<void>(run_until(now_and_then(settled), minutes(3)));
         // It may have been seen before it was mended.
         if (refused()) static_cast<void>(run_until([] { return false; }, seconds(5)));
         const std::optional<VertexStatus> member = refused();

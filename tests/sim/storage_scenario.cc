@@ -215,6 +215,14 @@ bool StorageScenario::run_until(const std::function<bool()>& condition, Duration
     return false;
 }
 
+std::function<bool()> StorageScenario::now_and_then(std::function<bool()> condition) const {
+    return [this, condition = std::move(condition), next = TimePoint()]() mutable {
+        if (loop_.now() < next) return false;
+        next = loop_.now() + milliseconds(10);
+        return condition();
+    };
+}
+
 void StorageScenario::look() {
     world_->reap();
     watch_status();

@@ -69,6 +69,8 @@ private:
     void head_serves(HeadProcess& process);
     /// Runs the world until `condition`, checking all the while; false when the time is over or something was found.
     bool run_until(const std::function<bool()>& condition, Duration limit);
+    /// The condition, which costs something, asked every 10 ms only.
+    std::function<bool()> now_and_then(std::function<bool()> condition) const;
     void look();
     void watch_status();
     void cache_lost(const std::string& leaf);
