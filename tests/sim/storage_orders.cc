@@ -69,14 +69,15 @@ bool StorageScenario::waits(const World::Head& head) const {
     return head.process != nullptr && head.process->engine().waiting();
 }
 
-// Data are given up when a start says so, and perhaps when one died that could not say it any more. As long as a medium
+// Data are given up when a start says so, and perhaps when one died that could not say it any more, or was overtaken by
+// another head, which goes on from the record that it had written. As long as a medium
 // has not heard of it, whoever has nothing but that one goes on there; only the journal of the head that was given the
 // order knows better.
 void StorageScenario::judge_orders(const HeadProcess& process) {
     const bool other_side = !forked_.empty() && (process.machine().host != forked_ || !process.decided_by_journal());
     bool given_up = process.forced() || other_side;
     for (auto& [host, order] : orders_) {
-        given_up = given_up || order.starts > order.starts_sure;
+        given_up = given_up || host != process.machine().host || order.starts > order.starts_sure;
         order = {};
     }
     orders_.erase(process.machine().host);
@@ -121,22 +122,35 @@ bool StorageScenario::resolve_members() {
         if (refused()) static_cast<void>(run_until([] { return false; }, seconds(5)));
         const std::optional<VertexStatus> member = refused();
         if (trace_.failed() || !member) return !trace_.failed();
+        if (is_split_below(*member) && !side_to_blank(*member)) {
+            // It is a tree of another machine, which would have to be made anew.
+            trace_.coverage().count("split below with an exported tree");
+            return false;
+        }
         if (!give_up(*process, *member)) return false;
     }
     return !trace_.failed();
 }
 
-// Of a mirror below that is split one side gets a blank medium, as the message says.
-bool StorageScenario::give_up(HeadProcess& process, const VertexStatus& member) {
+bool StorageScenario::is_split_below(const VertexStatus& member) {
+    return member.reason.find("Put a blank medium in the place of the side") != std::string::npos;
+}
+
+std::optional<std::string> StorageScenario::side_to_blank(const VertexStatus& member) {
     std::vector<std::string> sides;
     for (const auto& [leaf, platter] : world_->leaves()) {
         if (member.reason.find(leaf + " has generation") != std::string::npos) sides.push_back(leaf);
     }
-    if (member.reason.find("Put a blank medium in the place of the side") != std::string::npos && !sides.empty()) {
-        const std::string& side = sides[loop_.below(sides.size())];
-        trace_.line("administrator", "puts a blank medium in the place of " + side);
+    return sides.empty() ? std::nullopt : std::optional(sides[loop_.below(sides.size())]);
+}
+
+// Of a mirror below that is split one side gets a blank medium, as the message says.
+bool StorageScenario::give_up(HeadProcess& process, const VertexStatus& member) {
+    const std::optional<std::string> side = is_split_below(member) ? side_to_blank(member) : std::nullopt;
+    if (side) {
+        trace_.line("administrator", "puts a blank medium in the place of " + *side);
         trace_.coverage().count("blank medium for a split below");
-        world_->platter_of(side).replace_blank(world_->platter_of(side).geometry().size_bytes);
+        world_->platter_of(*side).replace_blank(world_->platter_of(*side).geometry().size_bytes);
         return run_until([] { return false; }, seconds(15)) || !trace_.failed();
     }
     for (const auto& head : world_->heads()) {

@@ -64,6 +64,9 @@ private:
     bool resolve_split(HeadProcess& process);
     bool resolve_members();
     bool give_up(HeadProcess& process, const VertexStatus& member);
+    static bool is_split_below(const VertexStatus& member);
+    /// Nothing: no medium is named.
+    std::optional<std::string> side_to_blank(const VertexStatus& member);
 
     void head_changed(HeadProcess& process);
     void head_serves(HeadProcess& process);
