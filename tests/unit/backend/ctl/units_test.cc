@@ -11,8 +11,8 @@ constexpr std::uint64_t kib = 1024;
 
 TEST(Units, SizesHaveThreeDigits) {
     EXPECT_EQ(format_size(0), "0 B");
-    EXPECT_EQ(format_size(1023), "1023 B");
-    EXPECT_EQ(format_size(1024), "1.0 KiB");
+    EXPECT_EQ(format_size(kib - 1), "1023 B");
+    EXPECT_EQ(format_size(kib), "1.0 KiB");
     EXPECT_EQ(format_size(10 * gib), "10.0 GiB");
     EXPECT_EQ(format_size(4 * gib + gib / 5), "4.2 GiB");
     EXPECT_EQ(format_size(118 * mib), "118 MiB");
