@@ -48,6 +48,7 @@ void StorageScenario::order(World::Head& head, const Order& order) {
     trace_.coverage().count("order " + describe(order).substr(0, 7));
     const auto answered = [this](const std::string& text) { trace_.line("administrator", "is told: " + text); };
     const bool gives_up = order.what != StartOrder::takeover;
+    any_ordered_ = any_ordered_ || gives_up;
     if (head.process != nullptr) {
         const Result<std::string> answer = head.process->engine().order(order);
         answered(answer ? *answer : to_string(answer.error()));
@@ -82,7 +83,6 @@ void StorageScenario::judge_orders(const HeadProcess& process) {
     }
     orders_.erase(process.machine().host);
     if (!given_up) return;
-    any_given_up_ = true;
     forked_ = process.machine().host;
     epoch_ = 0;
     trace_.line("scenario", "data were given up");
@@ -93,7 +93,7 @@ void StorageScenario::judge_orders(const HeadProcess& process) {
 }
 
 bool StorageScenario::resolve_split(HeadProcess& process) {
-    if (!any_given_up_ || process.engine().status().state != StorageState::split) return false;
+    if (!any_ordered_ || process.engine().status().state != StorageState::split) return false;
     const std::vector<std::string> names = offered(process.engine().status().reason);
     for (const auto& head : world_->heads()) {
         if (head->process.get() != &process || names.empty()) continue;
@@ -105,7 +105,7 @@ bool StorageScenario::resolve_split(HeadProcess& process) {
 
 // What was written to on the other side of such a decision is left alone until somebody says whose data go.
 bool StorageScenario::resolve_members() {
-    for (unsigned tries = 0; any_given_up_ && tries < 8; ++tries) {
+    for (unsigned tries = 0; any_ordered_ && tries < 8; ++tries) {
         HeadProcess* const process = serving_head();
         if (process == nullptr) return false;
         const auto refused = [process]() -> std::optional<VertexStatus> {

@@ -110,7 +110,7 @@ private:
     };
     std::map<std::string, OpenOrder> orders_;  ///< by machine
     std::set<std::string> being_left_;         ///< machines whose journal takes an order just now
-    bool any_given_up_ = false;
+    bool any_ordered_ = false;                 ///< to give data up
     std::string forked_;  ///< the machine that gave data up last, until all members have heard of it; else empty
     TracedEvents administrator_;
     bool healing_ = false;
