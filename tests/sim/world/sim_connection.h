@@ -1,10 +1,10 @@
 #pragma once
 
 #include <array>
-#include <deque>
 #include <memory>
 #include <string>
 
+#include "simworld/sim_byte_queue.h"
 #include "simworld/sim_link.h"
 
 namespace dst::sim {
@@ -16,8 +16,8 @@ class SimLink;
 struct SimConnection : std::enable_shared_from_this<SimConnection> {
     /// Bytes from end i to the other one.
     struct Direction {
-        std::deque<std::byte> under_way;
-        std::deque<std::byte> arrived;
+        SimByteQueue under_way;
+        SimByteQueue arrived;
         bool moving = false;    ///< an event for the next chunk is scheduled
         bool finished = false;  ///< the sender closed: nothing follows what is under way
     };

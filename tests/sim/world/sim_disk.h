@@ -5,12 +5,12 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "block/counters.h"
 #include "block/raw_medium.h"
 #include "simworld/sim_loop.h"
+#include "simworld/sim_sectors.h"
 
 namespace dst::sim {
 
@@ -38,15 +38,15 @@ struct SimDiskOptions {
 /// falls back to any of these by itself. Faults are set here, by the test or the simulator.
 class SimPlatter {
 public:
-    static constexpr std::uint64_t sector_bytes = 512;
-    using Sector = std::array<std::byte, sector_bytes>;
+    static constexpr std::uint64_t sector_bytes = SimSectors::sector_bytes;
+    using Sector = SimSectors::Sector;
 
     /// What lies on a medium that is not in its place: one that was taken out, a copy, another one.
     struct Content {
-        std::unordered_map<std::uint64_t, Sector> sectors;  ///< by number; absent: zero
+        SimSectors sectors;
         std::uint64_t size_bytes = 0;
 
-        Bytes read(const Extent& extent) const;
+        Bytes read(const Extent& extent) const { return sectors.read(extent); }
         void write(std::uint64_t offset, std::span<const std::byte> bytes);
         /// Cuts off what lies behind.
         void resize(std::uint64_t bytes);
@@ -60,9 +60,9 @@ public:
     const Geometry& geometry() const noexcept { return geometry_; }
 
     // --- Bytes, past any opener: durable at once, no latency, no faults.
-    Bytes read(const Extent& extent) const;
+    Bytes read(const Extent& extent) const { return sectors_.read(extent); }
     void write(std::uint64_t offset, std::span<const std::byte> bytes);
-    bool all_zero() const;
+    bool all_zero() const { return sectors_.all_zero(); }
     /// Sectors with writes that would be in doubt if power went now.
     std::size_t volatile_sectors() const noexcept { return volatile_.size(); }
 
@@ -130,7 +130,7 @@ private:
     friend class SimDisk;
     struct Version {
         std::uint64_t written = 0;  ///< sequence of the write that made it; 0: durable
-        Sector bytes;
+        std::unique_ptr<const Sector> bytes;
     };
     struct Failure {
         std::optional<Operation> operation;
@@ -145,7 +145,6 @@ private:
         bool torn;
     };
 
-    Sector sector(std::uint64_t index) const;
     void store(std::uint64_t index, const Sector& bytes, bool durable);
     void carry_out(const Request& request, const Bytes& copy, std::uint64_t flush_upto);
     void write_sectors(const Extent& extent, std::span<const std::byte> bytes, bool fua, bool torn);
@@ -174,7 +173,7 @@ private:
     bool lock_lingers_ = false;    ///< the kernel still works on requests of nobody
     std::vector<Orphan> orphans_;
     std::uint64_t sequence_ = 0;
-    std::unordered_map<std::uint64_t, Sector> sectors_;  ///< what reads see; absent: zero
+    SimSectors sectors_;  ///< what reads see
     std::optional<Content> taken_out_;
     std::optional<Content> renamed_;   ///< what is found at the next opening
     bool by_rename_ = false;           ///< what was taken out comes back so, too

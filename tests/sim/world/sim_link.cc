@@ -25,10 +25,10 @@ std::size_t SimLink::read(Pieces into) {
     std::size_t done = 0;
     for (const Piece& piece : into) {
         const std::size_t part = std::min(piece.size, take - done);
-        std::copy_n(direction.arrived.begin() + static_cast<std::ptrdiff_t>(done), part, piece.data);
+        std::copy_n(direction.arrived.data() + done, part, piece.data);
         done += part;
     }
-    direction.arrived.erase(direction.arrived.begin(), direction.arrived.begin() + static_cast<std::ptrdiff_t>(take));
+    direction.arrived.pop(take);
     if (take < asked) {
         read_armed_ = true;
         arrived();
@@ -47,7 +47,7 @@ std::size_t SimLink::write(Pieces from) {
     std::size_t done = 0;
     for (const Piece& piece : from) {
         const std::size_t part = std::min(piece.size, take - done);
-        direction.under_way.insert(direction.under_way.end(), piece.data, piece.data + part);
+        direction.under_way.push(piece.data, part);
         done += part;
     }
     if (take < given) {

@@ -69,9 +69,8 @@ void SimConnection::move_now(unsigned from) {
     if (state == State::ended || silent[from] || silent[1 - from] || blocked(from)) return;
     const std::size_t chunk = 1 + network.loop().below(network.options().chunk_bytes_max);
     const std::size_t count = std::min(chunk, direction.under_way.size());
-    const auto end = direction.under_way.begin() + static_cast<std::ptrdiff_t>(count);
-    direction.arrived.insert(direction.arrived.end(), direction.under_way.begin(), end);
-    direction.under_way.erase(direction.under_way.begin(), end);
+    direction.arrived.push(direction.under_way.data(), count);
+    direction.under_way.pop(count);
     if (ends[from] != nullptr) ends[from]->room();
     if (ends[1 - from] != nullptr) {
         ends[1 - from]->arrived();

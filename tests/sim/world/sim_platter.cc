@@ -19,11 +19,6 @@ SimPlatter::SimPlatter(SimLoop& loop, const SimPlatterOptions& options)
 
 SimPlatter::~SimPlatter() { DST_ASSERT(opener_ == nullptr); }
 
-SimPlatter::Sector SimPlatter::sector(std::uint64_t index) const {
-    const auto found = sectors_.find(index);
-    return found == sectors_.end() ? Sector{} : found->second;
-}
-
 void SimPlatter::store(std::uint64_t index, const Sector& bytes, bool durable) {
     if (durable) {
         volatile_.erase(index);
@@ -31,26 +26,11 @@ void SimPlatter::store(std::uint64_t index, const Sector& bytes, bool durable) {
         std::vector<Version>& versions = volatile_[index];
         if (versions.empty()) {
             versions.reserve(2);
-            versions.push_back({0, sector(index)});
+            versions.push_back({0, std::make_unique<Sector>(sectors_.read(index))});
         }
-        versions.push_back({++sequence_, bytes});
+        versions.push_back({++sequence_, std::make_unique<Sector>(bytes)});
     }
-    static constexpr Sector zero{};
-    if (std::memcmp(bytes.data(), zero.data(), sector_bytes) == 0) {
-        sectors_.erase(index);
-    } else {
-        sectors_[index] = bytes;
-    }
-}
-
-Bytes SimPlatter::read(const Extent& extent) const {
-    DST_ASSERT(extent.offset % sector_bytes == 0 && extent.length % sector_bytes == 0);
-    Bytes bytes(extent.length);
-    for (std::uint64_t at = 0; at < extent.length; at += sector_bytes) {
-        const auto found = sectors_.find((extent.offset + at) / sector_bytes);
-        if (found != sectors_.end()) std::memcpy(bytes.data() + at, found->second.data(), sector_bytes);
-    }
-    return bytes;
+    sectors_.write(index, bytes);
 }
 
 void SimPlatter::write(std::uint64_t offset, std::span<const std::byte> bytes) {
@@ -61,8 +41,6 @@ void SimPlatter::write(std::uint64_t offset, std::span<const std::byte> bytes) {
         store((offset + at) / sector_bytes, to, true);
     }
 }
-
-bool SimPlatter::all_zero() const { return sectors_.empty(); }
 
 void SimPlatter::crash() {
     opener_ = nullptr;
@@ -84,7 +62,7 @@ void SimPlatter::lose_unflushed() {
     const std::map<std::uint64_t, std::vector<Version>> in_doubt = std::move(volatile_);
     volatile_.clear();
     for (const auto& [index, versions] : in_doubt) {
-        store(index, versions[loop_.below(versions.size())].bytes, true);
+        store(index, *versions[loop_.below(versions.size())].bytes, true);
     }
 }
 
@@ -112,7 +90,7 @@ void SimPlatter::put_in(Content content) {
 
 SimPlatter::Content SimPlatter::durable() const {
     Content content{sectors_, geometry_.size_bytes};
-    for (const auto& [index, versions] : volatile_) content.sectors[index] = versions.front().bytes;
+    for (const auto& [index, versions] : volatile_) content.sectors.write(index, *versions.front().bytes);
     return content;
 }
 
@@ -196,29 +174,22 @@ void SimPlatter::change_places(SimPlatter& other) {
 
 Bytes SimPlatter::label_area() const { return read({geometry_.size_bytes - label_bytes, label_bytes}); }
 
-Bytes SimPlatter::Content::read(const Extent& extent) const {
-    Bytes bytes(extent.length);
-    for (std::uint64_t at = 0; at < extent.length; at += sector_bytes) {
-        const auto found = sectors.find((extent.offset + at) / sector_bytes);
-        if (found != sectors.end()) std::memcpy(bytes.data() + at, found->second.data(), sector_bytes);
-    }
-    return bytes;
-}
-
 void SimPlatter::Content::write(std::uint64_t offset, std::span<const std::byte> bytes) {
     for (std::size_t at = 0; at < bytes.size(); at += sector_bytes) {
-        std::memcpy(sectors[(offset + at) / sector_bytes].data(), bytes.data() + at, sector_bytes);
+        Sector to;
+        std::memcpy(to.data(), bytes.data() + at, sector_bytes);
+        sectors.write((offset + at) / sector_bytes, to);
     }
 }
 
 void SimPlatter::Content::resize(std::uint64_t bytes) {
     size_bytes = bytes;
-    std::erase_if(sectors, [bytes](const auto& entry) { return entry.first * sector_bytes >= bytes; });
+    sectors.cut_at((bytes + sector_bytes - 1) / sector_bytes);
 }
 
 void SimPlatter::resize(std::uint64_t size_bytes) {
     const auto beyond = [size_bytes](const auto& entry) { return entry.first * sector_bytes >= size_bytes; };
-    std::erase_if(sectors_, beyond);
+    sectors_.cut_at((size_bytes + sector_bytes - 1) / sector_bytes);
     std::erase_if(volatile_, beyond);
     geometry_.size_bytes = size_bytes;
     if (opener_ != nullptr) opener_->go_down({Errc::io_error, opener_->name() + ": the size of the medium changed"});
