@@ -31,6 +31,15 @@ std::string member_in_sync(const Record& record) {
     return {};
 }
 
+/// It can only be read, and may have lost what was never flushed.
+bool changed_and_reads_only(const RecordMember& recorded, const MemberView& view, const Record& best,
+                            const Record* journal) {
+    if (!view.reads_only || view.incarnation == recorded.incarnation) return false;
+    MemberView read = view;
+    read.reachable = true;
+    return check_member(recorded, read, best, journal).empty();
+}
+
 }  // namespace
 
 bool same_media(const RecordMember& recorded, const MemberView& view) {
@@ -135,7 +144,8 @@ StartChoice choose_record(const std::optional<Record>& journal, bool decides, co
     return choice;
 }
 
-IncarnationChoice choose_incarnations(const StartChoice& choice, const std::vector<MemberView>& views) {
+IncarnationChoice choose_incarnations(const StartChoice& choice, const std::vector<MemberView>& views,
+                                      const Record* journal) {
     IncarnationChoice result;
     std::vector<std::string> changed;
     bool all_there = true;
@@ -143,9 +153,10 @@ IncarnationChoice choose_incarnations(const StartChoice& choice, const std::vect
         if (recorded.state != MemberState::in_sync) continue;
         bool there = false;
         for (std::size_t i = 0; i < views.size(); ++i) {
-            if (views[i].number != recorded.number || (choice.used & bit(i)) == 0) continue;
-            there = true;
-            if (views[i].incarnation == recorded.incarnation) result.used |= bit(i);
+            if (views[i].number != recorded.number) continue;
+            const bool used = (choice.used & bit(i)) != 0;
+            there = used || changed_and_reads_only(recorded, views[i], choice.record, journal);
+            if (used && views[i].incarnation == recorded.incarnation) result.used |= bit(i);
         }
         if (!there) changed.push_back(recorded.name);
         all_there = all_there && there;

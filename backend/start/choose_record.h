@@ -23,6 +23,8 @@ struct MemberView {
     Incarnation incarnation;
     std::vector<RecordLeaf> leaves;  ///< as they are now
     bool lossy = false;              ///< a mirror below it is being started with accepted loss of data, as ordered
+    /// Not reachable since its disk takes no writes: what it holds is known all the same.
+    bool reads_only = false;
 };
 
 enum class Verdict {
@@ -66,6 +68,9 @@ struct IncarnationChoice {
     bool all_changed = false;  ///< nobody is unchanged, and all are there: something may be lost below
     std::string reason;
 };
-IncarnationChoice choose_incarnations(const StartChoice& choice, const std::vector<MemberView>& views);
+/// `journal` as for check_member(). One that can only be read counts as there if it is changed as well: nobody who has
+/// not lost what was never flushed is waited for then.
+IncarnationChoice choose_incarnations(const StartChoice& choice, const std::vector<MemberView>& views,
+                                      const Record* journal);
 
 }  // namespace dst

@@ -164,6 +164,7 @@ void InnerStart::leave_out_unwritable() {
         MemberView& view = opening_.views[child->position];
         if (why.empty() || !view.reachable) continue;
         view.reachable = false;
+        view.reads_only = true;
         view.why_not = why;
     }
 }
@@ -198,7 +199,8 @@ void InnerStart::records_read() {
 void InnerStart::maps_read() {
     opening_.used = opening_.choice.used;
     if (opening_.maps.intent.any() && context_.start.storage.policy.write_cache) {
-        const IncarnationChoice incarnations = choose_incarnations(opening_.choice, opening_.views);
+        const IncarnationChoice incarnations =
+            choose_incarnations(opening_.choice, opening_.views, decides_ ? &*known_ : nullptr);
         if (incarnations.wait) return could_not_start(incarnations.reason);
         opening_.use(incarnations, context_.start.loop);
     }

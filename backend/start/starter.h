@@ -112,6 +112,9 @@ private:
     void intents_read(Vertex& mirror);
     void stand(Vertex& mirror);
     bool usable(const Vertex& vertex) const;
+    bool readable(const Vertex& vertex) const;
+    const Vertex* unwritable_part(const Vertex& vertex) const;
+    void leave_out_unwritable(const Vertex& mirror, MirrorWork& work) const;
     const Error* unwritable(const Vertex& vertex) const;
     MemberView view_of(const Vertex& child) const;
     std::string exchanged_between_mirrors() const;

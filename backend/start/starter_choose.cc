@@ -16,8 +16,19 @@ const Error* Starter::unwritable(const Vertex& vertex) const {
     return unwritable_.error_of(vertex);
 }
 
-bool Starter::usable(const Vertex& vertex) const {
-    if (unwritable(vertex) != nullptr) return false;
+/// It, or what makes it useless as a whole; null: nothing speaks against it.
+const Vertex* Starter::unwritable_part(const Vertex& vertex) const {
+    if (unwritable(vertex) != nullptr) return &vertex;
+    if (vertex.mirror != nullptr) return nullptr;
+    for (const auto& child : vertex.children) {
+        if (const Vertex* const part = unwritable_part(*child)) return part;
+    }
+    return nullptr;
+}
+
+bool Starter::usable(const Vertex& vertex) const { return readable(vertex) && unwritable_part(vertex) == nullptr; }
+
+bool Starter::readable(const Vertex& vertex) const {
     if (vertex.leaf != nullptr) {
         const LeafFinding& finding = findings_[vertex.index];
         return finding.label && finding.refusal.empty() && vertex.device->up();
@@ -27,7 +38,7 @@ bool Starter::usable(const Vertex& vertex) const {
         return work != work_.end() && work->second.usable && vertex.device->up();
     }
     return std::all_of(vertex.children.begin(), vertex.children.end(),
-                       [this](const auto& child) { return usable(*child); });
+                       [this](const auto& child) { return readable(*child); });
 }
 
 std::string Starter::why_not_usable(const Vertex& vertex) const {
@@ -63,7 +74,7 @@ MemberView Starter::view_of(const Vertex& child) const {
     MemberView view;
     view.name = child.spec->name;
     view.number = child.parent->mirror->number(child.position);
-    view.reachable = usable(child);
+    view.reachable = readable(child);
     if (!view.reachable) {
         view.why_not = why_not_usable(child);
         return view;
@@ -106,17 +117,28 @@ bool Starter::decides_for(const Vertex& mirror, const std::optional<Record>& kno
     return !served_by_another(mirror, since, findings_);
 }
 
+/// What their records and incarnations tell stays.
+void Starter::leave_out_unwritable(const Vertex& mirror, MirrorWork& work) const {
+    for (const auto& child : mirror.children) {
+        MemberView& view = work.views[child->position];
+        if (!view.reachable || usable(*child)) continue;
+        view.reachable = false;
+        view.reads_only = true;
+        view.why_not = why_not_usable(*child);
+    }
+}
+
 void Starter::records_read(Vertex& mirror) {
     MirrorWork& work = work_[&mirror];
+    leave_out_unwritable(mirror, work);
     std::optional<Record> journal = known_record(mirror, work.views);
     work.refuse_other_mirrors(identity_.id, journal);
-    work.decides = decides_for(mirror, journal);
+    work.decides = !journal_void_ && decides_for(mirror, journal);
     const std::optional<Discard> discard = discard_ordered(work, journal);
     // What the journal claims is of the side that is given up (M5 step 5): mirrors that were chosen with it are not.
     if (discard && discard->journal && !std::exchange(journal_void_, true)) {
         return begin_again("the journal is of the side that is given up");
     }
-    if (journal_void_) work.decides = false;
     work.choice = choose_record(journal, work.decides, work.views);
     if (journal && work.decides) take_notes(work.choice.record, *journal);
     switch (work.choice.verdict) {
@@ -150,10 +172,12 @@ void Starter::intents_read(Vertex& mirror) {
     MirrorWork& work = work_[&mirror];
     work.used = work.choice.used;
     if (work.maps.intent.any() && context_.storage.policy.write_cache) {
-        IncarnationChoice incarnations = choose_incarnations(work.choice, work.views);
-        if (incarnations.wait && force(mirror, known_record(mirror, work.views))) {
-            incarnations = choose_incarnations(work.choice, work.views);
-        }
+        const std::optional<Record> journal = known_record(mirror, work.views);
+        const auto choose = [&] {
+            return choose_incarnations(work.choice, work.views, journal && work.decides ? &*journal : nullptr);
+        };
+        IncarnationChoice incarnations = choose();
+        if (incarnations.wait && force(mirror, journal)) incarnations = choose();
         if (incarnations.wait) {
             work.reason = incarnations.reason;
             return choose_next();

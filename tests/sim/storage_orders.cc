@@ -52,10 +52,11 @@ void StorageScenario::order(World::Head& head, const Order& order) {
     if (head.process != nullptr) {
         const Result<std::string> answer = head.process->engine().order(order);
         answered(answer ? *answer : to_string(answer.error()));
-        if (gives_up && answer) orders_[head.machine.host] = {};
+        if (gives_up && answer) orders_.try_emplace(head.machine.host);
         return;
     }
-    if (gives_up) orders_[head.machine.host] = {0, 1};
+    // One before it may have been carried out by a head that died then.
+    if (gives_up) orders_.try_emplace(head.machine.host, OpenOrder{0, 1});
     being_left_.insert(head.machine.host);
     leave_order(
         loop_, administrator_, std::make_unique<SimStore>(loop_, *head.machine.journal), shape_.storage.name, order,

@@ -73,6 +73,47 @@ TEST_F(SplitTwice, TheLastOrderForAMirrorCounts) {
     }
 }
 
+/// A mirror and one below it are split, and the order for the one below gives up what the journal says of both. What is
+/// split above is gone with it.
+TEST(SplitBelowToo, M5JournalThatIsGivenUpSaysNothingOfTheOtherMirrorEither) {
+    EngineWorld world(mirror_node("m2", {mirror_node("m0", {disk_node("/a"), disk_node("/b")}),
+                                         mirror_node("m1", {disk_node("/c"), disk_node("/d")})}));
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    const auto set_missing = [&world](const char* one, const char* other, bool missing) {
+        for (const char* path : {one, other}) world.platter(path).set_missing(missing);
+    };
+    set_missing("/b", "/c", true);
+    EngineWorld::Head* head = &world.serve();
+    const auto first_in_sync = [&] { return head->engine->status().tree->children[0].state == VertexState::in_sync; };
+    // The record of m2 that /b has is an older one then.
+    world.platter("/a").set_missing(true);
+    ASSERT_EQ(world.write(*head, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+    ASSERT_FALSE(first_in_sync());
+    world.platter("/a").set_missing(false);
+    ASSERT_TRUE(world.loop.run_until(first_in_sync, seconds(30)));
+    world.close(*head);
+    set_missing("/b", "/c", false);
+    set_missing("/a", "/d", true);
+    // The same head, which does not know of that any more.
+    world.journal().remove();
+    head = &world.open();
+    world.loop.run_for(seconds(20));
+    ASSERT_TRUE(head->engine->order({StartOrder::accept_data_loss, {}, {}, 0}));
+    ASSERT_TRUE(world.loop.run_until([&] { return head->serving == 1; }, seconds(30)));
+    // Of an epoch that the other side has not heard of, its journal decides.
+    world.close(*head);
+    head = &world.serve();
+    ASSERT_EQ(world.write(*head, 0, EngineWorld::pattern(4096, 2)), Errc::ok);
+    world.crash(*head);
+    set_missing("/a", "/d", false);
+    for (const char* member : {"m1", "/b"}) ASSERT_TRUE(order(world, StartOrder::resolve, member));
+    head = &world.serve();
+    Bytes bytes(4096);
+    ASSERT_EQ(world.read(*head, 0, bytes), Errc::ok);
+    EXPECT_EQ(bytes, EngineWorld::pattern(4096, 1));
+}
+
 /// A head whose journal is put back from an older copy was not asked.
 TEST(CopiedOrder, M5IsNotFollowed) {
     EngineWorld world(two_disks());

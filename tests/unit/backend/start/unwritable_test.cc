@@ -105,6 +105,52 @@ TEST_P(Unwritable, TheOnlyOneIsWaitedFor) {
     EXPECT_TRUE(world.loop.run_until([&] { return healthy(head); }, minutes(1)));
 }
 
+/// A machine loses power, and one of its disks takes no writes from then on: the other may have lost what was never
+/// flushed, and so may this one, so that nothing is gained by waiting for it.
+TEST_P(Unwritable, M7MemberThatMayHaveLostAsMuchIsNotWaitedFor) {
+    const spec::Node nested =
+        mirror_node("m0", {mirror_node("m1", {disk_node("/b"), disk_node("/c")}), disk_node("/a")});
+    for (const bool below : {false, true}) {
+        EngineWorld world(below ? nested : two_disks());
+        ASSERT_TRUE(world.init().done);
+        EngineWorld::Head* head = &world.serve();
+        const Bytes bytes = EngineWorld::pattern(4096, 1);
+        ASSERT_EQ(world.write(*head, 0, bytes), Errc::ok);
+        ASSERT_EQ(world.flush(*head), Errc::ok);
+        ASSERT_EQ(world.write(*head, 8192, EngineWorld::pattern(4096, 2)), Errc::ok);
+        world.crash(*head);
+        for (const char* path : {"/a", "/b"}) world.platter(path).power_loss();
+        if (below) world.platter("/c").power_loss();
+        break_writes(world.platter("/b"), GetParam());
+        head = &world.serve("head0", minutes(1));
+        Bytes back(4096);
+        ASSERT_EQ(world.read(*head, 0, back), Errc::ok);
+        EXPECT_EQ(back, bytes);
+        world.platter("/b").clear_failures();
+        EXPECT_TRUE(world.loop.run_until([&] { return healthy(*head); }, minutes(3))) << below;
+        world.close(*head);
+    }
+}
+
+/// It has lost nothing: only what it holds is sure to be what was acknowledged.
+TEST_P(Unwritable, M7MemberThatHasLostNothingIsWaitedFor) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    EngineWorld::Head* head = &world.serve();
+    const Bytes bytes = EngineWorld::pattern(4096, 1);
+    ASSERT_EQ(world.write(*head, 0, bytes), Errc::ok);
+    world.crash(*head);
+    world.platter("/a").power_loss();
+    break_writes(world.platter("/b"), GetParam());
+    head = &world.open();
+    EXPECT_FALSE(world.loop.run_until([&] { return head->serving == 1; }, minutes(2)));
+    world.platter("/b").clear_failures();
+    ASSERT_TRUE(world.loop.run_until([&] { return healthy(*head); }, minutes(3)));
+    Bytes back(4096);
+    ASSERT_EQ(world.read(*head, 0, back), Errc::ok);
+    EXPECT_EQ(back, bytes);
+}
+
 /// Writes succeed and flushes do not: it goes down with each, and comes up again.
 TEST(UnflushableDisk, M5MemberIsLeftOutByTheHeadWhoseJournalDecides) {
     const spec::Node nested =
