@@ -191,8 +191,12 @@ void Medium::write(Label label) {
 }
 
 void Medium::label_written(Errc code) {
-    // Also after an error: what lies there was read again.
-    if (state_ == State::up) promised_ = label() != nullptr ? label()->promised : Epoch{};
+    // Also after an error: what lies there was read again. Where that could not be read either, nobody was told of a
+    // new promise, and the one before stands.
+    if (state_ == State::up) {
+        if (label() != nullptr) promised_ = label()->promised;
+        if (label_state() == LabelState::absent) promised_ = Epoch{};
+    }
     if (code != Errc::ok) {
         finish({code, "the label on " + name() + " could not be written"});
         return;
@@ -227,6 +231,8 @@ void Medium::label_written(Errc code) {
 /// M6: the promise is durable; it is answered when everything of lower epochs has ended, or busy.
 void Medium::await_end(LabelOperation& operation) {
     Session* session = std::exchange(operation.asker, nullptr);
+    // It may have been written by an attempt that could not see it.
+    promised_ = operation.epoch;
     if (session != nullptr) {
         fence_lower(session, operation.epoch);
         Waiter waiter{session, loop_.now() + fence_limit, operation.epoch, {}, {}};
