@@ -190,11 +190,26 @@ std::optional<StartChoice> force_choice(const std::optional<Record>& journal, bo
     return choice;
 }
 
-void forget_generation(Record& record, std::uint32_t number) {
+void forget_generation(Record& record, std::uint32_t number, const Id& coming, std::uint64_t revision) {
     RecordMember* const member = find_member(record, number);
     if (member == nullptr || member->state == MemberState::in_sync) return;
     leave_out(*member, {}, record.revision);
+    now_known(*member, coming, revision);
 }
+
+namespace {
+
+/// Members of which `notes` knows that they are owed everything, and what they may have all the same.
+void forget_as_noted(Record& record, const Record& notes) {
+    for (const RecordMember& member : notes.members) {
+        if (member.state == MemberState::in_sync || !member.last_generation.is_nil()) continue;
+        forget_generation(record, member.number, {}, 0);
+        std::for_each(member.may_have.rbegin(), member.may_have.rend(),
+                      [&](const Id& id) { forget_generation(record, member.number, id, member.revision); });
+    }
+}
+
+}  // namespace
 
 void take_notes(Record& chosen, const Record& journal) {
     if (chosen.generation_id != journal.generation_id) return;
@@ -203,11 +218,7 @@ void take_notes(Record& chosen, const Record& journal) {
         if (!on_lineage(chosen, id)) noted.push_back(id);
     }
     chosen.lineage.insert(chosen.lineage.begin(), noted.begin(), noted.end());
-    for (const RecordMember& member : journal.members) {
-        if (member.state != MemberState::in_sync && member.last_generation.is_nil()) {
-            forget_generation(chosen, member.number);
-        }
-    }
+    forget_as_noted(chosen, journal);
 }
 
 void note_generation(Record& record, const Id& coming) {
@@ -224,6 +235,7 @@ void take_noted(Record& record, const Record& journal) {
     }
     // Behind the one that it follows from: no member that was dirty already has missed less.
     record.lineage.insert(record.lineage.begin() + 1, noted.begin(), noted.end());
+    forget_as_noted(record, journal);
 }
 
 bool keep_apart(Record& chosen, const Record& known) {

@@ -92,12 +92,7 @@ void InnerStart::note_generation_formed() {
     const Record* const known = journal.record_of(opening_.choice.record.mirror);
     if (!decides_ || fresh_ || known == nullptr) return promise_all();
     Record noted = *known;
-    note_generation(noted, opening_.choice.record.generation_id);
-    for (std::size_t i = 0; i < opening_.views.size(); ++i) {
-        if ((opening_.used & bit(i)) != 0) forget_generation(noted, opening_.views[i].number);
-    }
-    // There may be many attempts.
-    bound_lineage(noted);
+    opening_.note(noted, inner_, context_.epoch);
     journal.set_record(noted);
     journal.write(then(&InnerStart::promise_all));
 }

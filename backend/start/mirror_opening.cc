@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "start/error_text.h"
+#include "start/forced_choice.h"
 
 namespace dst {
 namespace {
@@ -15,6 +16,10 @@ bool below_another_mirror(const Vertex& leaf, const Vertex& child) {
     }
     return false;
 }
+
+/// What a start adds: more than a head can have written without an answer before it died, so that whoever goes on is
+/// seen to have (went_on()).
+constexpr std::uint64_t revision_step = 16;
 
 }  // namespace
 
@@ -140,14 +145,24 @@ void MirrorOpening::compare_again(Vertex& mirror, std::uint32_t fenced, StartSte
     }
 }
 
+void MirrorOpening::note(Record& noted, const Vertex& mirror, const Epoch& epoch) const {
+    const Record coming = start_record(mirror, epoch);
+    note_generation(noted, coming.generation_id);
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        if ((used & bit(i)) == 0) continue;
+        // And what it may write before it is established.
+        forget_generation(noted, views[i].number, coming.generation_id, coming.revision + revision_step - 1);
+    }
+    // There may be many attempts.
+    bound_lineage(noted);
+}
+
 Record MirrorOpening::start_record(const Vertex& mirror, const Epoch& epoch) const {
     Record record = choice.record;
     for (const MemberView& view : views) {
         if (view.record) record.revision = std::max(record.revision, view.record->revision);
     }
-    // More than a head can have written without an answer before it died: whoever goes on is seen to have (went_on()).
-    constexpr std::uint64_t step = 16;
-    record.revision += step;
+    record.revision += revision_step;
     record.epoch = epoch;
     for (std::size_t i = 0; i < views.size(); ++i) {
         const MemberView& view = views[i];

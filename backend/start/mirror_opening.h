@@ -48,6 +48,8 @@ struct MirrorOpening {
     void compare_again(Vertex& mirror, std::uint32_t fenced, StartStep& step) const;
     /// The chosen record as this start writes it.
     Record start_record(const Vertex& mirror, const Epoch& epoch) const;
+    /// Puts the generation that this start is about to make into the journal's record, as forced_choice.h says.
+    void note(Record& noted, const Vertex& mirror, const Epoch& epoch) const;
     /// It, when all that are `fenced` have acknowledged it, for the journal: an older copy of one is told by that (M7).
     Record acknowledged(Record written, std::uint32_t fenced) const;
 };

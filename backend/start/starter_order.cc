@@ -92,12 +92,7 @@ void Starter::note_generations() {
         if (!of_it && !decides()) known = newest_record(found);
         if (known == nullptr) continue;
         Record noted = *known;
-        note_generation(noted, work.choice.record.generation_id);
-        for (std::size_t i = 0; i < work.views.size(); ++i) {
-            if ((work.used & bit(i)) != 0) forget_generation(noted, work.views[i].number);
-        }
-        // There may be many attempts.
-        bound_lineage(noted);
+        work.note(noted, *mirror, epoch_);
         journal.set_record(noted);
     }
 }

@@ -266,7 +266,7 @@ TEST_F(ForcedChoiceOfThree, M7NotesOfAJournalThatDecidesOutliveALaterRecord) {
     }
     Record noted = mine;
     note_generation(noted, id(7));
-    forget_generation(noted, 3);
+    forget_generation(noted, 3, id(7), given.revision);
     Record later = mine;
     ++later.revision;
     take_notes(later, noted);
@@ -274,6 +274,12 @@ TEST_F(ForcedChoiceOfThree, M7NotesOfAJournalThatDecidesOutliveALaterRecord) {
     EXPECT_EQ(judged_third(later, given).kind, ReturnKind::everything);
     EXPECT_EQ(judged_third(later, common).kind, ReturnKind::everything) << "or an older copy of it";
     EXPECT_EQ(judge_return(later, *find_member(later, 2), common).kind, ReturnKind::known) << "it was not touched";
+    Record gone_on = given;
+    gone_on.epoch = {later.epoch.number + 1, id(0x77)};
+    gone_on.revision = later.revision + 16;
+    for (RecordMember& member : gone_on.members) remember_generation(member.may_have, mine.generation_id);
+    EXPECT_EQ(compare_descent(later, gone_on), Descent::split) << "whoever goes on with it";
+    EXPECT_EQ(compare_descent(gone_on, later), Descent::split);
     Record of_another_generation = given;
     take_notes(of_another_generation, noted);
     EXPECT_EQ(of_another_generation, given);
