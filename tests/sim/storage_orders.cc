@@ -122,7 +122,10 @@ bool StorageScenario::resolve_members() {
         // It may have been seen before it was mended.
         if (refused()) static_cast<void>(run_until([] { return false; }, seconds(5)));
         const std::optional<VertexStatus> member = refused();
-        if (trace_.failed() || !member) return !trace_.failed();
+        if (trace_.failed()) return false;
+        if (!member && settled()) return true;
+        // It is being looked at once more.
+        if (!member) continue;
         if (is_split_below(*member) && !side_to_blank(*member)) {
             // It is a tree of another machine, which would have to be made anew.
             trace_.coverage().count("split below with an exported tree");
