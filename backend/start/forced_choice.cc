@@ -190,6 +190,20 @@ std::optional<StartChoice> force_choice(const std::optional<Record>& journal, bo
     return choice;
 }
 
+bool all_there_but(const std::optional<Record>& journal, bool decides, const std::vector<MemberView>& views,
+                   std::uint32_t others) {
+    const Record* const best = newest(journal, decides, views);
+    if (best == nullptr) return false;
+    return std::all_of(best->members.begin(), best->members.end(), [&](const RecordMember& member) {
+        if (member.state != MemberState::in_sync) return true;
+        const auto view = std::find_if(views.begin(), views.end(),
+                                       [&](const MemberView& each) { return each.number == member.number; });
+        if (view == views.end()) return false;
+        const bool other = (others & bit(static_cast<std::size_t>(view - views.begin()))) != 0;
+        return other || check_member(member, *view, *best, journal && decides ? &*journal : nullptr).empty();
+    });
+}
+
 void forget_generation(Record& record, std::uint32_t number, const Id& coming, std::uint64_t revision) {
     RecordMember* const member = find_member(record, number);
     if (member == nullptr || member->state == MemberState::in_sync) return;
@@ -297,7 +311,7 @@ void given_up_with(const Record& record, const Record& kept, bool decides, const
 }  // namespace
 
 std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides, std::vector<MemberView>& views,
-                                    std::uint32_t number) {
+                                    std::uint32_t number, bool journal_goes) {
     std::optional<Record> given_up;
     const RecordMember* const known = journal && decides ? find_member(*journal, number) : nullptr;
     if (known != nullptr && known->state == MemberState::in_sync) given_up = *journal;
@@ -310,13 +324,13 @@ std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides
     const auto consider = [&](const Record& record) {
         if (compare_descent(record, *given_up) == Descent::split) others.push_back(&record);
     };
-    if (journal && decides) consider(*journal);
+    if (journal && decides && !journal_goes) consider(*journal);
     for (const MemberView& view : views) {
         if (view.reachable && view.record) consider(*view.record);
     }
     if (others.empty()) return std::nullopt;
     const Record kept = *newest_record(others);
-    const bool kept_decides = journal && decides && compare_descent(*journal, kept) != Descent::split;
+    const bool kept_decides = journal && decides && !journal_goes && compare_descent(*journal, kept) != Descent::split;
     Discard discard;
     discard.numbers.push_back(number);
     discard.records.push_back({number, given_up->generation_id, given_up->revision});

@@ -27,6 +27,10 @@ enum class Cut {
 std::optional<StartChoice> force_choice(const std::optional<Record>& journal, bool decides,
                                         const std::vector<MemberView>& views, Cut cut = Cut::what_may_go_on);
 
+/// Whether all members that the newest record calls in sync can be used, but for those in `others`, a bit per view.
+bool all_there_but(const std::optional<Record>& journal, bool decides, const std::vector<MemberView>& views,
+                   std::uint32_t others);
+
 /// A generation that a forced start or a resolved split is about to give to members: it stays in the line that
 /// `record`, the journal's, remembers, should the attempt end before all have it.
 void note_generation(Record& record, const Id& coming);
@@ -66,9 +70,10 @@ struct Discard {
 };
 
 /// The record of member `number`, and those that go with it, count for nothing: they are taken from `views` and
-/// `journal`. Nothing: that member is not part of a split (then nothing is changed).
+/// `journal`. Nothing: that member is not part of a split (then nothing is changed). `journal_goes`: it is of a side
+/// that is given up, in this mirror or in another one; it tells who else is of that side, and what stays it does not.
 std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides, std::vector<MemberView>& views,
-                                    std::uint32_t number);
+                                    std::uint32_t number, bool journal_goes = false);
 
 /// After choose_record() on what discard_side() left: a new generation, which the discarded side's belong to as
 /// abandoned ones, so that its members are owed everything when they are seen again.

@@ -28,12 +28,13 @@ void MirrorOpening::read_records(Loop& loop, Vertex& mirror, Callback<void> done
     auto step = std::make_shared<StartStep>(loop, std::move(done));
     for (std::size_t i = 0; i < views.size(); ++i) {
         if (!views[i].reachable) continue;
-        auto read = [&view = views[i], &kept = found[i], end = step->add()](const Result<FoundRecord>& answer) {
+        auto read = [this, &view = views[i], &kept = found[i], end = step->add()](const Result<FoundRecord>& answer) {
             if (answer) {
                 kept = *answer;
                 view.record = answer->record;
                 if (answer->damaged) view.why_not = "its record is damaged";
             } else {
+                unread = true;
                 view.reachable = false;
                 view.why_not = error_text(answer.error());
             }

@@ -23,6 +23,7 @@ struct MirrorOpening {
     StartChoice choice;
     Mirror::FoundMaps maps;          ///< of the members that the choice uses, merged
     std::set<std::string> bad_maps;  ///< members of which some regions of a map read as set for want of a good copy
+    bool unread = false;             ///< a child could not read its record just now
     std::uint32_t used = 0;          ///< a bit per child
     std::uint32_t leave = 0;         ///< in sync, and leave before anything is answered
 

@@ -118,20 +118,23 @@ private:
     const Error* unwritable(const Vertex& vertex) const;
     MemberView view_of(const Vertex& child) const;
     std::string exchanged_between_mirrors() const;
+    bool may_pass() const;
+    bool is_needed(const Vertex& below) const;
     void all_chosen();
     std::string why_not_usable(const Vertex& vertex) const;
     const Vertex* split_below(const Vertex& vertex) const;
 
     // starter_order.cc: what the administrator ordered
     bool ordered(StartOrder order) const;
-    std::optional<Discard> discard_ordered(MirrorWork& work, std::optional<Record>& journal);
+    std::optional<Discard> discard_ordered(MirrorWork& work, std::optional<Record>& journal, bool decides);
     void draw_ids(MirrorWork& work);
     void note_generations();
     bool resolved_before(const MirrorWork& work) const;
     void resolve(Vertex& mirror, const Discard& discard);
     bool force(Vertex& mirror, const std::optional<Record>& journal);
     bool forced_below(const Vertex& vertex) const;
-    bool resolved_below(const Vertex& vertex) const;
+    bool is_resolved(const Vertex& vertex) const;
+    bool waits_for_resolved(const Vertex& mirror, const std::optional<Record>& journal) const;
     const Vertex* next_to_force(const Vertex& vertex) const;
     bool force_next();
     bool forceable(const Vertex& vertex, std::string& how) const;

@@ -12,8 +12,9 @@ namespace dst {
 /// Why its disk does not take writes; null: nothing speaks against it. Who orders that something is given up means what
 /// the disks hold: a write that failed once must not decide which.
 const Error* Starter::unwritable(const Vertex& vertex) const {
-    if (ordered(StartOrder::accept_data_loss) || ordered(StartOrder::resolve)) return nullptr;
-    return unwritable_.error_of(vertex);
+    constexpr unsigned sure = 3;
+    const bool gives_up = ordered(StartOrder::accept_data_loss) || ordered(StartOrder::resolve);
+    return unwritable_.error_of(vertex, gives_up ? sure : 1);
 }
 
 /// It, or what makes it useless as a whole; null: nothing speaks against it.
@@ -133,12 +134,13 @@ void Starter::records_read(Vertex& mirror) {
     leave_out_unwritable(mirror, work);
     std::optional<Record> journal = known_record(mirror, work.views);
     work.refuse_other_mirrors(identity_.id, journal);
-    work.decides = !journal_void_ && decides_for(mirror, journal);
-    const std::optional<Discard> discard = discard_ordered(work, journal);
+    const bool claims = decides_for(mirror, journal);
+    const std::optional<Discard> discard = discard_ordered(work, journal, claims);
     // What the journal claims is of the side that is given up (M5 step 5): mirrors that were chosen with it are not.
     if (discard && discard->journal && !std::exchange(journal_void_, true)) {
         return begin_again("the journal is of the side that is given up");
     }
+    work.decides = claims && !journal_void_;
     work.choice = choose_record(journal, work.decides, work.views);
     if (journal && work.decides) take_notes(work.choice.record, *journal);
     switch (work.choice.verdict) {
@@ -227,15 +229,50 @@ std::string Starter::exchanged_between_mirrors() const {
     return {};
 }
 
+/// Whether the start cannot do without it, as far as can be seen: the mirrors above call it in sync, and nobody else
+/// who is has not been seen yet.
+bool Starter::is_needed(const Vertex& below) const {
+    const auto unseen = [this](const Vertex& child) {
+        const std::vector<const Vertex*> leaves = leaves_below(child);
+        return std::any_of(leaves.begin(), leaves.end(),
+                           [this](const Vertex* leaf) { return !findings_[leaf->index].reachable; });
+    };
+    for (const Vertex* child = &below; child->parent != nullptr; child = child->parent) {
+        const Vertex& above = *child->parent;
+        const auto work = work_.find(&above);
+        if (above.mirror == nullptr || work == work_.end()) continue;
+        const std::optional<Record> known = known_record(above, work->second.views);
+        const Record& chosen = work->second.choice.record;
+        if (chosen.members.empty() && !known) continue;
+        for (const RecordMember& member : (chosen.members.empty() ? *known : chosen).members) {
+            const bool in_sync = member.state == MemberState::in_sync;
+            const auto it = std::find_if(above.children.begin(), above.children.end(), [&](const auto& each) {
+                return above.mirror->number(each->position) == member.number;
+            });
+            if (it == above.children.end()) continue;
+            if (it->get() == child ? !in_sync : in_sync && unseen(**it)) return false;
+        }
+    }
+    return true;
+}
+
+/// What a disk did not take or read just now, it may the next time.
+bool Starter::may_pass() const {
+    return unwritable_.any() ||
+           std::any_of(work_.begin(), work_.end(), [](const auto& work) { return work.second.unread; });
+}
+
 void Starter::all_chosen() {
     const std::string swapped = exchanged_between_mirrors();
     if (!swapped.empty()) return fail(Errc::refused, swapped, false);
     const Vertex& root = context_.tree.root();
     if (!usable(root)) {
         // What is above may do without it; else nothing helps but the administrator.
-        if (const Vertex* const split = split_below(root)) return fail(Errc::refused, work_.at(split).reason, true);
+        const Vertex* const split = split_below(root);
+        if (split != nullptr && is_needed(*split)) return fail(Errc::refused, work_.at(split).reason, true);
         if (force_next()) return;
-        const std::string why = why_not_usable(root) + way_out_of_waiting();
+        const std::string why = why_not_usable(root) + way_out_of_waiting() +
+                                (split == nullptr ? "" : ". Besides: " + work_.at(split).reason);
         // One that came up since has not been looked at yet.
         const bool all_seen = std::all_of(findings_.begin(), findings_.end(),
                                           [](const LeafFinding& finding) { return finding.reachable; });
@@ -244,7 +281,7 @@ void Starter::all_chosen() {
             return !finding.refusal.empty() && finding.state != LabelState::unreadable;
         });
         // Nothing more can come: only the user can help.
-        if (all_seen && refused) return fail(Errc::refused, why, false);
+        if (all_seen && refused && !may_pass()) return fail(Errc::refused, why, false);
         return wait(why, std::chrono::seconds(2));
     }
     Geometry geometry = root.device->geometry();

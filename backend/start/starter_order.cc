@@ -31,14 +31,14 @@ Id Starter::mirror_id(const Vertex& mirror) const {
 bool Starter::ordered(StartOrder order) const { return context_.journal.journal().order == order; }
 
 /// Of a split mirror, before its record is chosen.
-std::optional<Discard> Starter::discard_ordered(MirrorWork& work, std::optional<Record>& journal) {
+std::optional<Discard> Starter::discard_ordered(MirrorWork& work, std::optional<Record>& journal, bool decides) {
     const Journal& ordered_in = context_.journal.journal();
     if (!ordered(StartOrder::resolve)) return std::nullopt;
     for (const OrderedDiscard& discard : ordered_in.discards) {
         const bool here = std::any_of(work.views.begin(), work.views.end(), [&](const MemberView& view) {
             return view.record && view.record->mirror == discard.mirror;
         });
-        if (here) return discard_side(journal, work.decides, work.views, discard.member);
+        if (here) return discard_side(journal, decides, work.views, discard.member, journal_void_);
     }
     return std::nullopt;
 }
@@ -97,13 +97,13 @@ void Starter::note_generations() {
     }
 }
 
-/// A mirror that waits: with the order, and when it is its turn, it starts from what is there; so does one that has
-/// nothing but a mirror below of which a side is given up.
+/// A mirror that waits: with the order, and when it is its turn, it starts from what is there; so does one that waits
+/// for nothing but a mirror below of which a side is given up.
 bool Starter::force(Vertex& mirror, const std::optional<Record>& journal) {
     MirrorWork& work = work_.at(&mirror);
     work.way_out = force_choice(journal, work.decides, work.views);
     const bool its_turn = std::find(forcing_.begin(), forcing_.end(), &mirror) != forcing_.end();
-    const bool accepted = (its_turn && ordered(StartOrder::accept_data_loss)) || resolved_below(mirror);
+    const bool accepted = (its_turn && ordered(StartOrder::accept_data_loss)) || waits_for_resolved(mirror, journal);
     if (!work.way_out || !accepted) return false;
     work.choice = *work.way_out;
     if (journal && !work.decides) keep_apart(work.choice.record, *journal);
@@ -122,11 +122,22 @@ bool Starter::forced_below(const Vertex& vertex) const {
     });
 }
 
-bool Starter::resolved_below(const Vertex& vertex) const {
-    return std::any_of(vertex.children.begin(), vertex.children.end(), [this](const auto& child) {
-        const auto work = work_.find(child.get());
-        return (work != work_.end() && work->second.resolved) || resolved_below(*child);
-    });
+/// It, or a mirror below it.
+bool Starter::is_resolved(const Vertex& vertex) const {
+    const auto work = work_.find(&vertex);
+    if (work != work_.end() && work->second.resolved) return true;
+    return std::any_of(vertex.children.begin(), vertex.children.end(),
+                       [this](const auto& child) { return is_resolved(*child); });
+}
+
+/// What else is in sync is there: nobody has been asked whether that may be lost.
+bool Starter::waits_for_resolved(const Vertex& mirror, const std::optional<Record>& journal) const {
+    std::uint32_t resolved = 0;
+    for (const auto& child : mirror.children) {
+        if (is_resolved(*child)) resolved |= bit(child->position);
+    }
+    const MirrorWork& work = work_.at(&mirror);
+    return resolved != 0 && all_there_but(journal, work.decides, work.views, resolved);
 }
 
 /// The outermost mirror that cannot start and has not had its turn: inner ones lose data only when it cannot be helped.
@@ -211,7 +222,11 @@ void Starter::tell_orders() {
     forcing_.clear();
     take_late_order_back();
     bool told = false;
+    bool resolved = false;
+    std::string left_alone;
     for (const auto& [vertex, work] : work_) {
+        if (work.resolved && vertex->mirror->serving()) resolved = true;
+        if (work.resolved && !vertex->mirror->serving()) left_alone = vertex->spec->name;
         if (work.ordered.empty() || !vertex->mirror->serving()) continue;
         told = true;
         context_.events.event(Severity::critical, "start-forced", work.ordered, {{"storage", context_.storage.name}});
@@ -227,8 +242,14 @@ void Starter::tell_orders() {
                       : "the order to accept the loss of data was not needed, and is taken back: nothing is lost");
             break;
         case StartOrder::resolve:
-            done(told ? "the split is resolved as ordered"
-                      : "the order to resolve a split is taken back: no split with that member was found");
+            if (!left_alone.empty()) {
+                done("mirror " + left_alone +
+                     " was not needed: it is left as it was, and the order to resolve its split " +
+                     "is taken back. Put a blank medium in the place of the side that you give up");
+            } else {
+                done(resolved ? "the split is resolved as ordered"
+                              : "the order to resolve a split is taken back: no split with that member was found");
+            }
             break;
     }
 }

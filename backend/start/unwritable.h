@@ -15,17 +15,26 @@ class UnwritableDisks {
 public:
     /// What `vertex` answered to a write; only what speaks of its disk is kept.
     void note(const Vertex& vertex, const Error& error) {
-        if (takes_no_writes(error.code) && !broken(Rule::m5_unwritable)) errors_.insert_or_assign(&vertex, error);
+        if (takes_no_writes(error.code) && !broken(Rule::m5_unwritable)) {
+            Found& found = found_[&vertex];
+            found.error = error;
+            ++found.times;
+        }
     }
-    /// Null: nothing speaks against it. Of what lies below it nothing is said.
-    const Error* error_of(const Vertex& vertex) const {
-        const auto found = errors_.find(&vertex);
-        return found == errors_.end() ? nullptr : &found->second;
+    /// Null: nothing has spoken against it `times` times. Of what lies below it nothing is said.
+    const Error* error_of(const Vertex& vertex, unsigned times = 1) const {
+        const auto found = found_.find(&vertex);
+        return found == found_.end() || found->second.times < times ? nullptr : &found->second.error;
     }
-    void clear() { errors_.clear(); }
+    bool any() const noexcept { return !found_.empty(); }
+    void clear() { found_.clear(); }
 
 private:
-    std::map<const Vertex*, Error> errors_;
+    struct Found {
+        Error error;
+        unsigned times = 0;
+    };
+    std::map<const Vertex*, Found> found_;
 };
 
 /// Why it is not used, for the user.

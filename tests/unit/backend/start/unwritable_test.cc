@@ -151,6 +151,48 @@ TEST_P(Unwritable, M7MemberThatHasLostNothingIsWaitedFor) {
     EXPECT_EQ(back, bytes);
 }
 
+/// What the start itself names as the way out.
+TEST_P(Unwritable, MemberThatHasLostNothingIsDoneWithoutWhenThatIsOrdered) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    EngineWorld::Head* head = &world.serve();
+    ASSERT_EQ(world.write(*head, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+    world.crash(*head);
+    world.platter("/a").power_loss();
+    break_writes(world.platter("/b"), GetParam());
+    ASSERT_TRUE(order(world, StartOrder::accept_data_loss));
+    head = &world.serve("head0", minutes(1));
+    EXPECT_EQ(world.events.count("start-forced"), 1u);
+    world.platter("/b").clear_failures();
+    EXPECT_TRUE(world.loop.run_until([&] { return healthy(*head); }, minutes(3)));
+}
+
+TEST_P(Unwritable, OrderThatIsNotNeededDoesNotKeepTheStorageDown) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    break_writes(world.platter("/b"), GetParam());
+    ASSERT_TRUE(order(world, StartOrder::accept_data_loss));
+    world.serve("head0", minutes(1));
+    EXPECT_EQ(world.events.count("start-forced"), 0u);
+    EXPECT_EQ(world.events.count("start-order-done"), 1u);
+}
+
+/// It is not the blank disk that the storage waits for.
+TEST(UnwritableForAMoment, M5MemberIsTriedAgainBesideABlankDisk) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    sim::SimPlatter& a = world.platter("/a");
+    world.platter("/b").replace_blank(world.platter("/b").geometry().size_bytes);
+    a.fail(Operation::write, {0, a.geometry().size_bytes}, Errc::no_space);
+    const EngineWorld::Head& head = world.open();
+    world.loop.run_for(seconds(20));
+    EXPECT_EQ(head.engine->status().state, StorageState::waiting);
+    a.clear_failures();
+    EXPECT_TRUE(world.loop.run_until([&] { return healthy(head); }, minutes(1)));
+}
+
 /// Writes succeed and flushes do not: it goes down with each, and comes up again.
 TEST(UnflushableDisk, M5MemberIsLeftOutByTheHeadWhoseJournalDecides) {
     const spec::Node nested =
