@@ -59,6 +59,7 @@ Mirror::Mirror(const MirrorEnvironment& environment, std::string name, std::vect
       name_(std::move(name)),
       target_timer_(loop_, [this] { watch_targets(); }),
       reap_task_(loop_, [this] { reap_resyncs(); }),
+      retry_timer_(loop_, [this] { retry_change(); }),
       lock_(loop_),
       ios_(std::make_unique<Pool<Io>>()),
       maps_task_(loop_, [this] { write_maps(); }),
@@ -241,6 +242,8 @@ void Mirror::stop() {
     watch_timer_.stop();
     reconcile_timer_.stop();
     idle_timer_.stop();
+    retry_timer_.stop();
+    retry_time_ = {};
     target_timer_.stop();
     pace_timer_.stop();
     slow_ = 0;

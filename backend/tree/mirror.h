@@ -304,6 +304,7 @@ private:
     void step_ended();
     void change_done();
     void change_failed(const Error& why);
+    void retry_change();
     void release_waiting();
 
     MirrorEnvironment environment_;
@@ -330,6 +331,8 @@ private:
 
     std::unique_ptr<Change> change_;
     std::uint64_t attempts_ = 0;
+    Timer retry_timer_;
+    Duration retry_time_{};       ///< of the next one that fails; zero: none has failed since the last that was done
     bool given_ = true;           ///< some member may have submitted_, or its id is noted as a coming one
     Callback<void> served_;       ///< waits for the members that leave at the start
     bool redraw_medium_ = false;  ///< the next record names a new medium: something may be lost below (incarnation)

@@ -7,6 +7,15 @@
 
 /// M2: a record without the members that failed, in the journal first, then on every member that stays.
 namespace dst {
+namespace {
+
+constexpr Duration retry_time_min = std::chrono::seconds(2);
+constexpr Duration retry_time_max = std::chrono::seconds(30);
+
+/// Whatever it says, no member was lost.
+Error journal_error(const Error& error) { return {is_lost(error.code) ? Errc::io_error : error.code, error.text}; }
+
+}  // namespace
 
 /// From here on nothing is sent to it, and what it missed waits for the record.
 void Mirror::fail_member(Member& member, const std::string& why) {
@@ -171,7 +180,7 @@ void Mirror::take_over_addition() {
 
 void Mirror::journal_kept(std::uint64_t attempt, const Result<void>& kept) {
     if (!change_ || change_->attempt != attempt) return;
-    if (!kept) return change_failed(kept.error());
+    if (!kept) return change_failed(journal_error(kept.error()));
     change_->in_journal = true;
     if (change_->superseded) return step_ended();
     if (change_->joiner != 0 && broken(Rule::m8_old_members_first)) write_to_targets();
@@ -236,7 +245,7 @@ void Mirror::target_written(Member& member, std::uint64_t attempt, const Result<
 
 void Mirror::addition_kept(std::uint64_t attempt, const Result<void>& kept) {
     if (!change_ || change_->attempt != attempt) return;
-    if (!kept) return change_failed(kept.error());
+    if (!kept) return change_failed(journal_error(kept.error()));
     change_->ending = false;
     change_->late_begun = true;
     if (change_->superseded) return step_ended();
@@ -302,6 +311,8 @@ void Mirror::change_done() {
     doubtful_ = 0;
     failed_ &= in_sync_;
     redraw_medium_ = false;
+    retry_timer_.stop();
+    retry_time_ = {};
     for (const auto& member : members_) {
         if (!member->changed || (in_sync_ & member->mask()) == 0) continue;
         member->changed = false;
@@ -327,6 +338,15 @@ void Mirror::change_done() {
     if (more && state_ == State::serving && !change_) begin_change();
 }
 
+/// Nobody may write for long, and what failed is to come back.
+void Mirror::retry_change() {
+    if (state_ != State::serving || settling_ || change_) return;
+    const bool all_back = std::all_of(members_.begin(), members_.end(), [this](const auto& member) {
+        return (in_sync_ & ~failed_ & joined_ & member->mask()) == 0 || member->is_back();
+    });
+    if (redraw_medium_ ? all_back : failed_ != 0 && reachable() != 0) begin_change();
+}
+
 /// The waiting requests end in an error; the members that failed stay failed, and the next change tries again.
 void Mirror::change_failed(const Error& why) {
     const std::unique_ptr<Change> failed = std::move(change_);
@@ -347,6 +367,8 @@ void Mirror::change_failed(const Error& why) {
         const bool waits = resync != nullptr && (resync->wants_mark() || resync->wants_promotion());
         if (waits || ((failed->marked | failed->joiner) & member->mask()) != 0) drop_target(*member, to_string(why));
     }
+    retry_time_ = std::clamp(2 * retry_time_, retry_time_min, retry_time_max);
+    retry_timer_.start(retry_time_);
     announce_task_.post();
     const Errc code = is_lost(why.code) || why.code == Errc::fenced ? why.code : Errc::io_error;
     const std::vector<Io*> waiting = std::exchange(waiting_, {});

@@ -88,7 +88,6 @@ void Mirror::fan_out(Io& io) {
     ++changes_sent_;
     io.pending = 0;
     io.chunk_done = 0;
-    io.failed = 0;
     // What it is about is made sure of again before such a member counts (M8).
     io.exempt = io.slot != nullptr || is_flush(io) ? ~(in_sync_ | promoting_ | doubtful_) : 0;
     Mask up_now = 0;
@@ -196,8 +195,9 @@ void Mirror::answered(Part& part, Errc code) {
         io.chunk_done |= member.mask();
         if (io.slot != nullptr) io.slot->written |= member.mask();
     } else {
+        // Of several pieces, an error that it really gave stays.
+        if ((io.failed & member.mask()) == 0 || !is_lost(code)) io.errors[member.index] = code;
         io.failed |= member.mask();
-        io.errors[member.index] = code;
         if ((targets_ & member.mask()) != 0) {
             drop_target(member,
                         std::string(to_string(io.outer->operation)) + " failed: " + std::string(to_string(code)));
@@ -260,10 +260,14 @@ void Mirror::acknowledge_or_wait(Io& io) {
         return finish(io, Errc::ok);
     }
     if (state_ != State::serving) return finish(io, Errc::disconnected);
-    // Those that have it may have been lost since to another request; the last one stays, whatever it lacks.
-    if ((in_sync_ & ~failed_ & io.done) == 0) {
+    // Those that have it may have been lost since. What is there stays then, whatever it lacks: it has all that was
+    // acknowledged, and nobody knows whether the others come back. While they may, the request is sent again.
+    if ((reachable() & io.done) == 0) {
         mark_unreconciled(io);
-        return finish(io, io.failed == 0 ? Errc::disconnected : joint_error(io));
+        const bool may = std::any_of(members_.begin(), members_.end(), [&](const auto& member) {
+            return (io.done & member->mask()) != 0 && may_return(*member);
+        });
+        return finish(io, io.failed == 0 || may ? Errc::disconnected : joint_error(io));
     }
     for (const auto& member : members_) {
         if ((lacking & in_sync_ & ~failed_ & member->mask()) == 0) continue;

@@ -317,6 +317,7 @@ private:
     std::uint64_t region_ = 0;
     std::vector<std::uint32_t> left_;  ///< pieces of each region that are not equal yet
     RegionMap taken_;                  ///< its pieces have been begun
+    RegionMap again_;                  ///< owed anew while it was copied; tried again at once
     RegionMap broken_;                 ///< some piece could not be read; tried again later
     RegionMap copied_;                 ///< equal, and not flushed yet
     RegionMap flushing_;               ///< of copied_: the flush that runs covers them

@@ -56,7 +56,7 @@ void Mirror::Resync::ask_for_less() {
 void Mirror::Resync::begin() {
     const RegionMap& intent = mirror_.maps_.intent();
     left_.assign(intent.regions(), 0);
-    taken_ = broken_ = copied_ = flushing_ = RegionMap(intent.regions(), intent.region_bytes());
+    taken_ = again_ = broken_ = copied_ = flushing_ = RegionMap(intent.regions(), intent.region_bytes());
     mirror_.target_timer_.start(target_look_time);
     if (admission_.everything) {
         owed_map().set_all();
@@ -103,10 +103,11 @@ void Mirror::Resync::marked() {
 void Mirror::Resync::owed(const RegionRun& regions) {
     if (stopped()) return;
     for (std::uint64_t region = regions.first; region < regions.end(); ++region) {
+        if (copied_.test(region) && !flushing_.test(region)) unflushed_bytes_ -= owed_map().region_bytes();
         copied_.clear(region);
         flushing_.clear(region);
         if (left_[region] != 0) {
-            broken_.set(region);  // being copied: once more, then
+            again_.set(region);  // being copied: once more, then
         } else {
             taken_.clear(region);
         }
@@ -206,9 +207,9 @@ void Mirror::Resync::copied(Copy& copy, Errc source, Errc target) {
     if (source != Errc::ok) broken_.set(region);
     DST_ASSERT(left_[region] > 0);
     if (--left_[region] == 0) {
-        if (broken_.test(region)) {
+        if (again_.test(region) || broken_.test(region)) {
             taken_.clear(region);
-            if (source == Errc::ok) broken_.clear(region);
+            again_.clear(region);
         } else {
             copied_.set(region);
             unflushed_bytes_ += owed_map().region_bytes();

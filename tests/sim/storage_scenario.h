@@ -50,6 +50,7 @@ private:
     bool all_come_back();
     bool served_last(const World::Head& head) const;
     void check_unwritable();
+    std::map<std::string, Incarnation> incarnations_now() const;
     void check_write_back(HeadProcess& head);
     /// Below the root's mirrors, if there are any; empty: the tree is one disk.
     std::string some_mirrored_leaf(const VertexStatus& tree);

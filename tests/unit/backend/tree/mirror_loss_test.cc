@@ -17,6 +17,32 @@ TEST(MirrorLoss, M10LastMemberIsNeverDropped) {
     EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 9)), Errc::ok);
 }
 
+/// It has all that was acknowledged, and the other one, which alone has the last write, may never come back.
+TEST(MirrorLoss, M10TheOnlyOneThatIsThereIsNotDroppedForOneThatIsGone) {
+    for (const bool at_once : {false, true}) {
+        MirrorWorld world;
+        ASSERT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+        world.device(0).hold();
+        TestRequest request = write_of(0, 8);
+        request.submit(*world.mirror);
+        world.device(1).go_down();
+        world.loop.run_for(at_once ? milliseconds(1) : milliseconds(2000));
+        world.device(0).hold_no_more();
+        world.device(0).answer(Errc::medium_error);
+        ASSERT_TRUE(world.loop.run_until([&] { return request.done; }, seconds(10)));
+        EXPECT_EQ(request.result(), at_once ? Errc::disconnected : Errc::medium_error)
+            << "sent again while it may help";
+        world.loop.run_for(seconds(2));
+        EXPECT_TRUE(world.mirror->up());
+        EXPECT_TRUE(world.in_sync(0));
+        for (const Record& record : world.kept) {
+            EXPECT_EQ(find_member(record, 1)->state, MemberState::in_sync) << "no record has been written without it";
+        }
+        EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 9)), Errc::ok);
+        EXPECT_FALSE(world.in_sync(1)) << "it has missed that";
+    }
+}
+
 TEST(MirrorLoss, M10LossOfAllMembersIsReportedUpwardAtOnce) {
     MirrorWorld world;
     world.device(0).go_down();
@@ -316,8 +342,9 @@ TEST(MirrorLoss, M2TheLastOneThatIsThereStaysAlthoughItLacksAWrite) {
     world.loop.run_for(seconds(10));
     ASSERT_TRUE(request.done);
     EXPECT_NE(request.result(), Errc::ok);
-    EXPECT_EQ(world.record_on(1).generation, 2u);
     EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 8)), Errc::ok);
+    EXPECT_TRUE(world.in_sync(1));
+    EXPECT_EQ(world.record_on(1).generation, 2u);
 }
 
 TEST(MirrorLoss, M10LastMemberThatIsBackChangedCarriesOnWithANewMedium) {

@@ -156,6 +156,60 @@ TEST(MirrorWrite, M2JournalThatFailsFailsTheWrite) {
     EXPECT_EQ(find_member(world.record_on(0), 2)->state, MemberState::dirty);
 }
 
+/// Nobody writes any more, and what failed is to come back all the same.
+TEST(MirrorWrite, M2RecordThatCouldNotBeMadeDurableIsTriedAgain) {
+    MirrorWorld world;
+    world.fail_journal = true;
+    world.device(1).fail(Operation::flush, Errc::medium_error);
+    EXPECT_EQ(flush(world.loop, *world.mirror), Errc::io_error);
+    world.loop.run_for(seconds(30));
+    EXPECT_LT(world.events.count("mirror-record-failed"), 6u) << "less and less often";
+    EXPECT_FALSE(world.mirror->wants_back(1));
+    world.fail_journal = false;
+    world.loop.run_for(seconds(31));
+    EXPECT_EQ(find_member(world.record_on(0), 2)->state, MemberState::dirty);
+    EXPECT_TRUE(world.mirror->wants_back(1));
+}
+
+/// A journal on a network file system may say so; no member is lost by that.
+TEST(MirrorWrite, M10LastMemberIsUsedAgainWhenTheJournalIs) {
+    MirrorWorld world;
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    world.journal_error = Errc::timed_out;
+    world.fail_journal = true;
+    world.device(0).go_down();
+    world.device(0).change_incarnation();
+    world.device(0).go_up();
+    world.loop.run_for(milliseconds(10));
+    world.fail_journal = false;
+    world.loop.run_for(seconds(5));
+    EXPECT_TRUE(world.mirror->up());
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 8)), Errc::ok);
+}
+
+/// In different pieces: it is no loss of members, for which what is above would wait.
+TEST(MirrorWrite, M13DiscardThatEachMemberRefusedInPartFails) {
+    MirrorWorld world(2, spec::ReadPreference::automatic, nullptr, 96u << 20);
+    // The intent bits are set before.
+    TestRequest first(Operation::unmap, {0, 96u << 20});
+    ASSERT_EQ(run(world.loop, *world.mirror, first), Errc::ok);
+    for (const std::size_t device : {0u, 1u}) world.device(device).hold();
+    TestRequest request(Operation::unmap, {0, 96u << 20});
+    request.submit(*world.mirror);
+    const std::vector<std::pair<Errc, Errc>> answers = {
+        {Errc::medium_error, Errc::ok}, {Errc::ok, Errc::medium_error}, {Errc::ok, Errc::ok}};
+    for (const auto& [one, other] : answers) {
+        world.loop.run_for(milliseconds(1));
+        ASSERT_EQ(world.device(0).held(), 1u);
+        world.device(0).answer(one);
+        world.device(1).answer(other);
+    }
+    for (const std::size_t device : {0u, 1u}) world.device(device).hold_no_more();
+    ASSERT_TRUE(world.loop.run_until([&] { return request.done; }, seconds(10)));
+    EXPECT_EQ(request.result(), Errc::medium_error);
+}
+
 TEST(MirrorWrite, M6FencedMemberIsReportedAndNobodyIsDropped) {
     MirrorWorld world;
     world.device(1).fail(Operation::write, Errc::fenced);

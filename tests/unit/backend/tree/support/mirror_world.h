@@ -18,8 +18,8 @@ public:
     /// `unclean`: what the last head left behind when it died; the mirror expects differences then.
     explicit MirrorWorld(std::size_t members = 2, spec::ReadPreference first = spec::ReadPreference::automatic,
                          const std::function<void(MirrorWorld&)>& unclean = nullptr,
-                         std::uint64_t size_bytes = 4u << 20)
-        : size_bytes_(size_bytes) {
+                         std::uint64_t size_bytes = 4u << 20, std::uint32_t region_bytes = 1u << 20)
+        : size_bytes_(size_bytes), region_bytes_(region_bytes) {
         std::vector<MirrorChild> children;
         for (std::size_t i = 0; i < members; ++i) {
             devices.push_back(std::make_unique<FakeDevice>(loop, size_bytes + (4u << 20)));
@@ -65,7 +65,7 @@ public:
             return;
         }
         loop.defer([this, done = std::move(done)] {
-            if (fail_journal) return done(Error{Errc::no_space, "the journal's filesystem is full"});
+            if (fail_journal) return done(Error{journal_error, "the journal's filesystem is full"});
             done({});
         });
     }
@@ -85,6 +85,7 @@ public:
     std::vector<Record> kept;
     bool hold_journal = false;
     bool fail_journal = false;
+    Errc journal_error = Errc::no_space;
     Callback<void> pending_keep;
     std::string fenced_by;
     int last_changed = 0;
@@ -98,7 +99,7 @@ private:
         record.mirror = loop.random_id();
         record.medium = loop.random_id();
         record.generation_id = loop.random_id();
-        record.region_bytes = 1u << 20;
+        record.region_bytes = region_bytes_;
         record.size_bytes = size_bytes_;
         record.logical_block_bytes = 512;
         record.next_number = static_cast<std::uint32_t>(devices.size()) + 1;
@@ -114,7 +115,7 @@ private:
         mirror->stand(record, (1u << devices.size()) - 1);
         if (unclean) {
             Mirror::FoundMaps found;
-            found.intent = RegionMap(size_bytes_ >> 20, 1u << 20);
+            found.intent = RegionMap(size_bytes_ / region_bytes_, region_bytes_);
             found.intent.set_all();
             mirror->take_maps(found);
         }
@@ -130,6 +131,7 @@ private:
     }
 
     const std::uint64_t size_bytes_;
+    const std::uint32_t region_bytes_;
 };
 
 }  // namespace dst
