@@ -170,6 +170,8 @@ void Medium::run_served(LabelOperation& operation) {
     } else {
         Label next = *label();
         next.served = operation.epoch;
+        // Another one may have been written that nobody was told of.
+        next.promised = promised_;
         write(next);
     }
 }

@@ -100,6 +100,10 @@ void ServerSessionImpl::tick() {
     if (takes || sends || running_ > 0 || !may_take_more()) heard_ = now;
     if (state_ < State::opening && now - began_ >= limits_.open_timeout) {
         give_up("has not opened an export in time");
+    } else if (state_ == State::opening && now - began_ >= limits_.open_timeout + limits_.stall_timeout) {
+        // Nothing is read from it meanwhile, so that it may be gone for long.
+        report(Severity::info, "session-refused", who() + " is told nothing: the disk does not answer; it may ask again");
+        cut();
     } else if (now - moved_ >= limits_.stall_timeout) {
         give_up("has answers waiting and takes nothing of them; its machine or process may hang");
     } else if (state_ == State::serving && now - heard_ >= limits_.idle_timeout) {
@@ -170,7 +174,14 @@ void ServerSessionImpl::cut() {
 }
 
 void ServerSessionImpl::check_ended() {
-    if (state_ != State::cut || running_ > 0) return;
+    if (state_ != State::cut) return;
+    if (looking_work_ != nullptr) {
+        // A disk that hangs may not answer for hours, and nobody waits for it any more.
+        std::exchange(medium_, nullptr)->detach(*this);
+        release(*std::exchange(looking_work_, nullptr));
+        --running_;
+    }
+    if (running_ > 0) return;
     DST_ASSERT(works_.in_use() == 0 && buffer_bytes_ == 0);
     state_ = State::ended;
     if (Medium* medium = std::exchange(medium_, nullptr)) medium->detach(*this);

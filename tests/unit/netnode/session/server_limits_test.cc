@@ -19,6 +19,26 @@ TEST(ServerSessionPing, GoesThroughTheDisk) {
     EXPECT_TRUE(rig.ask(peer, frame_bytes(order(Kind::ping, 6))).empty());
 }
 
+/// Nobody waits for it any more, and a disk may hang for hours.
+TEST(ServerSessionLimits, M12OpenOfADiskThatHangsEndsWithItsConnectionOrInTime) {
+    for (const bool lost : {false, true}) {
+        ServerRig rig;
+        rig.give_label();
+        rig.platter.set_hung(true);
+        ServerRig::Peer& peer = rig.connect();
+        rig.ask(peer, rig.hello());
+        EXPECT_TRUE(rig.ask(peer, rig.open(rig.open_of(1))).empty());
+        if (lost) peer.wire.observer->on_closed({Errc::disconnected, "it went away"});
+        rig.loop.run_for(lost ? seconds(1) : seconds(40));
+        EXPECT_TRUE(peer.ended) << lost;
+        EXPECT_TRUE(peer.wire.closed);
+        rig.platter.set_hung(false);
+        rig.loop.run_for(seconds(1));
+        const auto answers = rig.ask(rig.connect(), rig.hello());
+        EXPECT_EQ(answers.size(), 1u) << "others are served";
+    }
+}
+
 TEST(ServerSessionLimits, DoesNotTakeMoreRequestsThanAnnounced) {
     SessionLimits limits;
     limits.requests_max = 4;
