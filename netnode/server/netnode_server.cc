@@ -11,6 +11,7 @@ namespace dst {
 namespace {
 
 constexpr Duration listen_retry = std::chrono::seconds(5);
+constexpr Duration waiting_limit = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -19,6 +20,7 @@ NetnodeServer::NetnodeServer(AsioLoop& loop, EventSink& events, HeadOptions opti
       events_(events),
       options_(std::move(options)),
       limits_(limits),
+      waiting_timer_(loop, [this] { start_waiting(); }),
       listen_retry_(loop, [this] { retry_listening(); }),
       advance_(loop, [this] { advance(); }) {
     limits_.program = options_.program;
@@ -206,6 +208,7 @@ void NetnodeServer::reload_listeners(const std::vector<spec::Listen>& wanted) {
 
 void NetnodeServer::reload_exports(const std::vector<spec::Export>& wanted) {
     waiting_.clear();
+    waiting_timer_.stop();
     for (std::size_t i = exports_.size(); i-- > 0;) {
         Export& exported = *exports_[i];
         const auto same = std::find_if(wanted.begin(), wanted.end(), [&](const spec::Export& each) {
@@ -228,8 +231,18 @@ void NetnodeServer::reload_exports(const std::vector<spec::Export>& wanted) {
 void NetnodeServer::start_export(const spec::Export& wanted) {
     if (!ending_.empty() || !closing_.empty()) {
         waiting_.push_back(wanted);
+        if (!waiting_timer_.running()) waiting_timer_.start(waiting_limit);
         return;
     }
+    open_export(wanted);
+}
+
+void NetnodeServer::start_waiting() {
+    waiting_timer_.stop();
+    for (const spec::Export& wanted : std::exchange(waiting_, {})) open_export(wanted);
+}
+
+void NetnodeServer::open_export(const spec::Export& wanted) {
     exports_.push_back(std::make_unique<Export>(loop_, events_, wanted, options_));
     exports_.back()->open();
 }
@@ -269,7 +282,7 @@ void NetnodeServer::advance() {
         });
     }
     if (!ending_.empty() || !closing_.empty()) return;
-    for (const spec::Export& wanted : std::exchange(waiting_, {})) start_export(wanted);
+    start_waiting();
     if (closed_ && sessions_.empty()) loop_.defer(std::exchange(closed_, nullptr));
 }
 
@@ -279,6 +292,7 @@ void NetnodeServer::close(std::function<void()> closed) {
     listening_.clear();
     listen_retry_.stop();
     waiting_.clear();
+    waiting_timer_.stop();
     const Error why{Errc::disconnected, "the netnode is being stopped"};
     while (!exports_.empty()) end_export(exports_.size() - 1, why);
     for (Serving& each : sessions_) end_session(each, why);

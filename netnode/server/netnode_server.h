@@ -78,6 +78,8 @@ private:
     void session_ended(ServerSession& session);
     void reload_listeners(const std::vector<spec::Listen>& wanted);
     void reload_exports(const std::vector<spec::Export>& wanted);
+    void start_waiting();
+    void open_export(const spec::Export& wanted);
     void start_export(const spec::Export& wanted);
     static void end_session(Serving& serving, const Error& why);
     void end_sessions_of(Export& exported, const Error& why, const std::function<bool(const ServerSession&)>& which);
@@ -95,6 +97,7 @@ private:
     std::vector<std::unique_ptr<Export>> ending_;   ///< no longer offered; their sessions are being ended
     std::vector<std::unique_ptr<Export>> closing_;  ///< without sessions; their media are being closed
     std::vector<spec::Export> waiting_;             ///< to be started when what was there before has closed
+    Timer waiting_timer_;  ///< one that hangs keeps nobody else off; what it holds is busy until then
     Timer listen_retry_;
     Task advance_;
     EventGate told_refused_;   ///< addresses, and addresses with an export, that are not allowed

@@ -2,6 +2,7 @@
 """Disks that fail, fill up, hang or are slow under load: initiators see nothing of it while the other copy is good."""
 import json
 import os
+import signal
 import time
 
 from faults import Volume, gap_below
@@ -90,6 +91,30 @@ def a_disk_is_slow(world):
     volume.finish()
 
 
+def a_disk_that_hangs_is_taken_out_of_a_netnode(world):
+    """Others are taken up meanwhile."""
+    hanging = FaultyFile(world.path("fuse"), world.disk("real.img", 64))
+    world.at_end(hanging.close)
+    node = world.netnode("node", 7791, {"hanging": hanging.path})
+    mirror = f"{{mirror: [{{disk: {world.disk('near.img', 64)}}}, {{netnode: 127.0.0.1:7791/hanging}}]}}"
+    file = world.write("vol.yaml", f"storage: vol\ntree: {mirror}\npolicy: {{member_timeout: 1s}}\n")
+    world.dstctl("init", file)
+    tgtd = world.tgtd()
+    tgtd.new_target()
+    tgtd.new_lun(file)
+    load = world.start_initiator("load", tgtd.url(), "--seconds", 30, "--depth", 8, name="load")
+    time.sleep(1)
+    hanging.hangs = True
+    until(lambda: "member-dropped" in tgtd.output(), 20, "the disk hangs")
+    world.write("node.yaml", f'listen: ["127.0.0.1:7791"]\nexports:\n  fresh:\n    disk: {world.disk("new.img", 64)}\n')
+    node.signal(signal.SIGHUP)
+    until(lambda: "node/fresh" in node.output() or "new.img" in node.output(), 15, "the new export")
+    fresh = world.write("fresh.yaml", "storage: fresh\ntree: {netnode: 127.0.0.1:7791/fresh}\n")
+    world.dstctl("init", fresh)
+    hanging.clear()
+    check(load.terminate(60) == 0, f"I/O did not carry on: {load.output()}")
+
+
 def no_copy_can_be_read_or_written(world):
     """Initiators are told. Nobody is dropped for what everybody failed, and what was acknowledged is there afterwards."""
     volume, files = with_faults(world, numbers=(1, 2))
@@ -164,4 +189,5 @@ def a_disk_of_the_head_hangs(world):
 
 
 main([a_place_cannot_be_read, a_place_cannot_be_written, a_disk_is_full, a_disk_does_not_flush, a_disk_hangs,
-      a_disk_of_the_head_hangs, no_copy_can_be_read_or_written, the_file_system_of_a_sparse_disk_is_full], slow=[a_disk_is_slow])
+      a_disk_of_the_head_hangs, a_disk_that_hangs_is_taken_out_of_a_netnode, no_copy_can_be_read_or_written,
+      the_file_system_of_a_sparse_disk_is_full], slow=[a_disk_is_slow])
