@@ -102,7 +102,8 @@ void ServerSessionImpl::tick() {
         give_up("has not opened an export in time");
     } else if (state_ == State::opening && now - began_ >= limits_.open_timeout + limits_.stall_timeout) {
         // Nothing is read from it meanwhile, so that it may be gone for long.
-        report(Severity::info, "session-refused", who() + " is told nothing: the disk does not answer; it may ask again");
+        report(Severity::info, "session-refused",
+               who() + " is told nothing: the disk does not answer; it may ask again");
         cut();
     } else if (now - moved_ >= limits_.stall_timeout) {
         give_up("has answers waiting and takes nothing of them; its machine or process may hang");

@@ -102,7 +102,8 @@ def a_disk_that_hangs_is_taken_out_of_a_netnode(world):
     tgtd = world.tgtd()
     tgtd.new_target()
     tgtd.new_lun(file)
-    load = world.start_initiator("load", tgtd.url(), "--seconds", 30, "--depth", 8, name="load")
+    until(lambda: world.status("vol")["state"] == "healthy", 60, "both are in sync")
+    load = world.start_initiator("load", tgtd.url(), "--seconds", 60, "--depth", 8, name="load")
     time.sleep(1)
     hanging.hangs = True
     until(lambda: "member-dropped" in tgtd.output(), 20, "the disk hangs")
