@@ -305,6 +305,7 @@ private:
     void change_done();
     void change_failed(const Error& why);
     void retry_change();
+    bool take_back();
     void release_waiting();
 
     MirrorEnvironment environment_;

@@ -344,6 +344,7 @@ void Mirror::retry_change() {
     const bool all_back = std::all_of(members_.begin(), members_.end(), [this](const auto& member) {
         return (in_sync_ & ~failed_ & joined_ & member->mask()) == 0 || member->is_back();
     });
+    if (reachable() == 0 && take_back()) return;
     if (redraw_medium_ ? all_back : failed_ != 0 && reachable() != 0) begin_change();
 }
 

@@ -32,7 +32,33 @@ void Mirror::on_up(BlockDevice& device) {
     ++member.arrivals;
     member.told_up = true;
     if (state_ == State::serving && (in_sync_ & ~failed_ & joined_ & member.mask()) != 0) returned(member);
+    if (reachable() == 0) take_back();
     announce_task_.post();
+}
+
+/// Members that no record has left out, since the journal took none, have all that was acknowledged: what they missed
+/// since is marked unreconciled. When nobody else is there they are in use again, by a newer record. Once a member may
+/// have the record without them, another head may start from that one alone.
+bool Mirror::take_back() {
+    if (state_ != State::serving || settling_ || change_ || served_ || redraw_medium_ || given_) return false;
+    Mask back = 0;
+    for (const auto& member : members_) {
+        if ((failed_ & in_sync_ & joined_ & member->mask()) == 0 || !member->is_back() || member->changed) continue;
+        if (member->device.incarnation() == member->incarnation) back |= member->mask();
+    }
+    if (back == 0) return false;
+    failed_ &= ~back;
+    for (const auto& member : members_) {
+        if ((back & member->mask()) == 0) continue;
+        member->reason.clear();
+        member->left_for.clear();
+        environment_.events.event(Severity::warning, "member-taken-back",
+                                  "the journal took no record without a member that failed, and no other one is there: "
+                                  "it is in use again, and has all that was acknowledged",
+                                  {{"mirror", name_}, {"member", member->name}});
+    }
+    request_change();
+    return true;
 }
 
 void Mirror::on_down(BlockDevice& device, const Error& why) {
@@ -102,7 +128,7 @@ void Mirror::judge_changed() {
     // They went away again before the record that says so reached them.
     if (changed == 0 && redraw_medium_ && down == 0 && !change_) return request_change();
     if (changed == 0) return;
-    if (reachable() != 0) {
+    if (reachable() != 0 || take_back()) {
         for (const auto& member : members_) {
             // The record that the first one leaves with may have taken others along.
             if ((changed & in_sync_ & ~failed_ & member->mask()) == 0 || !may_fail(*member)) continue;
@@ -181,6 +207,7 @@ void Mirror::away_too_long(Member& member) {
             change_failed({Errc::disconnected, member.name + why});
         }
     }
+    if (reachable() == 0) take_back();
     announce_task_.post();
 }
 

@@ -43,6 +43,58 @@ TEST(MirrorLoss, M10TheOnlyOneThatIsThereIsNotDroppedForOneThatIsGone) {
     }
 }
 
+/// No record says that it left, and nothing has been acknowledged without it.
+TEST(MirrorLoss, M10MemberThatNoRecordHasLeftOutIsTakenBackWhenItIsTheLast) {
+    for (const bool comes_back_changed : {false, true}) {
+        MirrorWorld world;
+        ASSERT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+        world.fail_journal = true;
+        world.device(1).fail(Operation::write, Errc::medium_error);
+        EXPECT_EQ(write(world.loop, *world.mirror, 4096, filled(4096, 8)), Errc::io_error);
+        world.device(0).go_down();
+        if (comes_back_changed) {
+            world.device(0).put(0, filled(4096, 1));
+            world.device(0).change_incarnation();
+            world.device(0).go_up();
+            world.loop.run_for(milliseconds(10));
+        } else {
+            world.loop.run_for(seconds(2));
+        }
+        EXPECT_EQ(world.last_changed, 0);
+        world.fail_journal = false;
+        ASSERT_TRUE(world.loop.run_until([&] { return world.mirror->up() && !world.in_sync(0); }, seconds(40)));
+        EXPECT_EQ(world.last_changed, 0);
+        TestRequest back(Operation::read, {0, 4096});
+        ASSERT_EQ(run(world.loop, *world.mirror, back), Errc::ok);
+        EXPECT_EQ(back.bytes, filled(4096, 7)) << comes_back_changed;
+        EXPECT_EQ(write(world.loop, *world.mirror, 4096, filled(4096, 9)), Errc::ok);
+        EXPECT_EQ(find_member(world.record_on(1), 2)->state, MemberState::in_sync);
+        EXPECT_EQ(find_member(world.record_on(1), 1)->state, MemberState::dirty);
+        EXPECT_EQ(find_member(world.kept.back(), 2)->state, MemberState::in_sync);
+    }
+}
+
+/// Another head may start from the one that may have that record, alone.
+TEST(MirrorLoss, M10MemberThatARecordMayHaveLeftOutIsNotTakenBack) {
+    MirrorWorld world;
+    ASSERT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    world.hold_journal = true;
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    TestRequest request = write_of(4096, 8);
+    request.submit(*world.mirror);
+    ASSERT_TRUE(world.loop.run_until([&] { return static_cast<bool>(world.pending_keep); }, seconds(1)));
+    world.device(0).hold();
+    world.release_journal();
+    world.loop.run_for(milliseconds(10));
+    ASSERT_GT(world.device(0).held(), 0u) << "its record is under way";
+    world.device(0).go_down();
+    world.loop.run_for(seconds(40));
+    EXPECT_TRUE(request.done);
+    EXPECT_FALSE(world.mirror->up());
+    world.device(0).go_up();
+    EXPECT_TRUE(world.loop.run_until([&] { return world.mirror->up(); }, seconds(10)));
+}
+
 TEST(MirrorLoss, M10LossOfAllMembersIsReportedUpwardAtOnce) {
     MirrorWorld world;
     world.device(0).go_down();
