@@ -204,11 +204,11 @@ bool all_there_but(const std::optional<Record>& journal, bool decides, const std
     });
 }
 
-void forget_generation(Record& record, std::uint32_t number, const Id& coming, std::uint64_t revision) {
+void forget_generation(Record& record, std::uint32_t number, const Id& coming) {
     RecordMember* const member = find_member(record, number);
     if (member == nullptr || member->state == MemberState::in_sync) return;
     leave_out(*member, {}, record.revision);
-    now_known(*member, coming, revision);
+    remember_generation(member->may_have, coming);
 }
 
 namespace {
@@ -217,9 +217,9 @@ namespace {
 void forget_as_noted(Record& record, const Record& notes) {
     for (const RecordMember& member : notes.members) {
         if (member.state == MemberState::in_sync || !member.last_generation.is_nil()) continue;
-        forget_generation(record, member.number, {}, 0);
+        forget_generation(record, member.number, {});
         std::for_each(member.may_have.rbegin(), member.may_have.rend(),
-                      [&](const Id& id) { forget_generation(record, member.number, id, member.revision); });
+                      [&](const Id& id) { forget_generation(record, member.number, id); });
     }
 }
 

@@ -151,8 +151,12 @@ void MirrorOpening::note(Record& noted, const Vertex& mirror, const Epoch& epoch
     note_generation(noted, coming.generation_id);
     for (std::size_t i = 0; i < views.size(); ++i) {
         if ((used & bit(i)) == 0) continue;
-        // And what it may write before it is established.
-        forget_generation(noted, views[i].number, coming.generation_id, coming.revision + revision_step - 1);
+        forget_generation(noted, views[i].number, coming.generation_id);
+        // However many attempts there are: this is what it has when none of them reaches it.
+        RecordMember* const member = find_member(noted, views[i].number);
+        if (member == nullptr || member->state == MemberState::in_sync || !views[i].record) continue;
+        std::erase(member->may_have, views[i].record->generation_id);
+        remember_generation(member->may_have, views[i].record->generation_id);
     }
     // There may be many attempts.
     bound_lineage(noted);

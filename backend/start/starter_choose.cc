@@ -131,7 +131,6 @@ void Starter::leave_out_unwritable(const Vertex& mirror, MirrorWork& work) const
 
 void Starter::records_read(Vertex& mirror) {
     MirrorWork& work = work_[&mirror];
-    leave_out_unwritable(mirror, work);
     std::optional<Record> journal = known_record(mirror, work.views);
     work.refuse_other_mirrors(identity_.id, journal);
     const bool claims = decides_for(mirror, journal);
@@ -141,6 +140,8 @@ void Starter::records_read(Vertex& mirror) {
         return begin_again("the journal is of the side that is given up");
     }
     work.decides = claims && !journal_void_;
+    // What is given up is told from what stays by what both hold, whatever their disks take.
+    leave_out_unwritable(mirror, work);
     work.choice = choose_record(journal, work.decides, work.views);
     if (journal && work.decides) take_notes(work.choice.record, *journal);
     switch (work.choice.verdict) {

@@ -238,7 +238,7 @@ private:
     void gather_change(Io& io);
     void acknowledge_or_wait(Io& io);
     void report_fenced(const Member& member);
-    static Errc joint_error(const Io& io);
+    static Errc joint_error(const Io& io, Mask members);
     void finish(Io& io, Errc code);
 
     // mirror_intent.cc: M3, M4, and the maps on the members

@@ -26,9 +26,13 @@ void Mirror::fail_member(Member& member, const std::string& why) {
     member.left_for = member.device.up() ? why : std::string();
     member.away.stop();
     member.give_up.post();
+    // Those that came back changed, all of them, are used with the next record.
+    const bool others = std::any_of(members_.begin(), members_.end(), [this](const auto& other) {
+        return (in_sync_ & ~failed_ & joined_ & other->mask()) != 0 && other->is_back();
+    });
     environment_.events.event(Severity::warning, "member-dropped",
                               std::string("a member failed and is left out; ") +
-                                  (reachable() != 0 ? "the others carry on" : "those that are left are not there now") +
+                                  (others ? "the others carry on" : "those that are left are not there now") +
                                   ". Mend its disk, its machine or the way to it: when it is there again it is brought "
                                   "up to date by itself",
                               {{"mirror", name_}, {"member", member.name}, {"why", why}});
@@ -345,7 +349,8 @@ void Mirror::retry_change() {
         return (in_sync_ & ~failed_ & joined_ & member->mask()) == 0 || member->is_back();
     });
     if (reachable() == 0 && take_back()) return;
-    if (redraw_medium_ ? all_back : failed_ != 0 && reachable() != 0) begin_change();
+    if (redraw_medium_ ? all_back : failed_ != 0 && reachable() != 0) return begin_change();
+    if (failed_ != 0 || redraw_medium_) retry_timer_.start(retry_time_);
 }
 
 /// The waiting requests end in an error; the members that failed stay failed, and the next change tries again.
@@ -368,8 +373,11 @@ void Mirror::change_failed(const Error& why) {
         const bool waits = resync != nullptr && (resync->wants_mark() || resync->wants_promotion());
         if (waits || ((failed->marked | failed->joiner) & member->mask()) != 0) drop_target(*member, to_string(why));
     }
-    retry_time_ = std::clamp(2 * retry_time_, retry_time_min, retry_time_max);
-    retry_timer_.start(retry_time_);
+    // One that refuses its record would refuse the next one, too; each could be another generation that it may have.
+    if (is_lost(why.code) || !failed->in_journal) {
+        retry_time_ = std::clamp(2 * retry_time_, retry_time_min, retry_time_max);
+        retry_timer_.start(retry_time_);
+    }
     announce_task_.post();
     const Errc code = is_lost(why.code) || why.code == Errc::fenced ? why.code : Errc::io_error;
     const std::vector<Io*> waiting = std::exchange(waiting_, {});

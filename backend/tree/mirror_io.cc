@@ -235,7 +235,7 @@ void Mirror::gather_change(Io& io) {
     // Nobody has it: nobody is dropped, and nothing was acknowledged.
     if ((io.chunk_done & in_sync_) == 0) {
         mark_unreconciled(io);
-        return finish(io, io.failed == 0 ? Errc::disconnected : joint_error(io));
+        return finish(io, joint_error(io, in_sync_));
     }
     io.done &= io.chunk_done;
     if (io.chunk.end() < io.outer->extent.end()) {
@@ -267,7 +267,7 @@ void Mirror::acknowledge_or_wait(Io& io) {
         const bool may = std::any_of(members_.begin(), members_.end(), [&](const auto& member) {
             return (io.done & member->mask()) != 0 && may_return(*member);
         });
-        return finish(io, io.failed == 0 || may ? Errc::disconnected : joint_error(io));
+        return finish(io, may ? Errc::disconnected : joint_error(io, in_sync_));
     }
     for (const auto& member : members_) {
         if ((lacking & in_sync_ & ~failed_ & member->mask()) == 0) continue;
@@ -294,11 +294,11 @@ void Mirror::acknowledge_or_wait(Io& io) {
     if (!change_) request_change();
 }
 
-/// An error that a member really gave, before one that only says that it was lost.
-Errc Mirror::joint_error(const Io& io) {
+/// An error that one of the members really gave, before one that only says that it was lost.
+Errc Mirror::joint_error(const Io& io, Mask members) {
     Errc joint = Errc::disconnected;
     for (std::size_t i = 0; i < io.errors.size(); ++i) {
-        if ((io.failed & bit(i)) == 0 || is_lost(io.errors[i])) continue;
+        if ((io.failed & members & bit(i)) == 0 || is_lost(io.errors[i])) continue;
         joint = io.errors[i];
         break;
     }

@@ -43,7 +43,12 @@ bool Mirror::take_back() {
     if (state_ != State::serving || settling_ || change_ || served_ || redraw_medium_ || given_) return false;
     Mask back = 0;
     for (const auto& member : members_) {
+        // What a member may have was given to it by this head: a record without those that failed.
+        const auto not_durable = [this](const Id& id) { return id != record_.generation_id; };
+        const bool stayed = (in_sync_ & ~failed_ & member->mask()) != 0;
+        if (stayed && std::any_of(member->may_have.begin(), member->may_have.end(), not_durable)) return false;
         if ((failed_ & in_sync_ & joined_ & member->mask()) == 0 || !member->is_back() || member->changed) continue;
+        if (member->takes_no_record()) continue;
         if (member->device.incarnation() == member->incarnation) back |= member->mask();
     }
     if (back == 0) return false;

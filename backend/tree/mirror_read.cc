@@ -34,7 +34,7 @@ void Mirror::start_read(Io& io) {
         member = choose_awaited(io);
         away = member != nullptr && (reachable() & member->mask()) == 0;
     }
-    if (member == nullptr) return finish(io, io.failed == 0 ? Errc::disconnected : joint_error(io));
+    if (member == nullptr) return finish(io, io.failed == 0 ? Errc::disconnected : joint_error(io, ~Mask{0}));
     io.tried |= member->mask();
     io.pending = 1;
     Part& part = prepare(io, *member);
@@ -49,7 +49,7 @@ void Mirror::start_read(Io& io) {
 /// once, and as long as a write would. When there is none the error is the answer: a member that stays away may have
 /// the data, but for how long would be anybody's guess.
 Mirror::Member* Mirror::choose_awaited(Io& io) {
-    if (state_ != State::serving || is_lost(joint_error(io))) return nullptr;
+    if (state_ != State::serving || is_lost(joint_error(io, ~Mask{0}))) return nullptr;
     for (const auto& member : members_) {
         const Mask mask = member->mask();
         const bool was_lost = (io.failed & mask) != 0 && is_lost(io.errors[member->index]);

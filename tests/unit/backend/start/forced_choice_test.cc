@@ -266,7 +266,7 @@ TEST_F(ForcedChoiceOfThree, M7NotesOfAJournalThatDecidesOutliveALaterRecord) {
     }
     Record noted = mine;
     note_generation(noted, id(7));
-    forget_generation(noted, 3, id(7), given.revision);
+    forget_generation(noted, 3, id(7));
     Record later = mine;
     ++later.revision;
     take_notes(later, noted);

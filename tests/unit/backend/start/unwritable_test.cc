@@ -178,6 +178,36 @@ TEST_P(Unwritable, OrderThatIsNotNeededDoesNotKeepTheStorageDown) {
     EXPECT_EQ(world.events.count("start-order-done"), 1u);
 }
 
+void go_on(EngineWorld& world, const std::string& journal, const char* away, unsigned seed) {
+    world.platter(away).set_missing(true);
+    EngineWorld::Head& head = world.serve(journal);
+    ASSERT_EQ(world.write(head, 0, EngineWorld::pattern(4096, seed)), Errc::ok);
+    world.close(head);
+    world.platter(away).set_missing(false);
+}
+
+/// Whatever the disk takes on which the other side lies.
+TEST_P(Unwritable, M5SideThatIsGivenUpIsNotServedForIt) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    go_on(world, "head0", "/b", 1);
+    world.platter("/a").set_missing(true);
+    ASSERT_TRUE(order(world, StartOrder::accept_data_loss, {}, "other"));
+    go_on(world, "other", "/a", 2);
+    ASSERT_TRUE(order(world, StartOrder::resolve, "/b", "other"));
+    break_writes(world.platter("/a"), GetParam());
+    EngineWorld::Head& head = world.open("other");
+    world.loop.run_for(minutes(1));
+    EXPECT_EQ(head.serving, 0);
+    EXPECT_THAT(head.engine->status().reason, HasSubstr("/a"));
+    world.platter("/a").clear_failures();
+    ASSERT_TRUE(world.loop.run_until([&] { return head.serving == 1; }, minutes(1)));
+    Bytes bytes(4096);
+    ASSERT_EQ(world.read(head, 0, bytes), Errc::ok);
+    EXPECT_EQ(bytes, EngineWorld::pattern(4096, 1));
+}
+
 /// It is not the blank disk that the storage waits for.
 TEST(UnwritableForAMoment, M5MemberIsTriedAgainBesideABlankDisk) {
     EngineWorld world(two_disks());

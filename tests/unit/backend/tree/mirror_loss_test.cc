@@ -91,8 +91,22 @@ TEST(MirrorLoss, M10MemberThatARecordMayHaveLeftOutIsNotTakenBack) {
     world.loop.run_for(seconds(40));
     EXPECT_TRUE(request.done);
     EXPECT_FALSE(world.mirror->up());
+    // Nor when the next record gets no further than the journal.
+    world.device(0).hold_no_more();
+    world.device(0).go_up();
+    world.hold_journal = true;
+    TestRequest next = write_of(8192, 9);
+    next.submit(*world.mirror);
+    ASSERT_TRUE(world.loop.run_until([&] { return static_cast<bool>(world.pending_keep); }, seconds(40)));
+    world.device(0).go_down();
+    world.release_journal();
+    world.loop.run_for(seconds(40));
+    EXPECT_FALSE(world.mirror->up());
+    EXPECT_EQ(world.events.count("member-taken-back"), 0u);
     world.device(0).go_up();
     EXPECT_TRUE(world.loop.run_until([&] { return world.mirror->up(); }, seconds(10)));
+    // The record without it is tried again though nobody writes.
+    EXPECT_TRUE(world.loop.run_until([&] { return world.mirror->wants_back(1); }, seconds(70)));
 }
 
 TEST(MirrorLoss, M10LossOfAllMembersIsReportedUpwardAtOnce) {
