@@ -187,6 +187,7 @@ private:
     std::string why_dirty(const Member& member) const;
     /// False for the last one (M10): it is never called dirty.
     bool may_fail(const Member& member) const;
+    bool another_is_there(const Member& member) const;
     void announce();
     void check_closed();
 

@@ -17,6 +17,13 @@ Error journal_error(const Error& error) { return {is_lost(error.code) ? Errc::io
 
 }  // namespace
 
+/// One that came back changed is used with the next record, when all that may have lost something are there.
+bool Mirror::another_is_there(const Member& member) const {
+    return std::any_of(members_.begin(), members_.end(), [&](const auto& other) {
+        return (in_sync_ & ~failed_ & joined_ & ~member.mask() & other->mask()) != 0 && other->is_back();
+    });
+}
+
 /// From here on nothing is sent to it, and what it missed waits for the record.
 void Mirror::fail_member(Member& member, const std::string& why) {
     DST_ASSERT((in_sync_ & ~failed_ & member.mask()) != 0);
@@ -26,16 +33,13 @@ void Mirror::fail_member(Member& member, const std::string& why) {
     member.left_for = member.device.up() ? why : std::string();
     member.away.stop();
     member.give_up.post();
-    // Those that came back changed, all of them, are used with the next record.
-    const bool others = std::any_of(members_.begin(), members_.end(), [this](const auto& other) {
-        return (in_sync_ & ~failed_ & joined_ & other->mask()) != 0 && other->is_back();
-    });
-    environment_.events.event(Severity::warning, "member-dropped",
-                              std::string("a member failed and is left out; ") +
-                                  (others ? "the others carry on" : "those that are left are not there now") +
-                                  ". Mend its disk, its machine or the way to it: when it is there again it is brought "
-                                  "up to date by itself",
-                              {{"mirror", name_}, {"member", member.name}, {"why", why}});
+    environment_.events.event(
+        Severity::warning, "member-dropped",
+        std::string("a member failed and is left out; ") +
+            (another_is_there(member) ? "the others carry on" : "those that are left are not there now") +
+            ". Mend its disk, its machine or the way to it: when it is there again it is brought "
+            "up to date by itself",
+        {{"mirror", name_}, {"member", member.name}, {"why", why}});
     request_change();
 }
 
@@ -275,12 +279,14 @@ void Mirror::member_written(Member& member, std::uint64_t attempt, const Result<
     if (change_->superseded && is_lost(written.error().code)) return step_ended();
     // Away for a moment: it is written when the member returns, or the member leaves when that takes too long.
     if (is_lost(written.error().code) && !member.device.up() && may_return(member)) return;
+    // Nobody leaves for those that are not there.
+    const bool may_leave = may_fail(member) && another_is_there(member);
     // The last one stays; as with requests, only when it has been down and up again nothing of the old way is queued.
-    if (is_lost(written.error().code) && !may_fail(member) && member.device.up()) {
+    if (is_lost(written.error().code) && !may_leave && member.device.up()) {
         member.device.cut({Errc::disconnected, "its record's write was lost"});
         if (may_return(member)) return;
     }
-    if (written.error().code != Errc::fenced && may_fail(member)) {
+    if (written.error().code != Errc::fenced && may_leave) {
         return fail_member(member, "its record could not be written: " + to_string(written.error()));
     }
     change_failed(written.error());

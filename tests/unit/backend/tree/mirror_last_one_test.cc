@@ -35,6 +35,28 @@ TEST(MirrorLastOne, M10TheOnlyOneThatIsThereIsNotDroppedForOneThatIsGone) {
     }
 }
 
+TEST(MirrorLastOne, M10OneThatDoesNotTakeItsRecordIsNotDroppedForOneThatIsGone) {
+    MirrorWorld world(3);
+    world.hold_journal = true;
+    world.device(2).fail(Operation::write, Errc::medium_error);
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    ASSERT_TRUE(world.loop.run_until([&] { return static_cast<bool>(world.pending_keep); }, seconds(1)));
+    world.device(0).hold();
+    world.device(1).hold();
+    world.release_journal();
+    world.loop.run_for(milliseconds(10));
+    ASSERT_GT(world.device(0).held(), 0u) << "its record is under way";
+    world.device(1).go_down();
+    world.device(0).hold_no_more();
+    world.device(0).answer(Errc::medium_error);
+    world.loop.run_for(seconds(2));
+    EXPECT_TRUE(world.mirror->up());
+    for (const Record& record : world.kept) EXPECT_EQ(find_member(record, 1)->state, MemberState::in_sync);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 8)), Errc::ok);
+    EXPECT_TRUE(world.in_sync(0));
+}
+
 /// No record says that it left, and nothing has been acknowledged without it.
 TEST(MirrorLastOne, M10MemberThatNoRecordHasLeftOutIsTakenBackWhenItIsTheLast) {
     for (const bool comes_back_changed : {false, true}) {
