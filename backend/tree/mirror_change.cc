@@ -9,9 +9,6 @@
 namespace dst {
 namespace {
 
-constexpr Duration retry_time_min = std::chrono::seconds(2);
-constexpr Duration retry_time_max = std::chrono::seconds(30);
-
 /// Whatever it says, no member was lost.
 Error journal_error(const Error& error) { return {is_lost(error.code) ? Errc::io_error : error.code, error.text}; }
 
@@ -346,52 +343,6 @@ void Mirror::change_done() {
     }
     release_waiting();
     if (more && state_ == State::serving && !change_) begin_change();
-}
-
-/// Nobody may write for long, and what failed is to come back.
-void Mirror::retry_change() {
-    if (state_ != State::serving || settling_ || change_) return;
-    const bool all_back = std::all_of(members_.begin(), members_.end(), [this](const auto& member) {
-        return (in_sync_ & ~failed_ & joined_ & member->mask()) == 0 || member->is_back();
-    });
-    if (reachable() == 0 && take_back()) return;
-    if (redraw_medium_ ? all_back : failed_ != 0 && reachable() != 0) return begin_change();
-    if (failed_ != 0 || redraw_medium_) retry_timer_.start(retry_time_);
-}
-
-/// The waiting requests end in an error; the members that failed stay failed, and the next change tries again.
-void Mirror::change_failed(const Error& why) {
-    const std::unique_ptr<Change> failed = std::move(change_);
-    environment_.events.event(
-        Severity::error, "mirror-record-failed",
-        "a record without the failed members could not be made durable; writes fail until it can. "
-        "Look at the journal's filesystem and at the members",
-        {{"mirror", name_}, {"why", to_string(why)}});
-    if (redraw_medium_ && !is_lost(why.code)) {
-        // The last member does not take its record: reads go on (M10), and what is above hears of the loss below.
-        redraw_medium_ = false;
-        record_.medium = failed->next.medium;
-        for (const auto& member : members_) member->changed = false;
-    }
-    // Those that wait for the next one too: nobody may ask for it until they are taken back.
-    for (const auto& member : members_) {
-        const Resync* const resync = resync_of(*member);
-        const bool waits = resync != nullptr && (resync->wants_mark() || resync->wants_promotion());
-        if (waits || ((failed->marked | failed->joiner) & member->mask()) != 0) drop_target(*member, to_string(why));
-    }
-    // One that refuses its record would refuse the next one, too; each could be another generation that it may have.
-    if (is_lost(why.code) || !failed->in_journal) {
-        retry_time_ = std::clamp(2 * retry_time_, retry_time_min, retry_time_max);
-        retry_timer_.start(retry_time_);
-    }
-    announce_task_.post();
-    const Errc code = is_lost(why.code) || why.code == Errc::fenced ? why.code : Errc::io_error;
-    const std::vector<Io*> waiting = std::exchange(waiting_, {});
-    for (const Io* io : waiting) mark_unreconciled(*io);
-    for (Io* io : waiting) finish(*io, code == Errc::cancelled ? Errc::disconnected : code);
-    if (!served_) return;
-    const Callback<void> served = std::exchange(served_, nullptr);
-    served(why);
 }
 
 void Mirror::release_waiting() {

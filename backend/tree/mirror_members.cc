@@ -36,36 +36,6 @@ void Mirror::on_up(BlockDevice& device) {
     announce_task_.post();
 }
 
-/// Members that no record has left out, since the journal took none, have all that was acknowledged: what they missed
-/// since is marked unreconciled. When nobody else is there they are in use again, by a newer record. Once a member may
-/// have the record without them, another head may start from that one alone.
-bool Mirror::take_back() {
-    if (state_ != State::serving || settling_ || change_ || served_ || redraw_medium_ || given_) return false;
-    Mask back = 0;
-    for (const auto& member : members_) {
-        // What a member may have was given to it by this head: a record without those that failed.
-        const auto not_durable = [this](const Id& id) { return id != record_.generation_id; };
-        const bool stayed = (in_sync_ & ~failed_ & member->mask()) != 0;
-        if (stayed && std::any_of(member->may_have.begin(), member->may_have.end(), not_durable)) return false;
-        if ((failed_ & in_sync_ & joined_ & member->mask()) == 0 || !member->is_back() || member->changed) continue;
-        if (member->takes_no_record()) continue;
-        if (member->device.incarnation() == member->incarnation) back |= member->mask();
-    }
-    if (back == 0) return false;
-    failed_ &= ~back;
-    for (const auto& member : members_) {
-        if ((back & member->mask()) == 0) continue;
-        member->reason.clear();
-        member->left_for.clear();
-        environment_.events.event(Severity::warning, "member-taken-back",
-                                  "the journal took no record without a member that failed, and no other one is there: "
-                                  "it is in use again, and has all that was acknowledged",
-                                  {{"mirror", name_}, {"member", member->name}});
-    }
-    request_change();
-    return true;
-}
-
 void Mirror::on_down(BlockDevice& device, const Error& why) {
     Member& member = member_of(device);
     const bool was_up = std::exchange(member.told_up, false);

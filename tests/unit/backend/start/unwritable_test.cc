@@ -21,15 +21,19 @@ void break_writes(sim::SimPlatter& platter, Broken what) {
     platter.fail(Operation::write, range, what == Broken::read_only ? Errc::refused : Errc::medium_error);
 }
 
+/// /a and /b in one mirror, or /b in one below it.
+spec::Node tree_of(bool below) {
+    if (!below) return two_disks();
+    return mirror_node("m0", {mirror_node("m1", {disk_node("/b"), disk_node("/c")}), disk_node("/a")});
+}
+
 bool healthy(const EngineWorld::Head& head) { return head.engine->status().state == StorageState::healthy; }
 
 struct Unwritable : testing::TestWithParam<Broken> {};
 
 TEST_P(Unwritable, M5MemberIsLeftOutByTheHeadWhoseJournalDecides) {
-    const spec::Node nested =
-        mirror_node("m0", {mirror_node("m1", {disk_node("/b"), disk_node("/c")}), disk_node("/a")});
     for (const bool below : {false, true}) {
-        EngineWorld world(below ? nested : two_disks());
+        EngineWorld world(tree_of(below));
         ASSERT_TRUE(world.init().done);
         EngineWorld::Head* head = &world.serve();
         ASSERT_EQ(world.write(*head, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
@@ -108,10 +112,8 @@ TEST_P(Unwritable, TheOnlyOneIsWaitedFor) {
 /// A machine loses power, and one of its disks takes no writes from then on: the other may have lost what was never
 /// flushed, and so may this one, so that nothing is gained by waiting for it.
 TEST_P(Unwritable, M7MemberThatMayHaveLostAsMuchIsNotWaitedFor) {
-    const spec::Node nested =
-        mirror_node("m0", {mirror_node("m1", {disk_node("/b"), disk_node("/c")}), disk_node("/a")});
     for (const bool below : {false, true}) {
-        EngineWorld world(below ? nested : two_disks());
+        EngineWorld world(tree_of(below));
         ASSERT_TRUE(world.init().done);
         EngineWorld::Head* head = &world.serve();
         const Bytes bytes = EngineWorld::pattern(4096, 1);
@@ -225,10 +227,8 @@ TEST(UnwritableForAMoment, M5MemberIsTriedAgainBesideABlankDisk) {
 
 /// Writes succeed and flushes do not: it goes down with each, and comes up again.
 TEST(UnflushableDisk, M5MemberIsLeftOutByTheHeadWhoseJournalDecides) {
-    const spec::Node nested =
-        mirror_node("m0", {mirror_node("m1", {disk_node("/b"), disk_node("/c")}), disk_node("/a")});
     for (const bool below : {false, true}) {
-        EngineWorld world(below ? nested : two_disks());
+        EngineWorld world(tree_of(below));
         ASSERT_TRUE(world.init().done);
         world.close(world.serve());
         sim::SimPlatter& b = world.platter("/b");

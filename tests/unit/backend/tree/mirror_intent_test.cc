@@ -10,7 +10,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr std::uint64_t region = 1u << 20;
 constexpr std::uint64_t data_end = 4u << 20;
 
 bool is_data(const std::pair<Operation, Extent>& done) {

@@ -12,13 +12,16 @@
 
 namespace dst {
 
+/// Of the mirrors here, unless a test says another.
+inline constexpr std::uint64_t region = 1u << 20;
+
 /// A serving mirror of fake devices, with a journal that the test may hold or fail.
 class MirrorWorld : public RecordKeeper, public BlockDevice::Observer {
 public:
     /// `unclean`: what the last head left behind when it died; the mirror expects differences then.
     explicit MirrorWorld(std::size_t members = 2, spec::ReadPreference first = spec::ReadPreference::automatic,
                          const std::function<void(MirrorWorld&)>& unclean = nullptr,
-                         std::uint64_t size_bytes = 4u << 20, std::uint32_t region_bytes = 1u << 20)
+                         std::uint64_t size_bytes = 4u << 20, std::uint32_t region_bytes = region)
         : size_bytes_(size_bytes), region_bytes_(region_bytes) {
         std::vector<MirrorChild> children;
         for (std::size_t i = 0; i < members; ++i) {

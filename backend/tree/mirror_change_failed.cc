@@ -1,0 +1,91 @@
+#include <algorithm>
+#include <utility>
+
+#include "tree/mirror_parts.h"
+
+/// M2, M10: a record that could not be made durable, and what becomes of those that it was to leave out.
+namespace dst {
+namespace {
+
+constexpr Duration retry_time_min = std::chrono::seconds(2);
+constexpr Duration retry_time_max = std::chrono::seconds(30);
+
+}  // namespace
+
+/// The waiting requests end in an error; the members that failed stay failed, and the next change tries again.
+void Mirror::change_failed(const Error& why) {
+    const std::unique_ptr<Change> failed = std::move(change_);
+    environment_.events.event(
+        Severity::error, "mirror-record-failed",
+        "a record without the failed members could not be made durable; writes fail until it can. "
+        "Look at the journal's filesystem and at the members",
+        {{"mirror", name_}, {"why", to_string(why)}});
+    if (redraw_medium_ && !is_lost(why.code)) {
+        // The last member does not take its record: reads go on (M10), and what is above hears of the loss below.
+        redraw_medium_ = false;
+        record_.medium = failed->next.medium;
+        for (const auto& member : members_) member->changed = false;
+    }
+    // Those that wait for the next one too: nobody may ask for it until they are taken back.
+    for (const auto& member : members_) {
+        const Resync* const resync = resync_of(*member);
+        const bool waits = resync != nullptr && (resync->wants_mark() || resync->wants_promotion());
+        if (waits || ((failed->marked | failed->joiner) & member->mask()) != 0) drop_target(*member, to_string(why));
+    }
+    // One that refuses its record would refuse the next one, too; each could be another generation that it may have.
+    if (is_lost(why.code) || !failed->in_journal) {
+        retry_time_ = std::clamp(2 * retry_time_, retry_time_min, retry_time_max);
+        retry_timer_.start(retry_time_);
+    }
+    announce_task_.post();
+    const Errc code = is_lost(why.code) || why.code == Errc::fenced ? why.code : Errc::io_error;
+    const std::vector<Io*> waiting = std::exchange(waiting_, {});
+    for (const Io* io : waiting) mark_unreconciled(*io);
+    for (Io* io : waiting) finish(*io, code == Errc::cancelled ? Errc::disconnected : code);
+    if (!served_) return;
+    const Callback<void> served = std::exchange(served_, nullptr);
+    served(why);
+}
+
+/// Nobody may write for long, and what failed is to come back.
+void Mirror::retry_change() {
+    if (state_ != State::serving || settling_ || change_) return;
+    const bool all_back = std::all_of(members_.begin(), members_.end(), [this](const auto& member) {
+        return (in_sync_ & ~failed_ & joined_ & member->mask()) == 0 || member->is_back();
+    });
+    if (reachable() == 0 && take_back()) return;
+    if (redraw_medium_ ? all_back : failed_ != 0 && reachable() != 0) return begin_change();
+    if (failed_ != 0 || redraw_medium_) retry_timer_.start(retry_time_);
+}
+
+/// Members that no record has left out, since the journal took none, have all that was acknowledged: what they missed
+/// since is marked unreconciled. When nobody else is there they are in use again, by a newer record. Once a member may
+/// have the record without them, another head may start from that one alone.
+bool Mirror::take_back() {
+    if (state_ != State::serving || settling_ || change_ || served_ || redraw_medium_ || given_) return false;
+    Mask back = 0;
+    for (const auto& member : members_) {
+        // What a member may have was given to it by this head: a record without those that failed.
+        const auto not_durable = [this](const Id& id) { return id != record_.generation_id; };
+        const bool stayed = (in_sync_ & ~failed_ & member->mask()) != 0;
+        if (stayed && std::any_of(member->may_have.begin(), member->may_have.end(), not_durable)) return false;
+        if ((failed_ & in_sync_ & joined_ & member->mask()) == 0 || !member->is_back() || member->changed) continue;
+        if (member->takes_no_record()) continue;
+        if (member->device.incarnation() == member->incarnation) back |= member->mask();
+    }
+    if (back == 0) return false;
+    failed_ &= ~back;
+    for (const auto& member : members_) {
+        if ((back & member->mask()) == 0) continue;
+        member->reason.clear();
+        member->left_for.clear();
+        environment_.events.event(Severity::warning, "member-taken-back",
+                                  "the journal took no record without a member that failed, and no other one is there: "
+                                  "it is in use again, and has all that was acknowledged",
+                                  {{"mirror", name_}, {"member", member->name}});
+    }
+    request_change();
+    return true;
+}
+
+}  // namespace dst
