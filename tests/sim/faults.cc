@@ -36,8 +36,9 @@ void Faults::strike() {
         bool (*run)(Faults&);
     };
     static constexpr std::array shares{
-        Share{90, [](Faults& f) { return f.kill_netnode(false); }},
-        Share{60, [](Faults& f) { return f.kill_netnode(true); }},
+        Share{80, [](Faults& f) { return f.kill_netnode(false); }},
+        Share{50, [](Faults& f) { return f.kill_netnode(true); }},
+        Share{20, [](Faults& f) { return f.cut_power(); }},
         Share{70, [](Faults& f) { return f.cut_link(); }},
         Share{100, [](Faults& f) { return f.partition(f.loop_.chance(600)); }},
         Share{90, [](Faults& f) { return f.fail_disk(); }},
@@ -90,6 +91,14 @@ bool Faults::kill_netnode(bool power) {
     return true;
 }
 
+// Of the whole site, or of a part of it.
+bool Faults::cut_power() {
+    const bool everywhere = loop_.chance(500);
+    note(everywhere ? "power cut" : "power cut in places");
+    all_off(true, everywhere ? 1000 : 600);
+    return true;
+}
+
 bool Faults::cut_link() {
     World::Netnode* node = any_netnode();
     if (node == nullptr) return false;
@@ -132,7 +141,8 @@ bool Faults::fail_disk() {
     const unsigned times = static_cast<unsigned>(1 + loop_.below(8));
     const std::string what = operation ? std::string(to_string(*operation)) : "any operation";
     note("disk error: " + name + " " + what + " " + std::string(to_string(code)));
-    platter->fail(operation, range, code, times);
+    const bool lands = loop_.chance(500);
+    platter->fail(operation, range, code, times, lands ? SimPlatter::Landing::in_part : SimPlatter::Landing::nothing);
     SimPlatter* broken = platter;
     later(seconds(1), seconds(10), [broken] { broken->clear_failures(); });
     return true;
@@ -152,8 +162,10 @@ bool Faults::spoil_sectors() {
 bool Faults::fail_all_disks() {
     note("disk error on all");
     const Errc code = loop_.chance(500) ? Errc::no_space : Errc::medium_error;
+    const bool lands = loop_.chance(500);
     for (const auto& [name, platter] : host_.world().leaves()) {
-        platter->fail(Operation::write, {0, 64u << 10}, code, 1u << 20);
+        platter->fail(Operation::write, {0, 64u << 10}, code, 1u << 20,
+                      lands ? SimPlatter::Landing::in_part : SimPlatter::Landing::nothing);
         SimPlatter* broken = platter;
         later(seconds(1), seconds(2), [broken] { broken->clear_failures(); });
     }
@@ -163,9 +175,13 @@ bool Faults::fail_all_disks() {
 bool Faults::hang_disk() {
     const auto [name, platter] = any_leaf();
     if (platter->hung()) return false;
-    note("disk hangs: " + name);
-    platter->set_hung(true);
+    using Hang = SimPlatter::Hang;
+    const Hang hang = loop_.chance(600) ? Hang::all : loop_.chance(400) ? Hang::flushes : Hang::changes;
+    note("disk hangs: " + name + (hang == Hang::all ? "" : hang == Hang::flushes ? " (flushes)" : " (all but reads)"));
+    platter->set_hung(hang);
     SimPlatter* hung = platter;
+    // Until everything is mended, now and then.
+    if (loop_.chance(150)) return true;
     later(milliseconds(100), seconds(20), [hung] { hung->set_hung(false); });
     return true;
 }
@@ -220,6 +236,7 @@ bool Faults::fail_journal() {
     SimStoreFile* journal = host_.world().heads().front()->machine.journal;
     note("journal cannot be written");
     journal->fail_write = Errc::io_error;
+    journal->fails_in_part = loop_.chance(500);
     later(milliseconds(500), seconds(8), [journal] { journal->fail_write = Errc::ok; });
     return true;
 }

@@ -56,6 +56,7 @@ private:
     void note(const std::string& what);
 
     bool kill_netnode(bool power);
+    bool cut_power();
     bool cut_link();
     bool partition(bool both_ways);
     bool fail_disk();
@@ -99,7 +100,8 @@ private:
 
     // faults_media.cc
     void keep_copies();
-    void all_off();
+    /// Each process with the chance `per_mille`, with or without its machine.
+    void all_off(bool power = false, unsigned per_mille = 1000);
     void put_in_place(const std::string& name, SimPlatter& platter, SimPlatter::Content content);
     bool blank_medium();
     bool has_older_copy(SimPlatter& platter) const;

@@ -51,18 +51,19 @@ void Faults::keep_copies() {
     }
 }
 
-// What comes with many a change of media: nothing runs while it is made.
-void Faults::all_off() {
+// Comes with many a change of media, too: nothing runs while it is made.
+void Faults::all_off(bool power, unsigned per_mille) {
+    const auto struck = [&] { return per_mille >= 1000 || loop_.chance(per_mille); };
     for (const auto& head : host_.world().heads()) {
-        if (head->process == nullptr) continue;
+        if (head->process == nullptr || !struck()) continue;
         host_.head_ends(*head, false);
-        host_.world().crash(*head, false);
+        host_.world().crash(*head, power);
         World::Head* again = head.get();
         later(seconds(1), seconds(8), [this, again] { host_.start_head(*again); });
     }
     for (const auto& node : host_.world().netnodes()) {
-        if (node->process == nullptr) continue;
-        host_.world().crash(*node, false);
+        if (node->process == nullptr || !struck()) continue;
+        host_.world().crash(*node, power);
         World::Netnode* again = node.get();
         later(milliseconds(50), seconds(8), [this, again] { host_.world().start(*again); });
     }

@@ -68,6 +68,11 @@ bool Faults::rot_slot() {
     const std::uint64_t length = map ? map_slot_bytes : found[copy].length;
     const std::uint64_t sector = loop_.below((length + SimPlatter::sector_bytes - 1) / SimPlatter::sector_bytes);
     const std::uint64_t at = copies->places[copy].offset + sector * SimPlatter::sector_bytes;
+    if (loop_.chance(300)) {
+        trace_.coverage().count("metadata that cannot be read");
+        platter->spoil({at, SimPlatter::sector_bytes});
+        return true;
+    }
     Bytes bytes = platter->read({at, SimPlatter::sector_bytes});
     rot(loop_, bytes, length - sector * SimPlatter::sector_bytes);
     platter->write(at, bytes);

@@ -47,6 +47,8 @@ SimPlatter& World::add_platter() {
     options.size_bytes = (1536u << 10) + loop_.below(64) * 4096;
     if (loop_.chance(200)) options.latency_max = std::chrono::milliseconds(8);
     options.can_unmap = loop_.chance(800);
+    if (loop_.chance(300)) options.physical_block_bytes = 4096;
+    if (loop_.chance(100)) options.logical_block_bytes = options.physical_block_bytes = 4096;
     platters_.push_back(std::make_unique<SimPlatter>(loop_, options));
     return *platters_.back();
 }
@@ -177,6 +179,7 @@ void World::heal() {
     for (const auto& journal : journals_) {
         journal->fail_open = Errc::ok;
         journal->fail_write = Errc::ok;
+        journal->fails_in_part = false;
         journal->set_latency();
     }
     for (const auto& node : netnodes_) start(*node);

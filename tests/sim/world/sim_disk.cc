@@ -8,6 +8,19 @@
 #include "block/assert.h"
 
 namespace dst::sim {
+namespace {
+
+/// Empty: zeroes. `copy`: of the payload, if there is one already.
+Bytes written_by(const Request& request, const Bytes& copy) {
+    Bytes bytes = copy;
+    if (request.operation == Operation::write && bytes.empty()) {
+        bytes.resize(request.extent.length);
+        copy_from_pieces(request.pieces, bytes);
+    }
+    return bytes;
+}
+
+}  // namespace
 
 SimDisk::SimDisk(SimLoop& loop, SimPlatter& platter, std::string name, const SimDiskOptions& options)
     : loop_(loop), platter_(platter), name_(std::move(name)), options_(options) {
@@ -83,7 +96,7 @@ void SimDisk::submit(Request& request) {
 void SimDisk::finish(std::uint64_t id) {
     const auto found = flights_.find(id);
     if (found == flights_.end()) return;
-    if (platter_.hung_) {
+    if (platter_.hangs(found->second.request->operation)) {
         found->second.due = true;
         return;
     }
@@ -91,11 +104,14 @@ void SimDisk::finish(std::uint64_t id) {
     const Flight flight = std::move(found->second);
     flights_.erase(found);
     --platter_.counters_.in_flight;
-    const Errc failure = platter_.take_failure(request);
+    const auto [failure, landing] = platter_.take_failure(request);
     if (failure == Errc::ok) {
         platter_.carry_out(request, flight.copy, flight.sequence_at_submit);
     } else {
         ++platter_.counters_.errors;
+        if (landing == SimPlatter::Landing::in_part && changes_data(request.operation)) {
+            platter_.write_sectors(request.extent, written_by(request, flight.copy), false, true);
+        }
     }
     const bool lost_flush = failure != Errc::ok && request.operation == Operation::flush;
     if (lost_flush) {
@@ -130,12 +146,7 @@ void SimPlatter::carry_out(const Request& request, const Bytes& copy, std::uint6
         case Operation::write_zeroes:
         case Operation::unmap: {
             if (request.operation != Operation::write && request.extent.offset == 0) found_.clear();
-            Bytes bytes = copy;
-            if (request.operation == Operation::write && bytes.empty()) {
-                bytes.resize(request.extent.length);
-                copy_from_pieces(request.pieces, bytes);
-            }
-            write_sectors(request.extent, bytes, request.fua, false);
+            write_sectors(request.extent, written_by(request, copy), request.fua, false);
             ++counters_.writes;
             counters_.write_bytes += request.extent.length;
             return;
@@ -187,9 +198,9 @@ void SimDisk::cut(const Error& why) { end_all(why, Errc::disconnected); }
 void SimDisk::end_all(const Error& why, Errc unanswered) {
     if (!up_ || (!options_.own_buffers && !flights_.empty())) return;
     orphan_writes(false);
-    if (platter_.lock_lingers_ && !platter_.hung_) {
+    if (platter_.lock_lingers_ && !platter_.hung()) {
         loop_.after(platter_.latency_max_, [platter = &platter_, guard = std::weak_ptr<int>(platter_.alive_)] {
-            if (!guard.expired() && !platter->hung_) platter->land_orphans();
+            if (!guard.expired() && !platter->hung()) platter->land_orphans();
         });
     }
     go_down(why, unanswered);
@@ -200,12 +211,7 @@ void SimDisk::orphan_writes(bool torn) {
         const Request& request = *flight.request;
         platter_.lock_lingers_ = true;
         if (!changes_data(request.operation)) continue;
-        Bytes bytes = flight.copy;
-        if (request.operation == Operation::write && bytes.empty()) {
-            bytes.resize(request.extent.length);
-            copy_from_pieces(request.pieces, bytes);
-        }
-        platter_.orphans_.push_back({request.extent, std::move(bytes), torn});
+        platter_.orphans_.push_back({request.extent, written_by(request, flight.copy), torn});
     }
 }
 

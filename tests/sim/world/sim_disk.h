@@ -98,19 +98,24 @@ public:
     void resize(std::uint64_t size_bytes);
 
     // --- Faults.
-    /// The next `times` requests of `operation` (none: any) that touch `range` answer `code` and do nothing. A failed
-    /// flush: what was not flushed is kept or survives in any subset, the incarnation changes, the opener goes down.
-    void fail(std::optional<Operation> operation, const Extent& range, Errc code, unsigned times = ~0u);
+    /// The next `times` requests of `operation` (none: any) that touch `range` answer `code` and do nothing; with
+    /// Landing::in_part what should be written is, sector by sector or not. A failed flush: what was not flushed is
+    /// kept or survives in any subset, the incarnation changes, the opener goes down.
+    enum class Landing { nothing, in_part };
+    void fail(std::optional<Operation> operation, const Extent& range, Errc code, unsigned times = ~0u,
+              Landing landing = Landing::nothing);
     void clear_failures() { failures_.clear(); }
-    /// The sectors cannot be read until they are written.
+    /// The sectors cannot be read until they are written: with the whole physical blocks that they are of.
     void spoil(const Extent& range);
     /// They can be read again, and hold what they held.
     void unspoil() { spoilt_.clear(); }
     /// Of the spoilt ones, those that somebody tried to read.
     std::vector<std::uint64_t> missed() const;
-    /// Hung: nothing is answered until it ends.
-    void set_hung(bool hung);
-    bool hung() const noexcept { return hung_; }
+    /// Hung: nothing is answered until it ends; or no flush; or reads alone, as of what lies in memory.
+    enum class Hang { none, all, flushes, changes };
+    void set_hung(Hang hang);
+    void set_hung(bool hung) { set_hung(hung ? Hang::all : Hang::none); }
+    bool hung() const noexcept { return hang_ != Hang::none; }
     void set_latency(Duration min, Duration max);
     /// Not there: open() fails with not_found, an opener goes down.
     void set_missing(bool missing);
@@ -137,6 +142,11 @@ private:
         Extent range;
         Errc code;
         unsigned times;
+        Landing landing;
+    };
+    struct Failed {
+        Errc code = Errc::ok;
+        Landing landing = Landing::nothing;
     };
     /// A write whose request was ended early: the disk carries it out when it gets to it.
     struct Orphan {
@@ -157,7 +167,10 @@ private:
     void open_named();
     void change_places(SimPlatter& other);
     void flush_failed();
-    Errc take_failure(const Request& request);
+    Failed take_failure(const Request& request);
+    bool hangs(Operation operation) const noexcept;
+    bool meets_spoilt(const Extent& extent) const;
+    bool covers_spoilt_in_part(const Extent& extent) const;
     void change_incarnation();
 
     SimLoop& loop_;
@@ -166,7 +179,7 @@ private:
     Duration latency_max_;
     Incarnation incarnation_;
     std::string found_;
-    bool hung_ = false;
+    Hang hang_ = Hang::none;
     bool missing_ = false;
     SimDisk* opener_ = nullptr;
     std::vector<SimDisk*> disks_;  ///< of all processes, open or not

@@ -45,7 +45,7 @@ void SimPlatter::write(std::uint64_t offset, std::span<const std::byte> bytes) {
 void SimPlatter::crash() {
     opener_ = nullptr;
     for (SimDisk* const dead : disks_) dead->sever();
-    if (!hung_) land_orphans();
+    if (!hung()) land_orphans();
 }
 
 void SimPlatter::power_loss() {
@@ -195,13 +195,14 @@ void SimPlatter::resize(std::uint64_t size_bytes) {
     if (opener_ != nullptr) opener_->go_down({Errc::io_error, opener_->name() + ": the size of the medium changed"});
 }
 
-void SimPlatter::fail(std::optional<Operation> operation, const Extent& range, Errc code, unsigned times) {
-    failures_.push_back({operation, range, code, times});
+void SimPlatter::fail(std::optional<Operation> operation, const Extent& range, Errc code, unsigned times,
+                      Landing landing) {
+    failures_.push_back({operation, range, code, times, landing});
 }
 
-void SimPlatter::set_hung(bool hung) {
-    hung_ = hung;
-    if (hung_) return;
+void SimPlatter::set_hung(Hang hang) {
+    hang_ = hang;
+    if (hung()) return;
     land_orphans();
     if (opener_ != nullptr) opener_->finish_due();
 }
@@ -228,24 +229,48 @@ std::vector<std::uint64_t> SimPlatter::missed() const {
     return sectors;
 }
 
-Errc SimPlatter::take_failure(const Request& request) {
+bool SimPlatter::hangs(Operation operation) const noexcept {
+    switch (hang_) {
+        case Hang::none: return false;
+        case Hang::all: return true;
+        case Hang::flushes: return operation == Operation::flush;
+        case Hang::changes: return operation == Operation::flush || changes_data(operation);
+    }
+    return false;
+}
+
+bool SimPlatter::meets_spoilt(const Extent& extent) const {
+    const auto spoilt = spoilt_.lower_bound(extent.offset / sector_bytes);
+    return spoilt != spoilt_.end() && spoilt->first * sector_bytes < extent.end();
+}
+
+// A disk reads the rest of a physical block that is written in part.
+bool SimPlatter::covers_spoilt_in_part(const Extent& extent) const {
+    const std::uint64_t block = geometry_.physical_block_bytes;
+    const std::uint64_t first = extent.offset / block * block;
+    const std::uint64_t end = (extent.end() + block - 1) / block * block;
+    return meets_spoilt({first, extent.offset - first}) || meets_spoilt({extent.end(), end - extent.end()});
+}
+
+SimPlatter::Failed SimPlatter::take_failure(const Request& request) {
+    if (changes_data(request.operation) && covers_spoilt_in_part(request.extent)) return {Errc::medium_error};
     if (request.operation == Operation::read || request.operation == Operation::checksum) {
         auto spoilt = spoilt_.lower_bound(request.extent.offset / sector_bytes);
         if (spoilt != spoilt_.end() && spoilt->first * sector_bytes < request.extent.end()) {
             for (; spoilt != spoilt_.end() && spoilt->first * sector_bytes < request.extent.end(); ++spoilt) {
                 spoilt->second = spoilt->second || request.operation == Operation::read;
             }
-            return Errc::medium_error;
+            return {Errc::medium_error};
         }
     }
     for (auto failure = failures_.begin(); failure != failures_.end(); ++failure) {
         if (failure->operation && *failure->operation != request.operation) continue;
         if (request.operation != Operation::flush && !failure->range.overlaps(request.extent)) continue;
-        const Errc code = failure->code;
+        const Failed failed{failure->code, failure->landing};
         if (failure->times != ~0u && --failure->times == 0) failures_.erase(failure);
-        return code;
+        return failed;
     }
-    return Errc::ok;
+    return {};
 }
 
 void SimPlatter::change_incarnation() { incarnation_ = with_other_time(incarnation_, loop_.random_id()); }

@@ -90,7 +90,11 @@ void SimStore::finish_write() {
     const std::unique_ptr<Write> write = std::move(writing_);
     if (severed_) return write->done(Error{Errc::cancelled, name() + ": the process died"});
     if (file_.opener_ != this) return write->done(Error{Errc::io_error, name() + " is not open"});
-    if (file_.fail_write != Errc::ok) return write->done(Error{file_.fail_write, name() + ": cannot be written"});
+    if (file_.fail_write != Errc::ok) {
+        Bytes& slot = file_.slots[write->slot];
+        if (file_.fails_in_part) slot = torn(loop_, slot, write->bytes);
+        return write->done(Error{file_.fail_write, name() + ": cannot be written"});
+    }
     file_.slots[write->slot] = write->bytes;
     ++file_.writes_;
     if (file_.on_written) file_.on_written(write->bytes);

@@ -33,6 +33,7 @@ public:
     /// The next operations answer it and change nothing.
     Errc fail_open = Errc::ok;
     Errc fail_write = Errc::ok;
+    bool fails_in_part = false;  ///< a write that fails leaves the old slot, the new one, or a mixture
     Duration latency_min = std::chrono::microseconds(100);
     Duration latency_max = std::chrono::milliseconds(4);
     void set_latency(Duration min = std::chrono::microseconds(100), Duration max = std::chrono::milliseconds(4));
