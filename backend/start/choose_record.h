@@ -38,6 +38,7 @@ struct StartChoice {
     Record record;
     std::uint32_t used = 0;  ///< a bit per view: in sync, reachable, and passed M7's checks of medium and revision
     std::string reason;      ///< why it waits, or which two are split: a sentence
+    bool stale = false;      ///< force_choice(): none of those is in sync by the newest record that can be reached
     /// Split: one member on each side, as the file names it; empty: nobody on that side can be reached.
     std::string one_side;
     std::string other_side;

@@ -179,6 +179,7 @@ std::optional<StartChoice> force_choice(const std::optional<Record>& journal, bo
         choice.used = newest_of(ranks, rank, views);
     }
     if (choice.used == 0) return std::nullopt;
+    choice.stale = rank != Rank::in_sync;
     choice.reason = describe(choice, *best, rank, views);
     stand_alone(choice, *best, views);
     for (std::size_t i = 0; i < views.size(); ++i) {

@@ -47,14 +47,19 @@ void Starter::begin() {
     evaluate_task_.post();
 }
 
-void Starter::leaf_up(std::size_t) {
+void Starter::leaf_up(std::size_t leaf) {
     forcing_.clear();
     if (begun_ && state_ == State::waiting) evaluate_task_.post();
+    // What is about to be lost without it may not be.
+    const bool forced = std::any_of(work_.begin(), work_.end(), [](const auto& work) { return work.second.forced; });
+    if (state_ == State::starting && forced && !decided_) {
+        moved_ = context_.tree.leaves()[leaf]->spec->name + " came up before its data were given up";
+    }
 }
 
 void Starter::leaf_down(std::size_t leaf) {
     // Those that never were there only say so again.
-    if (findings_[leaf].reachable) lost_leaf_ = true;
+    if (findings_[leaf].reachable) moved_ = "a node was lost during the start";
 }
 
 void Starter::end(std::function<void()> done) {
@@ -89,7 +94,9 @@ void Starter::evaluate() {
     state_ = State::starting;
     stuck_timer_.start(patience_.now());
     ++attempt_;
-    lost_leaf_ = false;
+    moved_.clear();
+    decided_ = false;
+    if (std::exchange(new_order_, false)) journal_void_ = false;
     work_.clear();
     findings_.assign(leaves.size(), {});
     peek_all();
@@ -107,8 +114,8 @@ bool Starter::stopped(std::uint64_t attempt, const Result<void>& result) {
         begin_again(error_text(result.error()));
         return true;
     }
-    if (lost_leaf_) {
-        begin_again("a node was lost during the start");
+    if (!moved_.empty()) {
+        begin_again(moved_);
         return true;
     }
     return false;

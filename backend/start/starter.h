@@ -174,7 +174,9 @@ private:
     std::string told_wait_;  ///< the last `start-waits`: told again only when the reason changes
     bool begun_ = false;
     bool ended_ = false;
-    bool lost_leaf_ = false;     ///< one that is used went down since the peek
+    std::string moved_;          ///< what has changed since the peek, so that the attempt begins again
+    bool decided_ = false;       ///< records of the attempt are being written
+    bool new_order_ = false;     ///< since the attempt began
     bool decides_ = false;       ///< what the journal says of itself; decides() is what counts
     bool journal_void_ = false;  ///< it is of the side that `resolve` gives up, and decides for no mirror
     std::uint64_t attempt_ = 0;

@@ -270,7 +270,8 @@ void Starter::all_chosen() {
     if (!usable(root)) {
         // What is above may do without it; else nothing helps but the administrator.
         const Vertex* const split = split_below(root);
-        if (split != nullptr && is_needed(*split)) return fail(Errc::refused, work_.at(split).reason, true);
+        if (split != nullptr && !may_pass() && is_needed(*split))
+            return fail(Errc::refused, work_.at(split).reason, true);
         if (force_next()) return;
         const std::string why = why_not_usable(root) + way_out_of_waiting() +
                                 (split == nullptr ? "" : ". Besides: " + work_.at(split).reason);

@@ -131,6 +131,7 @@ void Starter::read_again() {
 
 void Starter::records_unchanged() {
     next_record_ = 0;
+    decided_ = true;
     write_records_next();
 }
 

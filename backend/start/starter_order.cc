@@ -7,9 +7,16 @@
 /// journal until the start that carried it out is established, so that a crash in between carries it out again, and a
 /// later start does not.
 namespace dst {
+namespace {
+
+/// So long after the opening what is there is not taken for all that can come, when data are lost with it.
+constexpr Duration grace_before_loss = std::chrono::seconds(5);
+
+}  // namespace
 
 void Starter::order_given() {
-    journal_void_ = false;
+    // What an attempt has chosen so far it has chosen by the one before.
+    new_order_ = true;
     evaluate_task_.post();
 }
 
@@ -103,8 +110,9 @@ bool Starter::force(Vertex& mirror, const std::optional<Record>& journal) {
     MirrorWork& work = work_.at(&mirror);
     work.way_out = force_choice(journal, work.decides, work.views);
     const bool its_turn = std::find(forcing_.begin(), forcing_.end(), &mirror) != forcing_.end();
+    if (!work.way_out) return false;
     const bool accepted = (its_turn && ordered(StartOrder::accept_data_loss)) || waits_for_resolved(mirror, journal);
-    if (!work.way_out || !accepted) return false;
+    if (!accepted) return false;
     work.choice = *work.way_out;
     if (journal && !work.decides) keep_apart(work.choice.record, *journal);
     draw_ids(work);
@@ -130,14 +138,16 @@ bool Starter::is_resolved(const Vertex& vertex) const {
                        [this](const auto& child) { return is_resolved(*child); });
 }
 
-/// What else is in sync is there: nobody has been asked whether that may be lost.
+/// What else is in sync is there: nobody has been asked whether that may be lost. Nor whether it may start from one
+/// that is not, since the one that is resolved cannot be used just now.
 bool Starter::waits_for_resolved(const Vertex& mirror, const std::optional<Record>& journal) const {
+    const MirrorWork& work = work_.at(&mirror);
     std::uint32_t resolved = 0;
     for (const auto& child : mirror.children) {
-        if (is_resolved(*child)) resolved |= bit(child->position);
+        if (is_resolved(*child) && work.views[child->position].reachable) resolved |= bit(child->position);
     }
-    const MirrorWork& work = work_.at(&mirror);
-    return resolved != 0 && all_there_but(journal, work.decides, work.views, resolved);
+    const bool older = work.way_out->stale && (work.way_out->used & ~resolved) != 0;
+    return resolved != 0 && !older && all_there_but(journal, work.decides, work.views, resolved);
 }
 
 /// The outermost mirror that cannot start and has not had its turn: inner ones lose data only when it cannot be helped.
@@ -156,8 +166,17 @@ bool Starter::force_next() {
     if (!ordered(StartOrder::accept_data_loss)) return false;
     const Vertex* const next = next_to_force(context_.tree.root());
     if (next == nullptr) return false;
-    forcing_.push_back(next);
     state_ = State::waiting;
+    // Whoever has more may only be late. Without a journal nobody can wait: no size is known before.
+    const std::string missing = missing_leaves();
+    const Duration waited = context_.loop.now() - opened_at_;
+    if (!missing.empty() && context_.journal.found() && waited < grace_before_loss) {
+        reason_ = "waits a moment more for " + missing + ", before mirror " + next->spec->name +
+                  " starts from what can be reached, as ordered";
+        schedule(grace_before_loss - waited);
+        return true;
+    }
+    forcing_.push_back(next);
     reason_ = "mirror " + next->spec->name + " is about to start from what can be reached, as ordered";
     schedule(Duration::zero());
     return true;

@@ -75,6 +75,43 @@ TEST_F(SplitBelow, M5OrderToResolveItGivesUpNothingThatAnotherMemberOfTheOneAbov
     }
 }
 
+/// m0 is made of l1, which is m1 and /q, and of /c, which has left it: with the order m1 is usable, and l1 is not
+/// without /q.
+TEST(SplitBelowPart, M5OrderToResolveItDoesNotStartTheOneAboveFromAMemberThatHadLeft) {
+    EngineWorld world(
+        mirror_node("m0", {linear_node("l1", {mirror_node("m1", {disk_node("/a"), disk_node("/b")}), disk_node("/q")}),
+                           disk_node("/c")}));
+    const auto set_missing = [&world](const std::vector<const char*>& paths, bool missing) {
+        for (const char* path : paths) world.platter(path).set_missing(missing);
+    };
+    const auto write_and_close = [&world](EngineWorld::Head& head, unsigned seed) {
+        EXPECT_EQ(world.write(head, 0, EngineWorld::pattern(4096, seed)), Errc::ok);
+        EXPECT_EQ(world.flush(head), Errc::ok);
+        world.close(head);
+    };
+    ASSERT_TRUE(world.init().done);
+    write_and_close(world.serve(), 1);
+    set_missing({"/b", "/c"}, true);
+    write_and_close(world.serve(), 2);
+    set_missing({"/a"}, true);
+    set_missing({"/b"}, false);
+    ASSERT_TRUE(order(world, StartOrder::accept_data_loss, {}, "other"));
+    write_and_close(world.serve("other"), 3);
+    set_missing({"/a"}, false);
+    set_missing({"/b", "/c"}, false);
+    ASSERT_TRUE(order(world, StartOrder::resolve, "/b"));
+    set_missing({"/q"}, true);
+    EngineWorld::Head& head = world.open();
+    world.loop.run_for(seconds(60));
+    EXPECT_EQ(head.serving, 0);
+    set_missing({"/q"}, false);
+    ASSERT_TRUE(world.loop.run_until([&] { return head.serving == 1; }, seconds(30)));
+    Bytes bytes(4096);
+    ASSERT_EQ(world.read(head, 0, bytes), Errc::ok);
+    EXPECT_EQ(bytes, EngineWorld::pattern(4096, 2));
+    world.close(head);
+}
+
 TEST_F(SplitBelow, M5StartWaitsForTheMemberThatIsNotSplit) {
     set_missing({"/c"}, true);
     EngineWorld::Head& head = world.open();
@@ -84,6 +121,38 @@ TEST_F(SplitBelow, M5StartWaitsForTheMemberThatIsNotSplit) {
     set_missing({"/c"}, false);
     ASSERT_TRUE(world.loop.run_until([&] { return head.serving == 1; }, seconds(30)));
     expect_last_data(head);
+}
+
+/// Both m1 and /c are in sync, and /c does not take its promise the first time.
+TEST(SplitBelowOne, M5StartWithoutItIsTriedAgainWhenAWriteFailsOnce) {
+    EngineWorld world(mirror_node("m0", {mirror_node("m1", {disk_node("/a"), disk_node("/b")}), disk_node("/c")}));
+    const auto write_and_close = [&world](EngineWorld::Head& head, unsigned seed) {
+        EXPECT_EQ(world.write(head, 0, EngineWorld::pattern(4096, seed)), Errc::ok);
+        EXPECT_EQ(world.flush(head), Errc::ok);
+        world.close(head);
+    };
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    world.platter("/b").set_missing(true);
+    write_and_close(world.serve(), 1);
+    for (const char* path : {"/a", "/c"}) world.platter(path).set_missing(true);
+    world.platter("/b").set_missing(false);
+    ASSERT_TRUE(order(world, StartOrder::accept_data_loss, {}, "other"));
+    write_and_close(world.serve("other"), 2);
+    for (const char* path : {"/a", "/c"}) world.platter(path).set_missing(false);
+    world.platter("/b").set_missing(true);
+    // Of an epoch that the other side has not heard of, the journal decides.
+    world.close(world.serve());
+    write_and_close(world.serve(), 3);
+    world.platter("/b").set_missing(false);
+    world.platter("/c").fail(Operation::write, {0, world.platter("/c").geometry().size_bytes}, Errc::io_error, 1);
+    EngineWorld::Head& head = world.open();
+    EXPECT_TRUE(world.loop.run_until([&] { return head.serving == 1; }, seconds(30)));
+    EXPECT_FALSE(head.failed);
+    Bytes bytes(4096);
+    ASSERT_EQ(world.read(head, 0, bytes), Errc::ok);
+    EXPECT_EQ(bytes, EngineWorld::pattern(4096, 3));
+    world.close(head);
 }
 
 TEST_F(SplitBelow, TheUserIsToldThatAnOrderForOneThatIsNotNeededIsNotFollowed) {

@@ -1,0 +1,65 @@
+// Who comes while an order to lose data is being carried out.
+#include <gtest/gtest.h>
+
+#include "media/label.h"
+#include "start/order.h"
+#include "support/engine_world.h"
+
+namespace dst {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// /a and /b have what was written last, /c has left before, and is all that is there.
+struct OrderInTime : testing::Test {
+    OrderInTime() {
+        EXPECT_TRUE(world.init().done);
+        EngineWorld::Head* head = &world.serve();
+        EXPECT_EQ(world.write(*head, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+        world.close(*head);
+        world.platter("/c").set_missing(true);
+        head = &world.serve();
+        EXPECT_EQ(world.write(*head, 0, EngineWorld::pattern(4096, 2)), Errc::ok);
+        world.close(*head);
+        for (const char* path : {"/a", "/b"}) world.platter(path).set_missing(true);
+        world.platter("/c").set_missing(false);
+    }
+    void expect_last_data(EngineWorld::Head& head) {
+        ASSERT_TRUE(world.loop.run_until([&] { return head.serving == 1; }, seconds(60)));
+        Bytes bytes(4096);
+        ASSERT_EQ(world.read(head, 0, bytes), Errc::ok);
+        EXPECT_EQ(bytes, EngineWorld::pattern(4096, 2));
+    }
+    EngineWorld world{mirror_node("m0", {disk_node("/a"), disk_node("/b"), disk_node("/c")})};
+};
+
+TEST_F(OrderInTime, AMemberThatIsALittleLateIsNotGivenUp) {
+    ASSERT_TRUE(order(world, StartOrder::accept_data_loss));
+    EngineWorld::Head& head = world.open();
+    world.loop.run_for(seconds(3));
+    EXPECT_EQ(head.serving, 0);
+    world.platter("/b").set_missing(false);
+    expect_last_data(head);
+}
+
+TEST_F(OrderInTime, AMemberThatComesBeforeARecordIsWrittenIsNotGivenUp) {
+    EngineWorld::Head& head = world.open();
+    world.loop.run_for(seconds(20));
+    const std::size_t ups = world.events.count("medium-up");
+    bool writes = false;
+    world.platter("/c").on_carry_out = [&](const Request& request) {
+        if (request.operation != Operation::write || std::exchange(writes, true)) return;
+        world.platter("/c").set_hung(true);
+        world.platter("/b").set_missing(false);
+    };
+    ASSERT_TRUE(head.engine->order({StartOrder::accept_data_loss, {}, {}, 0}));
+    const auto is_up = [&] { return world.events.count("medium-up") == ups + 1; };
+    ASSERT_TRUE(world.loop.run_until(is_up, seconds(12)));
+    EXPECT_TRUE(writes);
+    world.platter("/c").set_hung(false);
+    expect_last_data(head);
+}
+
+}  // namespace
+}  // namespace dst
