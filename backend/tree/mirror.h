@@ -306,6 +306,7 @@ private:
     void change_done();
     void change_failed(const Error& why);
     void retry_change();
+    bool may_be_taken_back(const Member& member) const;
     bool take_back();
     void release_waiting();
 

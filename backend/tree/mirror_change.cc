@@ -187,6 +187,9 @@ void Mirror::journal_kept(std::uint64_t attempt, const Result<void>& kept) {
     if (!change_ || change_->attempt != attempt) return;
     if (!kept) return change_failed(journal_error(kept.error()));
     change_->in_journal = true;
+    // Those that it leaves out are waited for no longer.
+    if (!redraw_medium_) judge_changed();
+    if (!change_ || change_->attempt != attempt) return;
     if (change_->superseded) return step_ended();
     if (change_->joiner != 0 && broken(Rule::m8_old_members_first)) write_to_targets();
     for (const auto& member : members_) write_to_member(*member);

@@ -42,6 +42,8 @@ void Mirror::change_failed(const Error& why) {
     const std::vector<Io*> waiting = std::exchange(waiting_, {});
     for (const Io* io : waiting) mark_unreconciled(*io);
     for (Io* io : waiting) finish(*io, code == Errc::cancelled ? Errc::disconnected : code);
+    // Whom this record would have left out is waited for again.
+    if (!redraw_medium_) judge_changed();
     if (!served_) return;
     const Callback<void> served = std::exchange(served_, nullptr);
     served(why);
@@ -53,25 +55,36 @@ void Mirror::retry_change() {
     const bool all_back = std::all_of(members_.begin(), members_.end(), [this](const auto& member) {
         return (in_sync_ & ~failed_ & joined_ & member->mask()) == 0 || member->is_back();
     });
-    if (reachable() == 0 && take_back()) return;
-    if (redraw_medium_ ? all_back : failed_ != 0 && reachable() != 0) return begin_change();
+    if (reachable() == 0 && take_back()) return judge_changed();
+    const bool any_there = std::any_of(members_.begin(), members_.end(), [this](const auto& member) {
+        return (in_sync_ & ~failed_ & joined_ & member->mask()) != 0 && member->is_back();
+    });
+    if (redraw_medium_ ? all_back : failed_ != 0 && any_there) return begin_change();
     if (failed_ != 0 || redraw_medium_) retry_timer_.start(retry_time_);
 }
 
-/// Members that no record has left out, since the journal took none, have all that was acknowledged: what they missed
-/// since is marked unreconciled. When nobody else is there they are in use again, by a newer record. Once a member may
-/// have the record without them, another head may start from that one alone.
+/// It failed, and no record has left it out: it has all that was acknowledged, unless it has lost something since. What
+/// a member may have was given to it by this head: a record without those that failed.
+bool Mirror::may_be_taken_back(const Member& member) const {
+    if (given_ || redraw_medium_ || (change_ && change_->in_journal)) return false;
+    if ((failed_ & in_sync_ & joined_ & member.mask()) == 0 || member.changed) return false;
+    const auto may_have_another = [this](const auto& other) {
+        const auto not_durable = [this](const Id& id) { return id != record_.generation_id; };
+        return (in_sync_ & ~failed_ & other->mask()) != 0 &&
+               std::any_of(other->may_have.begin(), other->may_have.end(), not_durable);
+    };
+    if (std::any_of(members_.begin(), members_.end(), may_have_another)) return false;
+    return !member.is_back() || (!member.takes_no_record() && member.device.incarnation() == member.incarnation);
+}
+
+/// Members that no record has left out, since the journal took none: what they missed since is marked unreconciled.
+/// When nobody else is there they are in use again, by a newer record. Once a member may have the record without them,
+/// another head may start from that one alone.
 bool Mirror::take_back() {
-    if (state_ != State::serving || settling_ || change_ || served_ || redraw_medium_ || given_) return false;
+    if (state_ != State::serving || settling_ || change_ || served_) return false;
     Mask back = 0;
     for (const auto& member : members_) {
-        // What a member may have was given to it by this head: a record without those that failed.
-        const auto not_durable = [this](const Id& id) { return id != record_.generation_id; };
-        const bool stayed = (in_sync_ & ~failed_ & member->mask()) != 0;
-        if (stayed && std::any_of(member->may_have.begin(), member->may_have.end(), not_durable)) return false;
-        if ((failed_ & in_sync_ & joined_ & member->mask()) == 0 || !member->is_back() || member->changed) continue;
-        if (member->takes_no_record()) continue;
-        if (member->device.incarnation() == member->incarnation) back |= member->mask();
+        if (member->is_back() && may_be_taken_back(*member)) back |= member->mask();
     }
     if (back == 0) return false;
     failed_ &= ~back;

@@ -32,7 +32,7 @@ void Mirror::on_up(BlockDevice& device) {
     ++member.arrivals;
     member.told_up = true;
     if (state_ == State::serving && (in_sync_ & ~failed_ & joined_ & member.mask()) != 0) returned(member);
-    if (reachable() == 0) take_back();
+    if (reachable() == 0 && take_back()) judge_changed();
     announce_task_.post();
 }
 
@@ -90,13 +90,17 @@ void Mirror::returned_changed(Member& member) {
 }
 
 /// Members that came back changed leave when another is there that did not; when there is no other, they are all that
-/// is left (M10), and are used once all of them are there.
+/// is left (M10), and are used once all of them are there, and those too that no record has left out yet.
 void Mirror::judge_changed() {
     Mask changed = 0;
     Mask down = 0;
+    Mask left = 0;
     const Mask members = in_sync_ & ~failed_ & joined_;
     for (const auto& member : members_) {
-        if ((members & member->mask()) == 0) continue;
+        if ((members & member->mask()) == 0) {
+            if (may_be_taken_back(*member)) left |= member->mask();
+            continue;
+        }
         if (member->changed) changed |= member->mask();
         if (!member->is_back()) down |= member->mask();
     }
@@ -111,7 +115,7 @@ void Mirror::judge_changed() {
         }
         return;
     }
-    if (down != 0 || older_data_below(changed)) return;
+    if (down != 0 || left != 0 || older_data_below(changed)) return;
     for (const auto& member : members_) {
         if ((changed & member->mask()) == 0) continue;
         member->incarnation = member->device.incarnation();
@@ -182,7 +186,7 @@ void Mirror::away_too_long(Member& member) {
             change_failed({Errc::disconnected, member.name + why});
         }
     }
-    if (reachable() == 0) take_back();
+    if (reachable() == 0 && take_back()) judge_changed();
     announce_task_.post();
 }
 

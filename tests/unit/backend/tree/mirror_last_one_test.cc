@@ -88,6 +88,67 @@ TEST(MirrorLastOne, M10MemberThatNoRecordHasLeftOutIsTakenBackWhenItIsTheLast) {
     }
 }
 
+/// The other one, which no record has left out, has what it lost.
+TEST(MirrorLastOne, M10OneThatCameBackChangedIsNotUsedWhileOneThatNoRecordHasLeftOutIsAway) {
+    for (const bool journal_takes_it : {false, true}) {
+        MirrorWorld world;
+        ASSERT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+        world.fail_journal = true;
+        world.device(0).go_down();
+        TestRequest request = write_of(4096, 8);
+        request.submit(*world.mirror);
+        ASSERT_TRUE(world.loop.run_until([&] { return request.done; }, seconds(10)));
+        ASSERT_NE(request.result(), Errc::ok);
+        world.device(1).go_down();
+        world.device(1).put(0, filled(4096, 1));
+        world.device(1).change_incarnation();
+        world.device(1).go_up();
+        world.loop.run_for(seconds(5));
+        EXPECT_EQ(world.last_changed, 0) << "the other one is waited for";
+        world.fail_journal = !journal_takes_it;
+        if (journal_takes_it) {
+            // From then on it is left out.
+            ASSERT_TRUE(world.loop.run_until([&] { return world.mirror->up(); }, seconds(70)));
+            EXPECT_EQ(world.last_changed, 1);
+            EXPECT_FALSE(world.in_sync(0));
+            continue;
+        }
+        world.device(0).go_up();
+        ASSERT_TRUE(world.loop.run_until([&] { return world.mirror->up(); }, seconds(70)));
+        world.fail_journal = false;
+        ASSERT_TRUE(world.loop.run_until([&] { return !world.in_sync(1); }, seconds(70)));
+        EXPECT_EQ(world.last_changed, 0);
+        TestRequest back(Operation::read, {0, 4096});
+        ASSERT_EQ(run(world.loop, *world.mirror, back), Errc::ok);
+        EXPECT_EQ(back.bytes, filled(4096, 7));
+    }
+}
+
+TEST(MirrorLastOne, M10OneThatCameBackChangedIsNotUsedWhileTheJournalHasNotTakenTheOtherOut) {
+    for (const bool journal_takes_it : {false, true}) {
+        MirrorWorld world;
+        ASSERT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+        world.hold_journal = true;
+        world.device(0).fail(Operation::write, Errc::medium_error);
+        TestRequest request = write_of(4096, 8);
+        request.submit(*world.mirror);
+        ASSERT_TRUE(world.loop.run_until([&] { return static_cast<bool>(world.pending_keep); }, seconds(1)));
+        world.device(1).go_down();
+        world.device(1).put(0, filled(4096, 1));
+        world.device(1).change_incarnation();
+        world.device(1).go_up();
+        world.loop.run_for(milliseconds(10));
+        EXPECT_EQ(world.last_changed, 0);
+        world.hold_journal = false;
+        auto kept = std::exchange(world.pending_keep, nullptr);
+        journal_takes_it ? kept({}) : kept(Error{Errc::no_space, "the journal's filesystem is full"});
+        ASSERT_TRUE(world.loop.run_until([&] { return world.mirror->up(); }, seconds(10)));
+        EXPECT_EQ(world.last_changed, journal_takes_it ? 1 : 0);
+        EXPECT_EQ(world.in_sync(0), !journal_takes_it);
+        EXPECT_EQ(world.in_sync(1), journal_takes_it);
+    }
+}
+
 /// Another head may start from the one that may have that record, alone.
 TEST(MirrorLastOne, M10MemberThatARecordMayHaveLeftOutIsNotTakenBack) {
     MirrorWorld world;
