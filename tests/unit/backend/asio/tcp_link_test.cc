@@ -289,38 +289,5 @@ TEST(TcpListener, RestsWithoutDescriptorsAndGoesOn) {
     EXPECT_TRUE(run_until(loop, [&] { return accepted == 2; }));
 }
 
-TEST(Resolver, ReadsNumericAddressesWithoutALookUp) {
-    EXPECT_EQ(to_string(*parse_address("192.0.2.7", 80)), "192.0.2.7:80");
-    EXPECT_EQ(to_string(*parse_address("2001:db8::1", 80)), "[2001:db8::1]:80");
-    EXPECT_EQ(to_string(*parse_address("::ffff:192.0.2.7", 80)), "192.0.2.7:80");
-    EXPECT_FALSE(parse_address("node1.example", 80));
-}
-
-TEST(Resolver, SharesALookUpOfTheSameName) {
-    AsioLoop loop;
-    int answers = 0;
-    Lookup first;
-    Lookup second;
-    const auto count = [&](const Result<std::vector<SocketAddress>>& found) {
-        EXPECT_TRUE(found.has_value());
-        ++answers;
-    };
-    first.start(loop, a_name, 1, count);
-    second.start(loop, a_name, 2, count);
-    EXPECT_EQ(answers, 0);
-    EXPECT_TRUE(run_until(loop, [&] { return answers == 2; }));
-}
-
-TEST(Resolver, ACancelledLookUpAnswersNobody) {
-    AsioLoop loop;
-    bool answered = false;
-    {
-        Lookup lookup;
-        lookup.start(loop, a_name, 1, [&](const Result<std::vector<SocketAddress>>&) { answered = true; });
-    }
-    run_for(loop, milliseconds(100));
-    EXPECT_FALSE(answered);
-}
-
 }  // namespace
 }  // namespace dst
