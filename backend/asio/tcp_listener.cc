@@ -57,7 +57,8 @@ TcpListener::TcpListener(AsioLoop& loop, int fd, Accepted accepted)
       accepted_(std::move(accepted)),
       readiness_(
           loop, fd, [this] { accept_ready(); }, [] {}),
-      rest_(loop, [this] { accept_ready(); }) {
+      rest_(loop, [this] { accept_ready(); }),
+      more_(loop, [this] { accept_ready(); }) {
     readiness_.want_read();
 }
 
@@ -84,7 +85,7 @@ void TcpListener::accept_ready() {
         // Anything else concerns the one connection, which has gone (accept(2)).
     }
     // There may be more, of which nothing new will be told; others have their turn first.
-    rest_.start(Duration::zero());
+    more_.post();
 }
 
 }  // namespace dst

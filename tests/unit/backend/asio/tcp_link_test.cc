@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <deque>
+#include <vector>
 
+#include "asio/owned_fd.h"
 #include "asio/resolver.h"
 #include "support/run_loop.h"
 
@@ -259,6 +261,26 @@ TEST(TcpListener, SaysWhyItCannotListen) {
     auto third = TcpListener::listen(loop, "not-an-address", 1, [](std::unique_ptr<Link>) {});
     ASSERT_TRUE(third.has_error());
     EXPECT_EQ(third.error().code, Errc::invalid_argument);
+}
+
+TEST(TcpListener, OthersHaveTheirTurnWhileManyConnectAtOnce) {
+    AsioLoop loop;
+    int accepted = 0;
+    int accepted_before = 0;
+    Task other(loop, [&] { accepted_before = accepted; });
+    auto listener = TcpListener::listen(loop, "127.0.0.1", 0, [&](std::unique_ptr<Link>) {
+        if (++accepted == 17) other.post();  // the first of the second helping
+    });
+    ASSERT_TRUE(listener.has_value());
+    const auto address = parse_address("127.0.0.1", (*listener)->port());
+    std::vector<OwnedFd> clients;
+    while (clients.size() < 50) {
+        clients.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        ASSERT_EQ(::connect(clients.back().get(), address->get(), address->length), 0);
+    }
+    EXPECT_TRUE(run_until(loop, [&] { return accepted == 50; }));
+    EXPECT_GT(accepted_before, 0);
+    EXPECT_LT(accepted_before, 50);
 }
 
 TEST(TcpListener, RestsWithoutDescriptorsAndGoesOn) {
