@@ -77,7 +77,7 @@ void TcpListener::accept_ready() {
             continue;
         }
         if (errno == EAGAIN) return readiness_.want_more_to_read();
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        if (is_shortage(errno)) {
             // The connection stays in the queue and would wake the loop at once again.
             rest_.start(rest_without_descriptors);
             return;

@@ -78,6 +78,24 @@ private:
     std::size_t sent_ = 0;
 };
 
+/// Listens, but answers nothing: its queue is full.
+class SilentListener {
+public:
+    SilentListener(const std::string& host, std::uint16_t port) {
+        const auto address = parse_address(host, port);
+        EXPECT_EQ(::bind(listener_.get(), address->get(), address->length), 0);
+        EXPECT_EQ(::listen(listener_.get(), 0), 0);
+        for (int i = 0; i < 4; ++i) {
+            filling_.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+            ::connect(filling_.back().get(), address->get(), address->length);
+        }
+    }
+
+private:
+    OwnedFd listener_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    std::vector<OwnedFd> filling_;
+};
+
 class TcpLinkTest : public testing::Test {
 protected:
     void listen(const std::string& address = "127.0.0.1") {
@@ -202,6 +220,36 @@ TEST_F(TcpLinkTest, IsRefusedWithAReasonThatNamesTheAddress) {
     ASSERT_TRUE(run_until(loop, [&] { return client.closed; }));
     EXPECT_NE(client.reason.text.find("127.0.0.1:" + std::to_string(port)), std::string::npos) << client.reason.text;
     EXPECT_EQ(client.reason.code, Errc::disconnected);
+}
+
+class TcpLinkAddresses : public TcpLinkTest {
+protected:
+    ~TcpLinkAddresses() override { Lookup::set_resolve(nullptr); }
+};
+
+TEST_F(TcpLinkAddresses, OneOfAFamilyThatIsNotThereIsPassedOver) {
+    Lookup::set_resolve([](const std::string&) -> Result<std::vector<SocketAddress>> {
+        SocketAddress unknown = *parse_address("192.0.2.7", 0);
+        unknown.storage.ss_family = 255;
+        return std::vector{unknown, *parse_address("127.0.0.1", 0)};
+    });
+    listen();
+    connect("two-families.test");
+    EXPECT_TRUE(client.connected);
+}
+
+TEST_F(TcpLinkAddresses, ManyThatDoNotAnswerLeaveTimeForTheLast) {
+    Lookup::set_resolve([](const std::string&) -> Result<std::vector<SocketAddress>> {
+        std::vector<SocketAddress> found(10, *parse_address("127.0.0.2", 0));
+        found.push_back(*parse_address("127.0.0.1", 0));
+        return found;
+    });
+    listen();
+    const SilentListener silent("127.0.0.2", listener->port());
+    const TimePoint began = loop.now();
+    connect("silent.test");
+    // 2 s for all of them, which a busy machine may stretch; 750 ms for each would be 7.5 s.
+    EXPECT_LT(loop.now() - began, std::chrono::seconds(5));
 }
 
 TEST_F(TcpLinkTest, TellsThatANameIsUnknown) {
