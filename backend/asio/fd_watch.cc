@@ -38,20 +38,21 @@ void FdReadiness::stop() {
 }
 
 void FdReadiness::on_events(std::uint32_t events) {
-    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) ended_ = true;
-    if (ended_ || (events & EPOLLIN) != 0) read_.edge();
-    if (!stopped_ && (ended_ || (events & EPOLLOUT) != 0)) write_.edge();
+    if ((events & (EPOLLHUP | EPOLLERR)) != 0) read_ended_ = write_ended_ = true;
+    if ((events & EPOLLRDHUP) != 0) read_ended_ = true;
+    if (read_ended_ || (events & EPOLLIN) != 0) read_.edge();
+    if (!stopped_ && (write_ended_ || (events & EPOLLOUT) != 0)) write_.edge();
 }
 
 void FdReadiness::want_read() {
     if (stopped_) return;
-    read_.ready = read_.ready || ended_;
+    read_.ready = read_.ready || read_ended_;
     read_.want();
 }
 
 void FdReadiness::want_write() {
     if (stopped_) return;
-    write_.ready = write_.ready || ended_;
+    write_.ready = write_.ready || write_ended_;
     write_.want();
 }
 

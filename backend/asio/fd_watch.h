@@ -45,7 +45,8 @@ private:
     int fd_;
     Side read_;
     Side write_;
-    bool ended_ = false;  ///< the peer's end or an error: both directions stay ready
+    bool read_ended_ = false;   ///< the peer sends no more, or an error: stays readable
+    bool write_ended_ = false;  ///< both directions have ended, or an error: stays writable
     bool stopped_ = false;
 };
 

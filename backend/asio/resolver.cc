@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -15,6 +17,7 @@ namespace dst {
 namespace {
 
 using Addresses = Result<std::vector<SocketAddress>>;
+using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t threads_max = 64;
 
@@ -24,11 +27,18 @@ struct Waiter {
     std::weak_ptr<Lookup::Done> done;
 };
 
-/// The names that are being looked up, in the whole process. Never destroyed: a thread that hangs in the resolver may
-/// come back while the process exits.
+/// Addresses that were slow to come.
+struct Kept {
+    Addresses addresses;
+    Clock::time_point until;
+};
+
+/// The names that are being looked up, in the whole process, and what is kept of them. Never destroyed: a thread that
+/// hangs in the resolver may come back while the process exits.
 struct Running {
     std::mutex mutex;
     std::map<std::string, std::vector<Waiter>> names;
+    std::map<std::string, Kept> kept;
 };
 
 Running& running() {
@@ -69,6 +79,10 @@ Addresses look_up(const std::string& host, int flags) {
     return addresses;
 }
 
+Addresses ask_system(const std::string& host) { return look_up(host, 0); }
+
+std::atomic<Lookup::Resolve> resolve_name = &ask_system;
+
 void answer(const Waiter& waiter, Addresses addresses) {
     if (addresses.has_value()) {
         for (SocketAddress& address : *addresses) set_port(address, waiter.port);
@@ -79,10 +93,15 @@ void answer(const Waiter& waiter, Addresses addresses) {
 }
 
 void serve_name(const std::string& host) {
-    const Addresses addresses = look_up(host, 0);
+    const Clock::time_point start = Clock::now();
+    const Addresses addresses = resolve_name.load()(host);
+    const Clock::time_point end = Clock::now();
     std::vector<Waiter> waiters;
     {
         const std::lock_guard lock(running().mutex);
+        if (addresses.has_value() && end - start >= Lookup::slow_min) {
+            running().kept.insert_or_assign(host, Kept{addresses, end + Lookup::kept_for});
+        }
         auto node = running().names.extract(host);
         waiters = std::move(node.mapped());
     }
@@ -120,6 +139,9 @@ void Lookup::start(AsioLoop& loop, const std::string& host, std::uint16_t port, 
     bool full = false;
     {
         const std::lock_guard lock(running().mutex);
+        auto& kept = running().kept;
+        std::erase_if(kept, [now = Clock::now()](const auto& each) { return each.second.until <= now; });
+        if (const auto found = kept.find(host); found != kept.end()) return answer(waiter, found->second.addresses);
         auto& names = running().names;
         const auto found = names.find(host);
         if (found != names.end()) {
@@ -149,5 +171,11 @@ void Lookup::start(AsioLoop& loop, const std::string& host, std::uint16_t port, 
 }
 
 void Lookup::cancel() { done_.reset(); }
+
+void Lookup::set_resolve(Resolve resolve) {
+    const std::lock_guard lock(running().mutex);
+    running().kept.clear();
+    resolve_name = resolve != nullptr ? resolve : &ask_system;
+}
 
 }  // namespace dst

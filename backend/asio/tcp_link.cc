@@ -25,8 +25,10 @@ static_assert(sizeof(Piece) == sizeof(iovec) && offsetof(Piece, data) == offseto
 
 namespace {
 
-/// While more addresses are left, one that does not answer is given up after this.
-constexpr Duration address_limit = std::chrono::milliseconds(750);
+/// While more addresses are left, one that does not answer is given up after this, or sooner when there are many.
+constexpr Duration address_limit_max = std::chrono::milliseconds(750);
+/// What all addresses have: of the 3 s that a session gives it (RemoteLeafOptions), less a look-up that is not slow.
+constexpr Duration addresses_limit = std::chrono::seconds(2);
 
 class TcpLink : public Link {
 public:
@@ -122,7 +124,9 @@ void TcpLink::try_next_address() {
     peer_ = to_string(address);
     fd_ = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd_ < 0) {
-        fail_with_errno(errno);
+        const int error = errno;
+        // Anything else concerns the one address, as when this machine has no IPv6.
+        is_shortage(error) ? fail_with_errno(error) : give_up_address(std::strerror(error));
         return;
     }
     tune_tcp_socket(fd_);
@@ -133,7 +137,9 @@ void TcpLink::try_next_address() {
     readiness_.emplace(
         loop_, fd_, [this] { readable(); }, [this] { writable(); });
     readiness_->want_write();
-    if (next_address_ < addresses_.size()) address_timer_.start(address_limit);
+    if (next_address_ == addresses_.size()) return;
+    const auto share = addresses_limit / static_cast<Duration::rep>(addresses_.size());
+    address_timer_.start(std::min(address_limit_max, share));
 }
 
 void TcpLink::connect_ended() {

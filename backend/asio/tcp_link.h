@@ -46,6 +46,7 @@ private:
     std::uint16_t port_ = 0;
     FdReadiness readiness_;
     Timer rest_;
+    Task more_;
 };
 
 }  // namespace dst

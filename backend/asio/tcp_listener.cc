@@ -57,7 +57,8 @@ TcpListener::TcpListener(AsioLoop& loop, int fd, Accepted accepted)
       accepted_(std::move(accepted)),
       readiness_(
           loop, fd, [this] { accept_ready(); }, [] {}),
-      rest_(loop, [this] { accept_ready(); }) {
+      rest_(loop, [this] { accept_ready(); }),
+      more_(loop, [this] { accept_ready(); }) {
     readiness_.want_read();
 }
 
@@ -76,7 +77,7 @@ void TcpListener::accept_ready() {
             continue;
         }
         if (errno == EAGAIN) return readiness_.want_more_to_read();
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        if (is_shortage(errno)) {
             // The connection stays in the queue and would wake the loop at once again.
             rest_.start(rest_without_descriptors);
             return;
@@ -84,7 +85,7 @@ void TcpListener::accept_ready() {
         // Anything else concerns the one connection, which has gone (accept(2)).
     }
     // There may be more, of which nothing new will be told; others have their turn first.
-    rest_.start(Duration::zero());
+    more_.post();
 }
 
 }  // namespace dst

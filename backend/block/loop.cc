@@ -98,8 +98,10 @@ bool Loop::run_posted() {
 
 bool Loop::run_timers() {
     const TimePoint limit = now();
+    // Those that are started meanwhile come after all that are due: one that starts itself for now would keep the loop.
+    const std::uint64_t first_new = timer_sequence_;
     bool ran = false;
-    while (!timers_.empty() && timers_.begin()->due_ <= limit) {
+    while (!timers_.empty() && timers_.begin()->due_ <= limit && timers_.begin()->sequence_ < first_new) {
         Timer& timer = *timers_.begin();
         timers_.erase(timers_.begin());
         timer.run_();

@@ -84,7 +84,8 @@ protected:
     /// Something was posted, or the earliest timer moved: call run_ready() soon, and again when next_due() says.
     virtual void wake() = 0;
 
-    /// Runs everything posted so far, then the timers that are due. Work posted meanwhile waits for the next call.
+    /// Runs everything posted so far, then the timers that are due. Work posted and timers started meanwhile wait for
+    /// the next call.
     /// True when something ran.
     bool run_ready();
     /// Drops what was posted and did not run. Deferred functions may own objects that take themselves out of the loop

@@ -12,7 +12,7 @@ struct Medium::LabelOperation {
     enum class Kind { peek, probe, promise, served, write_label };
 
     Kind kind = Kind::peek;
-    Session* asker = nullptr;  ///< null: detached meanwhile, nobody wants the answer
+    Session* asker = nullptr;  ///< null: detached while it ran, nobody wants the answer
     Peek seen;
     Epoch epoch;
     LabelImage image{};
@@ -20,10 +20,6 @@ struct Medium::LabelOperation {
     Callback<Peek> peek_done;
     Callback<Probe> probe_done;
     Callback<LabelImage> label_done;
-
-    void forget(const Session& session) noexcept {
-        if (asker == &session) asker = nullptr;
-    }
 };
 
 }  // namespace dst

@@ -209,11 +209,18 @@ void Medium::attach(Session& session) {
 void Medium::detach(Session& session) {
     DST_ASSERT(attached(&session));
     std::erase(sessions_, &session);
-    for (const auto& operation : operations_) operation->forget(session);
+    forget_operations(session);
     std::erase_if(waiters_, [&](const Waiter& waiter) { return waiter.asker == &session; });
     if (std::erase_if(fences_, [&](const Fence& fence) { return fence.session == &session; }) != 0) {
         waiters_task_.post();
     }
+}
+
+/// What is queued goes with it: the disk may hang for long, and sessions come and go meanwhile.
+void Medium::forget_operations(const Session& session) {
+    const auto is_its = [&session](const auto& operation) { return operation->asker == &session; };
+    if (running_ && is_its(operations_.front())) operations_.front()->asker = nullptr;
+    std::erase_if(operations_, is_its);
 }
 
 bool Medium::attached(const Session* session) const noexcept {

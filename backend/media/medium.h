@@ -173,6 +173,7 @@ private:
     void tell_copy_bad();
 
     bool attached(const Session* session) const noexcept;
+    void forget_operations(const Session& session);
     void fence_lower(const Session* keep, const Epoch& by);
     void fence(Session& session, const Epoch& by);
     void fence_ended(std::uint64_t id);

@@ -71,10 +71,7 @@ void Medium::run_next() {
     if (running_ || operations_.empty()) return;
     LabelOperation& operation = *operations_.front();
     running_ = true;
-    if (operation.asker == nullptr) {
-        finish({Errc::cancelled, {}});
-        return;
-    }
+    DST_ASSERT(operation.asker != nullptr);
     if (state_ != State::up) {
         finish(not_up());
         return;

@@ -144,11 +144,7 @@ std::uint64_t RemoteLeafImpl::part_bytes(const Job& job) const noexcept {
 void RemoteLeafImpl::part_done(Job& job, Errc status) {
     --job.outstanding;
     if (status != Errc::ok && job.error == Errc::ok) job.error = status;
-    if (job.error != Errc::ok && !job.sent_all) {
-        // What is not sent yet cannot make it succeed any more.
-        job.sent_all = true;
-        waiting_.erase(waiting_.iterator_to(job));
-    }
+    if (job.error != Errc::ok) drop_rest(job);
     if (job.outstanding > 0 || !job.sent_all) return;
     Request& request = *job.request;
     const Errc code = job.error;
@@ -158,15 +154,23 @@ void RemoteLeafImpl::part_done(Job& job, Errc status) {
 }
 
 void RemoteLeafImpl::part_lost(Job& job) {
-    DST_ASSERT(job.sent_all && job.outstanding > 0);
+    DST_ASSERT(job.outstanding > 0);
     --job.outstanding;
     if (job.error == Errc::ok) job.error = lost_code_;
+    drop_rest(job);
     if (job.outstanding > 0) return;
     Request& request = *job.request;
     const Errc code = job.error;
     jobs_.give_back(job);
     count(request, code);
     loop_.complete_later(request, code);
+}
+
+/// What is not sent yet of a job that cannot succeed any more.
+void RemoteLeafImpl::drop_rest(Job& job) {
+    if (job.sent_all) return;
+    job.sent_all = true;
+    waiting_.erase(waiting_.iterator_to(job));
 }
 
 void RemoteLeafImpl::has_room() {

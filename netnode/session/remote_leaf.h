@@ -18,7 +18,7 @@ struct RemoteLeafOptions {
     std::string name;                                     ///< as the YAML names it: host:port/export
     std::string export_name;                              ///< at most 255 bytes
     unsigned connections = 1;                             ///< 1..8, requests spread over them
-    Duration connect_timeout = std::chrono::seconds(3);   ///< for the link and HELLO together
+    Duration connect_timeout = std::chrono::seconds(3);   ///< for name look-up, link and HELLO together
     Duration answer_timeout = std::chrono::seconds(8);    ///< for OPEN and everything beside the data path
     Duration request_timeout = std::chrono::seconds(60);  ///< for reads, writes, flushes
     Duration ping_interval = std::chrono::seconds(1);     ///< of silence, until a ping is sent

@@ -74,7 +74,7 @@ void RemoteLeafImpl::close(std::function<void()> closed) {
     down_task_.cancel();
     for (const auto& slot : slots_) {
         slot->retry.stop();
-        // Part of a job that is not sent as a whole yet must not be lost before its rest is taken back.
+        // With requests on their way the cut says enough: nobody waits for their answers any more.
         if (jobs_.in_use() == 0) slot->connection.say_close();
     }
     end_requests(Errc::cancelled);
@@ -230,9 +230,7 @@ void RemoteLeafImpl::end_requests(Errc code) {
     pump_task_.cancel();
     while (!waiting_.empty()) {
         Job& job = waiting_.front();
-        waiting_.pop_front();
-        job.sent_all = true;
-        ++job.outstanding;
+        ++job.outstanding;  // for the rest, which no connection has
         part_lost(job);
     }
     for (const auto& slot : slots_) slot->connection.cut({code, last_error_.text});

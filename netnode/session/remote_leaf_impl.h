@@ -77,6 +77,7 @@ private:
     std::uint64_t part_bytes(const Job& job) const noexcept;
     void part_done(Job& job, Errc status) override;
     void part_lost(Job& job) override;
+    void drop_rest(Job& job);
     void has_room() override;
     void count(const Request& request, Errc code) noexcept;
 

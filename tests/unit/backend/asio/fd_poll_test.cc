@@ -42,6 +42,16 @@ struct Ends {
         const ssize_t got = ::read(here.get(), text, sizeof text);
         return got < 0 ? "nothing" : std::string(text, static_cast<std::size_t>(got));
     }
+    /// Writes here until nothing goes in any more.
+    void fill() const {
+        const std::string chunk(4096, 'x');
+        while (::write(here.get(), chunk.data(), chunk.size()) > 0) {
+        }
+    }
+    void drain() const {
+        std::string taken(1 << 20, ' ');
+        EXPECT_GT(::read(there.get(), taken.data(), taken.size()), 0);
+    }
     OwnedFd here;
     OwnedFd there;
 };
@@ -144,15 +154,64 @@ TEST(FdReadiness, TellsOfRoomAfterAFullSocket) {
     FdReadiness readiness(
         loop, ends.here.get(), [] {}, [&] { room = true; });
     run_for(loop, std::chrono::milliseconds(5));
-    const std::string chunk(4096, 'x');
-    while (::write(ends.here.get(), chunk.data(), chunk.size()) > 0) {
-    }
+    ends.fill();
     readiness.want_more_room();
     run_for(loop, std::chrono::milliseconds(20));
     EXPECT_FALSE(room);
-    std::string taken(1 << 20, ' ');
-    EXPECT_GT(::read(ends.there.get(), taken.data(), taken.size()), 0);
+    ends.drain();
     EXPECT_TRUE(run_until(loop, [&] { return room; }));
+}
+
+TEST(FdReadiness, AHalfClosedPeerMakesNoRoom) {
+    AsioLoop loop;
+    const Ends ends;
+    int told_of_room = 0;
+    FdReadiness* self = nullptr;
+    bool full = true;
+    FdReadiness readiness(
+        loop, ends.here.get(), [] {},
+        [&] {
+            ++told_of_room;
+            if (full) self->want_more_room();
+        });
+    self = &readiness;
+    run_for(loop, std::chrono::milliseconds(5));
+    ends.fill();
+    readiness.want_more_room();
+    ASSERT_EQ(::shutdown(ends.there.get(), SHUT_WR), 0);
+    run_for(loop, std::chrono::milliseconds(20));
+    EXPECT_EQ(told_of_room, 0);
+    full = false;
+    ends.drain();
+    EXPECT_TRUE(run_until(loop, [&] { return told_of_room == 1; }));
+}
+
+TEST(FdReadiness, AHalfClosedPeerStaysReadable) {
+    AsioLoop loop;
+    const Ends ends;
+    int told = 0;
+    FdReadiness readiness(
+        loop, ends.here.get(), [&] { ++told; }, [] {});
+    ASSERT_EQ(::shutdown(ends.there.get(), SHUT_WR), 0);
+    for (int i = 1; i <= 3; ++i) {
+        readiness.want_more_to_read();
+        ASSERT_TRUE(run_until(loop, [&] { return told == i; }));
+    }
+}
+
+TEST(FdReadiness, AClosedPeerIsToldToWritersToo) {
+    AsioLoop loop;
+    Ends ends;
+    int told = 0;
+    FdReadiness readiness(
+        loop, ends.here.get(), [] {}, [&] { ++told; });
+    run_for(loop, std::chrono::milliseconds(5));
+    ends.fill();
+    ends.there.reset();
+    for (int i = 1; i <= 3; ++i) {
+        readiness.want_more_room();
+        ASSERT_TRUE(run_until(loop, [&] { return told == i; }));
+    }
 }
 
 }  // namespace

@@ -204,6 +204,26 @@ TEST(Timer, MayStartItselfAgainFromInside) {
     EXPECT_EQ(runs, 3);
 }
 
+TEST(Timer, StartedFromATimerForNowWaitsForTheNextTurn) {
+    TestLoop loop;
+    Log log;
+    Task task(loop, log.add("task "));
+    Timer other(loop, log.add("other "));
+    Timer timer(loop, [&] {
+        log.text += "timer ";
+        task.post();
+        if (log.text.size() < 40) timer.start(Duration::zero());
+    });
+    timer.start(Duration::zero());
+    other.start(Duration::zero());
+    EXPECT_TRUE(loop.run());
+    EXPECT_EQ(log.text, "timer other ");
+    EXPECT_EQ(loop.next_due(), loop.now());
+    EXPECT_TRUE(loop.run());
+    EXPECT_EQ(log.text, "timer other task timer ");
+    timer.stop();
+}
+
 TEST(Timer, MayStopAnotherThatIsDueToo) {
     TestLoop loop;
     Timer second(loop, [] { FAIL(); });

@@ -219,6 +219,30 @@ TEST_F(MediumTest, TriesAgainWhenItsLabelIsNotAnsweredInTime) {
     EXPECT_EQ(medium->label_state(), LabelState::valid);
 }
 
+TEST_F(MediumTest, DetachingTakesWhatIsQueuedAlongWhileTheDiskHangs) {
+    label();
+    open();
+    platter.set_hung(true);
+    const auto running = std::make_shared<int>(0);
+    const auto queued = std::make_shared<int>(0);
+    std::optional<Result<Peek>> answer;
+    FakeSession third(loop);
+    medium->attach(third);
+    medium->peek(third, [running](const Result<Peek>&) { FAIL() << "answered after detaching"; });
+    loop.run_for(std::chrono::seconds(1));
+    medium->peek(*first, [&](Result<Peek> result) { answer = std::move(result); });
+    medium->peek(third, [queued](const Result<Peek>&) { FAIL() << "answered after detaching"; });
+    medium->probe(third, [queued](const Result<Probe>&) { FAIL() << "answered after detaching"; });
+    medium->detach(third);
+    EXPECT_EQ(queued.use_count(), 1);
+    EXPECT_EQ(running.use_count(), 2) << "the disk still works for it";
+    platter.set_hung(false);
+    loop.run_for(std::chrono::seconds(1));
+    EXPECT_EQ(running.use_count(), 1);
+    ASSERT_TRUE(answer);
+    EXPECT_TRUE(answer->has_value());
+}
+
 TEST_F(MediumTest, ADetachedSessionHearsNothingMore) {
     label();
     open();

@@ -124,6 +124,26 @@ TEST_F(RemoteLeafConnections, M14WhenAnOpenOneBreaksAllAreCut) {
     EXPECT_EQ(rig.downs, 1u);
 }
 
+TEST_F(RemoteLeafConnections, WhatIsPartlySentCompletesWhicheverOfThemBreaks) {
+    rig.opened.request_bytes_max = 64u << 10;
+    rig.opened.buffer_bytes_max = 64u << 10;
+    rig.leaf->open();
+    for (const std::size_t broken : {0u, 1u}) {
+        rig.come_up(*rig.wires[rig.wires.size() - 1]);
+        rig.come_up(*rig.wires[rig.wires.size() - 1]);
+        const std::size_t first = rig.wires.size() - 2;
+        TestRequest request(Operation::read, {0, 192u << 10}, 192u << 10);
+        rig.leaf->submit(request.request);
+        EXPECT_EQ(rig.orders(*rig.wires[first]).size(), 1u);
+        EXPECT_EQ(rig.orders(*rig.wires[first + 1]).size(), 1u);
+        rig.lose(*rig.wires[first + broken]);
+        rig.settle();
+        EXPECT_TRUE(request.completed);
+        EXPECT_EQ(request.request.result, Errc::disconnected);
+        rig.loop.run_for(milliseconds(110));
+    }
+}
+
 TEST(RemoteLeafClose, CompletesWhatIsInFlightAsCancelled) {
     ClientRig rig;
     rig.come_up();

@@ -26,6 +26,27 @@ TEST(RemoteLeafLoss, RequestsInFlightAndWaitingCompleteDisconnected) {
     EXPECT_FALSE(rig.leaf->up());
 }
 
+TEST(RemoteLeafLoss, ARequestOfWhichPartsAreNotSentYetCompletesDisconnected) {
+    ClientRig rig;
+    rig.opened.request_bytes_max = 64u << 10;
+    rig.opened.buffer_bytes_max = 128u << 10;
+    rig.come_up();
+    TestRequest first(Operation::read, {0, 128u << 10}, 128u << 10);
+    TestRequest second(Operation::read, {0, 128u << 10}, 128u << 10);
+    rig.leaf->submit(first.request);
+    rig.leaf->submit(second.request);
+    const auto orders = rig.orders();
+    ASSERT_EQ(orders.size(), 2u);
+    rig.send(answer(orders[0].header), Bytes(64u << 10));
+    EXPECT_EQ(rig.orders().size(), 1u) << "half of the second one";
+    rig.lose(rig.wire());
+    rig.settle();
+    EXPECT_TRUE(first.completed && second.completed);
+    EXPECT_EQ(first.request.result, Errc::disconnected);
+    EXPECT_EQ(second.request.result, Errc::disconnected);
+    EXPECT_EQ(rig.downs, 1u);
+}
+
 TEST(RemoteLeafLoss, M14TheNextOpenNamesTheConnectionItReplaces) {
     ClientRig rig;
     rig.leaf->open();
