@@ -36,6 +36,11 @@ bool missing_ability(int error) { return error == EOPNOTSUPP || error == ENOSYS 
 
 bool transient(int error) { return error == EINTR || error == EAGAIN; }
 
+/// No room, a bad sector, an argument: no failed flush says that.
+bool of_the_write_alone(int error) {
+    return error == ENOSPC || error == EDQUOT || error == ENODATA || error == EILSEQ || error == EINVAL;
+}
+
 /// What a disk's failure is to the caller, whose arguments and permissions were checked before. The kernel's own
 /// time-out is a failure like others: the disk stays up, and that was its answer.
 Errc disk_error(int error) {
@@ -168,7 +173,8 @@ void DiskEngine::prepare_vector(DiskJob& job, Pieces pieces, bool writes) {
     if (writes) {
         // Without O_DIRECT the data wait in the page cache together with other writes', so that a failure to make them
         // durable is a failed flush: that goes through the sync stage, where it is counted as one.
-        const int flags = job.fua && medium_.direct ? RWF_DSYNC : 0;
+        const int flags = writes_through(job) ? RWF_DSYNC : 0;
+        if (flags != 0) medium_.incarnation->flush_begins();
         make_way_for_write({offset, job.round_bytes});
         io_uring_prep_writev2(&entry, fd, vector, count, offset, flags);
     } else {
@@ -241,6 +247,7 @@ void DiskEngine::arrived(DiskJob& job, int result) {
         synced(job, result);
         return;
     }
+    if (writes_through(job)) written_through(result);
     if (job.request == nullptr) {
         release(job);
         return;
@@ -266,6 +273,18 @@ void DiskEngine::again(DiskJob& job) {
         case DiskJob::Stage::hash: prepare_hash(job); return;
         case DiskJob::Stage::sync: return;
     }
+}
+
+/// Durable when it ends: the kernel writes, and flushes the disk's cache where the disk knows no such write.
+bool DiskEngine::writes_through(const DiskJob& job) const noexcept {
+    return job.operation == Operation::write && job.fua && medium_.direct;
+}
+
+/// Whether the write failed or the flush nobody says, and of a flush that failed the kernel tells once.
+void DiskEngine::written_through(int result) {
+    const bool flushed = result >= 0 || transient(-result) || of_the_write_alone(-result);
+    medium_.incarnation->flush_ended(flushed);
+    if (!flushed) flush_failed_ = true;
 }
 
 void DiskEngine::transferred(DiskJob& job, int result) {

@@ -74,6 +74,29 @@ def a_disk_does_not_flush(world):
     drops(world, fault, "disk-flush-failed")
 
 
+def a_disk_does_not_flush_what_it_is_to_write_through(world):
+    """A device that knows no such write: the kernel writes and flushes, and tells of a flush that failed only once."""
+    file = FaultyFile(world.path("fuse"), world.disk("real.img", 64))
+    world.at_end(file.close)
+    _, device, _ = run("losetup", "--find", "--show", "--direct-io=on", file.path)
+    device = device.strip()
+    world.at_end(lambda: run("losetup", "--detach", device, ok=None))
+    storage = world.write("vol.yaml", f"storage: vol\ntree: {{disk: {device}}}\npolicy: {{write_cache: off}}\n")
+    world.dstctl("init", storage, "--force")
+    tgtd = world.tgtd()
+    tgtd.new_target()
+    tgtd.new_lun(storage)
+    world.initiator("fill", tgtd.url(), "--length", "64KiB", "--request", "4KiB")
+    check("disk-flush-failed" not in tgtd.output(), f"nothing failed yet: {tgtd.output()}")
+    file.sync_error = True
+    world.initiator("fill", tgtd.url(), "--length", "4KiB", "--request", "4KiB", ok=None)
+    until(lambda: "disk-flush-failed" in tgtd.output(), 10, "the disk is taken down as one that may have forgotten")
+    file.clear()
+    until(lambda: world.status("vol")["state"] == "healthy", 20, "the disk is back")
+    world.initiator("verify", tgtd.url(), "--length", "64KiB", "--request", "4KiB")
+    tgtd.stop()
+
+
 def a_disk_hangs(world):
     def fault(file):
         file.hangs = True
@@ -189,6 +212,7 @@ def a_disk_of_the_head_hangs(world):
     tgtd.stop()
 
 
-main([a_place_cannot_be_read, a_place_cannot_be_written, a_disk_is_full, a_disk_does_not_flush, a_disk_hangs,
+main([a_place_cannot_be_read, a_place_cannot_be_written, a_disk_is_full, a_disk_does_not_flush,
+      a_disk_does_not_flush_what_it_is_to_write_through, a_disk_hangs,
       a_disk_of_the_head_hangs, a_disk_that_hangs_is_taken_out_of_a_netnode, no_copy_can_be_read_or_written,
       the_file_system_of_a_sparse_disk_is_full], slow=[a_disk_is_slow])
