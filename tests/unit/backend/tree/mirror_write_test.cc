@@ -251,5 +251,20 @@ TEST(MirrorWrite, M13LargeDiscardsAreSplit) {
               1);
 }
 
+/// The last piece is shorter than the others.
+TEST(MirrorWrite, M13NothingBehindALargeDiscardIsTouched) {
+    constexpr std::uint64_t end = 40u << 20;
+    for (const Operation operation : {Operation::unmap, Operation::write_zeroes}) {
+        MirrorWorld world(2, spec::ReadPreference::automatic, nullptr, 96u << 20);
+        for (const auto& device : world.devices) device->put(end - 4096, filled(8192, 7));
+        TestRequest request(operation, {4096, end - 4096});
+        EXPECT_EQ(run(world.loop, *world.mirror, request), Errc::ok);
+        for (const auto& device : world.devices) {
+            EXPECT_EQ(device->bytes(end - 4096, 4096), filled(4096, 0));
+            EXPECT_EQ(device->bytes(end, 4096), filled(4096, 7));
+        }
+    }
+}
+
 }  // namespace
 }  // namespace dst
