@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "support/mirror_world.h"
+#include "support/maps.h"
 
 namespace dst {
 namespace {
@@ -22,26 +22,6 @@ bool is_map(const std::pair<Operation, Extent>& done) {
 
 std::size_t maps(const FakeDevice& device) {
     return static_cast<std::size_t>(std::count_if(device.log.begin(), device.log.end(), is_map));
-}
-
-RegionMap map_on(MirrorWorld& world, std::size_t index, const MapIdentity& identity) {
-    MemberMetadata metadata(world.device(index));
-    metadata.set_number(static_cast<std::uint32_t>(index) + 1);
-    RegionMap map;
-    metadata.read_map(world.mirror->record(), identity, [&](Result<RegionMap> read) {
-        ASSERT_TRUE(read);
-        map = std::move(*read);
-    });
-    world.loop.run_for(milliseconds(1));
-    return map;
-}
-
-RegionMap intent_on(MirrorWorld& world, std::size_t index) {
-    return map_on(world, index, {world.mirror->record().mirror, MapKind::intent, 0});
-}
-
-RegionMap owed_on(MirrorWorld& world, std::size_t index, std::uint32_t member) {
-    return map_on(world, index, {world.mirror->record().mirror, MapKind::owed, member});
 }
 
 TEST(MirrorIntent, M3TheBitIsOnAllMembersBeforeTheWriteGoesToAny) {
