@@ -43,6 +43,17 @@ public:
         loop.run_for(std::chrono::seconds(1));
     }
 
+    /// Stops, and starts with all members as they are now.
+    void start_again() {
+        const Record record = mirror->record();
+        mirror->stop();
+        loop.run_for(std::chrono::milliseconds(10));
+        mirror->stand(record, (1u << devices.size()) - 1);
+        bool served = false;
+        mirror->serve(0, [&](const Result<void>& serving) { served = serving.has_value(); });
+        EXPECT_TRUE(loop.run_until([&] { return served; }));
+    }
+
     FakeDevice& device(std::size_t index) { return *devices.at(index); }
 
     /// The record as it lies on a member.
