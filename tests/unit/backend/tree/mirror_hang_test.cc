@@ -1,4 +1,4 @@
-// Members that hold requests and are not in use: those that have left, and targets of a resync.
+// Members that hold requests: flushes, and those that are not in use, for they have left or are targets of a resync.
 #include <gtest/gtest.h>
 
 #include "support/mirror_world.h"
@@ -58,6 +58,22 @@ TEST(MirrorHang, M12ARecordThatAMemberHoldsThatLeftDoesNotKeepItFromComingBack) 
     world.device(1).go_up();
     EXPECT_TRUE(failed.done && other.done);
     EXPECT_TRUE(world.mirror->wants_back(1));
+}
+
+/// Flushes may take longer than other requests, and no longer than that.
+TEST(MirrorHang, M12MemberThatHoldsAFlushIsCutAfterTwentySeconds) {
+    MirrorWorld world;
+    world.device(1).hold();
+    TestRequest request(Operation::flush, {});
+    request.submit(*world.mirror);
+    world.loop.run_for(seconds(19));
+    EXPECT_FALSE(request.done);
+    EXPECT_EQ(world.device(1).cuts, 0u);
+    ASSERT_TRUE(world.loop.run_until([&] { return request.done; }, seconds(3)));
+    EXPECT_EQ(request.result(), Errc::ok);
+    EXPECT_EQ(world.device(1).cuts, 1u);
+    EXPECT_FALSE(world.in_sync(1));
+    EXPECT_TRUE(world.in_sync(0));
 }
 
 /// Member 1 is taken back and holds the first pieces of its resync.
