@@ -89,6 +89,55 @@ TEST(MirrorReconcile, M4AWriteThatFailedOnAllIsReconciled) {
     EXPECT_EQ(request.bytes, world.device(1).bytes(0, 4096));
 }
 
+/// Reads of a piece whose copies may differ: each returns what the first one did, and all members have it.
+void expect_one_value(MirrorWorld& world, const Extent& extent) {
+    Bytes first;
+    for (int i = 0; i < 8; ++i) {
+        TestRequest request(Operation::read, extent);
+        EXPECT_EQ(run(world.loop, *world.mirror, request), Errc::ok);
+        if (i == 0) first = request.bytes;
+        EXPECT_EQ(request.bytes, first) << i;
+    }
+    for (std::size_t i = 0; i < world.devices.size(); ++i) {
+        EXPECT_TRUE(world.in_sync(i));
+        EXPECT_EQ(world.device(i).bytes(extent.offset, extent.length), first) << i;
+    }
+}
+
+/// The one that has it was away when it was judged, and comes back having missed nothing.
+TEST(MirrorReconcile, M4AWriteThatOnlyOneHasThatWasAwayIsReconciled) {
+    MirrorWorld world;
+    ASSERT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    world.device(0).hold();
+    TestRequest request = write_of(0, 8);
+    request.submit(*world.mirror);
+    world.loop.run_for(milliseconds(1));
+    world.device(1).go_down();
+    world.device(0).hold_no_more();
+    world.device(0).answer(Errc::medium_error);
+    ASSERT_TRUE(world.loop.run_until([&] { return request.done; }, seconds(1)));
+    EXPECT_EQ(request.result(), Errc::disconnected);
+    ASSERT_NE(world.device(0).bytes(0, 4096), world.device(1).bytes(0, 4096));
+    world.device(1).go_up();
+    expect_one_value(world, {0, 4096});
+}
+
+/// No record could be written without the one that lacks it, and so it is in use again.
+TEST(MirrorReconcile, M4AWriteThatOneLacksThatIsTakenBackIsReconciled) {
+    MirrorWorld world;
+    ASSERT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    world.fail_journal = true;
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 8)), Errc::io_error);
+    ASSERT_NE(world.device(0).bytes(0, 4096), world.device(1).bytes(0, 4096));
+    world.fail_journal = false;
+    for (const auto& device : world.devices) device->go_down();
+    world.device(1).go_up();
+    ASSERT_EQ(world.events.count("member-taken-back"), 1u);
+    world.device(0).go_up();
+    expect_one_value(world, {0, 4096});
+}
+
 TEST(MirrorReconcile, M4AWriteMeanwhileStays) {
     MirrorWorld world(2, any, differ);
     EXPECT_EQ(write(world.loop, *world.mirror, reconcile_piece + 4096, filled(512, 9)), Errc::ok);
