@@ -129,7 +129,7 @@ private:
         mirror->stand(record, (1u << devices.size()) - 1);
         if (unclean) {
             Mirror::FoundMaps found;
-            found.intent = RegionMap(size_bytes_ / region_bytes_, region_bytes_);
+            found.intent = RegionMap((size_bytes_ + region_bytes_ - 1) / region_bytes_, region_bytes_);
             found.intent.set_all();
             mirror->take_maps(found);
         }
