@@ -1,7 +1,7 @@
 // Members that hold requests: flushes, and those that are not in use, for they have left or are targets of a resync.
 #include <gtest/gtest.h>
 
-#include "support/mirror_world.h"
+#include "support/resync.h"
 
 namespace dst {
 namespace {
@@ -30,6 +30,7 @@ TEST(MirrorHang, M12WhatAMemberHoldsThatLeftForAnErrorDoesNotHoldUpRequestsMuchL
     EXPECT_TRUE(failed.done);
     EXPECT_FALSE(held.done);
     EXPECT_EQ(world.mirror->child_status(1).state, VertexState::dirty);
+    EXPECT_FALSE(world.mirror->wants_back(1)) << "what it holds would overwrite what is copied";
     world.loop.run_for(seconds(7));
     EXPECT_EQ(world.device(1).cuts, 0u);
     world.loop.run_for(seconds(3));
@@ -128,6 +129,35 @@ TEST(MirrorHang, M8ATargetThatHoldsOnePieceForMemberTimeoutIsDropped) {
     EXPECT_EQ(world.events.count("resync-stopped"), 1u);
     world.device(1).go_up();
     EXPECT_TRUE(world.mirror->wants_back(1));
+}
+
+TEST(MirrorHang, M8ATargetThatHoldsItsRecordIsDropped) {
+    MirrorWorld world;
+    drop(world);
+    world.admit(1);
+    ASSERT_TRUE(hold_before(world, 1, Operation::write));
+    ASSERT_GE(world.device(1).held_request(0).extent.offset, world.mirror->geometry().size_bytes);
+    world.loop.run_for(seconds(7));
+    EXPECT_EQ(world.device(1).cuts, 0u);
+    world.loop.run_for(seconds(2));
+    EXPECT_EQ(world.device(1).cuts, 1u);
+    EXPECT_EQ(world.events.count("resync-stopped"), 1u);
+    world.device(1).go_up();
+    EXPECT_TRUE(world.mirror->wants_back(1));
+}
+
+/// One of its own, and one before idle regions are cleared.
+TEST(MirrorHang, M8ATargetMayHoldFlushesForTwentySeconds) {
+    MirrorWorld world;
+    drop(world);
+    world.admit(1);
+    ASSERT_TRUE(hold_before(world, 1, Operation::flush));
+    world.loop.run_for(seconds(19));
+    EXPECT_EQ(world.device(1).held(), 2u);
+    EXPECT_EQ(world.device(1).cuts, 0u);
+    world.loop.run_for(seconds(2));
+    EXPECT_EQ(world.device(1).cuts, 1u);
+    EXPECT_EQ(world.events.count("resync-stopped"), 1u);
 }
 
 TEST(MirrorHang, M8AWriterOfAnotherPieceDoesNotDropTheTarget) {
