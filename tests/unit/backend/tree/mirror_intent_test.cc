@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "support/maps.h"
+#include "support/resync.h"
 
 namespace dst {
 namespace {
@@ -127,6 +128,21 @@ TEST(MirrorIntent, M4AWriteThatIsUnderWayKeepsItsBit) {
     for (const auto& device : world.devices) device->release();
     EXPECT_TRUE(intent_on(world, 0).test(0));
     EXPECT_FALSE(world.mirror->degraded());
+}
+
+/// What came after the flush was submitted is not durable by it.
+TEST(MirrorIntent, M4ARegionThatIsWrittenDuringTheFlushStaysSet) {
+    MirrorWorld world;
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(512, 1)), Errc::ok);
+    ASSERT_TRUE(hold_before(world, 1, Operation::flush));
+    world.device(1).hold_no_more();
+    EXPECT_EQ(write(world.loop, *world.mirror, 512, filled(512, 2)), Errc::ok);
+    ASSERT_EQ(world.device(1).held(), 1u);
+    world.device(1).release();
+    world.loop.run_for(milliseconds(100));
+    for (const std::size_t member : {0u, 1u}) EXPECT_TRUE(intent_on(world, member).test(0));
+    world.loop.run_for(seconds(15));
+    for (const std::size_t member : {0u, 1u}) EXPECT_FALSE(intent_on(world, member).any());
 }
 
 TEST(MirrorIntent, M4AMemberThatIsOutIsOwedTheRegionBeforeTheBitGoes) {
