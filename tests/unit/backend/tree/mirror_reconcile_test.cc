@@ -104,6 +104,10 @@ TEST(MirrorReconcile, M4WhatCannotBeComparedIsWritten) {
 TEST(MirrorReconcile, M11AWriteBesideAReadThatReconcilesIsNotOverwritten) {
     MirrorWorld world(2, any, [](MirrorWorld& started) {
         differ(started);
+        // The background, which would keep writes out as well, fails at the first piece and makes a pause.
+        started.device(1).fail(Operation::checksum, Errc::medium_error);
+        for (const auto& device : started.devices) device->fail(Operation::read, Errc::medium_error);
+        started.loop.run_for(milliseconds(10));
         TestRequest read(Operation::read, {reconcile_piece + 4096, 512});
         read.submit(*started.mirror);
         ASSERT_TRUE(hold_before(started, 1, Operation::write));
