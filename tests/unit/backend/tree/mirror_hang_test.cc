@@ -61,6 +61,24 @@ TEST(MirrorHang, M12ARecordThatAMemberHoldsThatLeftDoesNotKeepItFromComingBack) 
     EXPECT_TRUE(world.mirror->wants_back(1));
 }
 
+TEST(MirrorHang, M12MemberThatHoldsItsRecordIsCutAndTheOthersGoOn) {
+    MirrorWorld world(3);
+    write_once(world);
+    world.device(2).fail(Operation::write, Errc::medium_error);
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    ASSERT_TRUE(world.loop.run_until([&] { return world.kept.size() == 1; }));
+    world.device(1).hold();
+    world.loop.run_for(seconds(7));
+    ASSERT_EQ(world.device(1).held(), 1u) << "its record";
+    EXPECT_FALSE(request.done);
+    EXPECT_EQ(world.device(1).cuts, 0u);
+    ASSERT_TRUE(world.loop.run_until([&] { return request.done; }, seconds(2)));
+    EXPECT_EQ(request.result(), Errc::ok);
+    EXPECT_EQ(world.device(1).cuts, 1u);
+    EXPECT_EQ(find_member(world.record_on(0), 2)->state, MemberState::dirty);
+}
+
 /// Flushes may take longer than other requests, and no longer than that.
 TEST(MirrorHang, M12MemberThatHoldsAFlushIsCutAfterTwentySeconds) {
     MirrorWorld world;
