@@ -1,5 +1,4 @@
-// M6: promises, fences, served marks and labels of one medium.
-#include "media/bytes.h"
+// M6: promises, fences and served marks of one medium.
 #include "support/medium_fixture.h"
 
 namespace dst {
@@ -175,6 +174,8 @@ TEST_F(MediumPromise, M6EndsASessionThatWroteToTheMediumBeforeItWasLabelled) {
     ASSERT_TRUE(promise(*second, epoch(1, 0xb)).has_value());
     EXPECT_EQ(first->fenced_by, std::vector<Epoch>{epoch(1, 0xb)});
     EXPECT_EQ(io(*first, Operation::write), Errc::refused);
+    ASSERT_TRUE(promise(*second, epoch(2, 0xb)).has_value());
+    EXPECT_EQ(first->fenced_by.size(), 1u) << "it has ended, and only looks since";
 }
 
 TEST_F(MediumPromise, M6AHigherOneWhileWaitingWins) {
@@ -315,6 +316,7 @@ TEST_F(MediumEpochs, ServedIsDurableWhenItIsAnswered) {
 TEST_F(MediumEpochs, ServedNeedsThePromisedEpoch) {
     EXPECT_EQ(mark_served(*first, epoch(4, 0xa)).error().code, Errc::fenced);
     ASSERT_TRUE(promise(*first, epoch(4, 0xa)).has_value());
+    EXPECT_EQ(mark_served(*second, epoch(4, 0xa)).error().code, Errc::fenced) << "it has not taken it";
     ASSERT_TRUE(promise(*second, epoch(5, 0xb)).has_value());
     EXPECT_EQ(mark_served(*first, epoch(4, 0xa)).error().code, Errc::fenced);
     EXPECT_TRUE(medium->label()->served.none());
@@ -351,85 +353,6 @@ TEST_F(MediumEpochs, M14AConnectionThatIsGoneIsReplacedAtOnce) {
     EXPECT_FALSE(answer) << "never from inside";
     loop.run_for(std::chrono::milliseconds(1));
     EXPECT_TRUE(answer && answer->has_value());
-}
-
-class MediumLabels : public test::MediumFixture {
-protected:
-    MediumLabels() { open(); }
-};
-
-TEST_F(MediumLabels, ABlankMediumIsLabelled) {
-    const Result<LabelImage> image = write_label(*first, *peek(*first), encode_label(small_label()));
-    ASSERT_TRUE(image.has_value());
-    EXPECT_EQ(medium->label_state(), LabelState::valid);
-    kill_and_restart([&] { platter.power_loss(); });
-    EXPECT_EQ(medium->label_image(), *image);
-}
-
-TEST_F(MediumLabels, IsRefusedWhenTheLabelChangedSinceItWasSeen) {
-    const Peek blank = *peek(*first);
-    ASSERT_TRUE(write_label(*first, blank, encode_label(small_label())).has_value());
-    EXPECT_EQ(write_label(*second, blank, encode_label(small_label())).error().code, Errc::changed);
-}
-
-TEST_F(MediumLabels, IsBusyWhileAnotherHeadServes) {
-    ASSERT_TRUE(write_label(*first, *peek(*first), encode_label(small_label())).has_value());
-    ASSERT_TRUE(promise(*first, epoch(1, 0xa)).has_value());
-    EXPECT_EQ(write_label(*second, *peek(*second), LabelImage{}).error().code, Errc::busy);
-    EXPECT_EQ(medium->label_state(), LabelState::valid);
-}
-
-TEST_F(MediumLabels, RefusesWhatIsNoLabelOrOfALargerMedium) {
-    LabelImage nonsense{};
-    nonsense[0] = std::byte{1};
-    EXPECT_EQ(write_label(*first, *peek(*first), nonsense).error().code, Errc::invalid_argument);
-    Label large = small_label();
-    large.size_bytes += 4096;
-    EXPECT_EQ(write_label(*first, *peek(*first), encode_label(large)).error().code, Errc::invalid_argument);
-}
-
-TEST_F(MediumLabels, ErasingLeavesNoMagic) {
-    ASSERT_TRUE(write_label(*first, *peek(*first), encode_label(small_label())).has_value());
-    ASSERT_TRUE(write_label(*first, *peek(*first), LabelImage{}).has_value());
-    EXPECT_EQ(medium->label_state(), LabelState::absent);
-    EXPECT_EQ(on_disk().state, LabelState::absent);
-    EXPECT_TRUE(platter.all_zero());
-}
-
-TEST_F(MediumLabels, AnErasureThatFailsHalfWayLeavesTheOldLabel) {
-    ASSERT_TRUE(write_label(*first, *peek(*first), encode_label(small_label())).has_value());
-    const LabelImage before = medium->label_image();
-    platter.fail(Operation::write, label_copy(medium_bytes, 1 - on_disk().next_copy), Errc::medium_error);
-    EXPECT_EQ(write_label(*first, *peek(*first), LabelImage{}).error().code, Errc::medium_error);
-    platter.clear_failures();
-    EXPECT_EQ(medium->label_state(), LabelState::valid);
-    EXPECT_EQ(medium->label_image(), before);
-}
-
-TEST_F(MediumLabels, RelabellingGoesOnWithTheSequence) {
-    ASSERT_TRUE(write_label(*first, *peek(*first), encode_label(small_label())).has_value());
-    const std::uint64_t sequence = medium->label()->sequence;
-    Label other = small_label();
-    other.medium = id_of(0xdd);
-    other.sequence = 0;
-    ASSERT_TRUE(write_label(*first, *peek(*first), encode_label(other)).has_value());
-    EXPECT_EQ(medium->label()->medium, id_of(0xdd));
-    EXPECT_GT(medium->label()->sequence, sequence);
-}
-
-TEST_F(MediumLabels, ALabelOfANewerProgramIsDamagedAndSaysWhy) {
-    LabelImage image = encode_label(small_label());
-    image[8] = std::byte{2};
-    // With a checksum that is right, as a newer program would write it.
-    std::array<std::byte, 4> zero{};
-    std::copy(zero.begin(), zero.end(), image.begin() + 12);
-    const std::uint32_t checksum = crc32c({image});
-    for (unsigned i = 0; i < 4; ++i) image[12 + i] = static_cast<std::byte>(checksum >> (8 * i));
-    platter.write(label_copy(medium_bytes, 1).offset, image);
-    EXPECT_EQ(peek(*first)->label_state, LabelState::damaged);
-    const Error why = promise(*first, epoch(1, 0xa)).error();
-    EXPECT_EQ(why.code, Errc::refused);
-    EXPECT_NE(why.text.find("version 2"), std::string::npos) << why.text;
 }
 
 }  // namespace

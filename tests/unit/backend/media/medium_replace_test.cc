@@ -71,6 +71,15 @@ TEST_F(MediumReplace, AHeadThatPeeksLetsGoOfWhatItWasPromised) {
     gives_way(*first);
 }
 
+TEST_F(MediumReplace, AHeadsOtherConnectionDoesNotHoldItForItself) {
+    label();
+    open();
+    ASSERT_TRUE(promise(*first, epoch(3, 7)).has_value());
+    ASSERT_EQ(medium->adopt_epoch(*second, epoch(3, 7)), Errc::ok);
+    put_another_there();
+    gives_way(*second);
+}
+
 TEST_F(MediumReplace, AConnectionThatIsGoneDoesNotHoldIt) {
     label();
     open();

@@ -97,6 +97,16 @@ TEST_F(MediumTest, StartsTheDelayOverAfterItWasUp) {
     EXPECT_TRUE(medium->up());
 }
 
+TEST_F(MediumTest, WithBlocksLargerThanACopyOfItsLabelIsNotUp) {
+    sim::SimPlatter large(loop, {.size_bytes = medium_bytes, .logical_block_bytes = 8192});
+    restart_with(std::make_unique<sim::SimDisk>(loop, large, "/dev/large"));
+    medium->open();
+    loop.run_for(std::chrono::milliseconds(100));
+    EXPECT_FALSE(medium->up());
+    EXPECT_EQ(medium->last_error().code, Errc::not_supported);
+    restart();
+}
+
 TEST_F(MediumTest, WithoutRoomForItsLabelAreaIsNotUp) {
     platter.resize(label_area_bytes);
     open();

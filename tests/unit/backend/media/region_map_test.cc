@@ -102,6 +102,23 @@ TEST(RegionMap, UnitesWithAnother) {
     EXPECT_EQ(first.count(), 15u);
 }
 
+TEST(RegionMap, UnitesUpToTheLastRegion) {
+    RegionMap first(100, mib);
+    RegionMap second(100, mib);
+    second.set(99);
+    first.unite(second);
+    EXPECT_EQ(runs(first), (std::vector<RegionRun>{{99, 1}}));
+}
+
+TEST(RegionMap, TakesNoBitsBehindTheLastRegion) {
+    RegionMap map(100, mib);
+    for (const std::uint64_t word : {0u, 1u}) map.replace_slot_word(0, word, ~std::uint64_t{0});
+    EXPECT_EQ(map.count(), 100u);
+    RegionMap all(100, mib);
+    all.set_all();
+    EXPECT_TRUE(map.same_bits(all));
+}
+
 TEST(RegionMap, MarksOnlyTheSlotsThatChanged) {
     RegionMap map(3 * map_slot_regions, mib);
     map.set(map_slot_regions);

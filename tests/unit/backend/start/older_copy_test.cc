@@ -68,6 +68,27 @@ TEST(OlderCopy, M7AMembersCopyThatIsOneStartOldIsNotUsed) {
     }
 }
 
+/// Each head's journal knows nothing of what the other one did: only what the record says of each member tells.
+TEST(OlderCopy, M7AMembersCopyThatIsSeveralStartsOldIsNotUsedByHeadsInTurn) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve("head0"));
+    sim::SimPlatter& platter = world.platter("/a");
+    const Bytes copy = platter.read({0, platter.geometry().size_bytes});
+    const Bytes bytes = EngineWorld::pattern(4096, 2);
+    for (const char* journal : {"other", "head0"}) {
+        EngineWorld::Head& head = world.serve(journal);
+        EXPECT_EQ(world.write(head, 0, bytes), Errc::ok);
+        world.close(head);
+    }
+    put_back(world, "/a", copy);
+    const EngineWorld::Head& head = world.open("other");
+    EXPECT_FALSE(world.loop.run_until([&] { return head.serving == 1; }, std::chrono::seconds(30)));
+    const std::string why = head.engine->status().reason;
+    EXPECT_NE(why.find("/a (it was put back from an older copy)"), std::string::npos) << why;
+    EXPECT_EQ(world.platter("/b").read({0, 4096}), bytes);
+}
+
 /// The record of a member of several disks may lie on another of them, so that only the label tells.
 TEST(OlderCopy, M7AnOlderCopyOfAPartStaysOneWhenTheHeadDiesWhileItReturns) {
     EngineWorld world(mirror_node("m0", {linear_node("l0", {disk_node("/a"), disk_node("/b")}), disk_node("/c")}));

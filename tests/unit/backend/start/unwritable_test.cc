@@ -210,6 +210,26 @@ TEST_P(Unwritable, M5SideThatIsGivenUpIsNotServedForIt) {
     EXPECT_EQ(bytes, EngineWorld::pattern(4096, 1));
 }
 
+/// The other one is stale: a write that fails for once must not decide that its data are gone on with.
+TEST(UnwritableForAMoment, M5MemberIsTriedThreeTimesBeforeDataAreGivenUpForIt) {
+    for (const unsigned failures : {1u, 2u, 3u}) {
+        EngineWorld world(two_disks());
+        ASSERT_TRUE(world.init().done);
+        world.close(world.serve());
+        go_on(world, "head0", "/a", 1);
+        sim::SimPlatter& b = world.platter("/b");
+        b.fail(Operation::write, {0, b.geometry().size_bytes}, Errc::medium_error, failures);
+        ASSERT_TRUE(order(world, StartOrder::accept_data_loss));
+        EngineWorld::Head& head = world.serve("head0", minutes(1));
+        const bool given_up = failures == 3;
+        EXPECT_EQ(world.events.count("start-forced"), given_up ? 1u : 0u) << failures;
+        Bytes back(4096);
+        ASSERT_EQ(world.read(head, 0, back), Errc::ok);
+        EXPECT_EQ(back == EngineWorld::pattern(4096, 1), !given_up) << failures;
+        world.close(head);
+    }
+}
+
 /// It is not the blank disk that the storage waits for.
 TEST(UnwritableForAMoment, M5MemberIsTriedAgainBesideABlankDisk) {
     EngineWorld world(two_disks());

@@ -1,7 +1,7 @@
-// Members that hold requests and are not in use: those that have left, and targets of a resync.
+// Members that hold requests: flushes, and those that are not in use, for they have left or are targets of a resync.
 #include <gtest/gtest.h>
 
-#include "support/mirror_world.h"
+#include "support/resync.h"
 
 namespace dst {
 namespace {
@@ -30,6 +30,7 @@ TEST(MirrorHang, M12WhatAMemberHoldsThatLeftForAnErrorDoesNotHoldUpRequestsMuchL
     EXPECT_TRUE(failed.done);
     EXPECT_FALSE(held.done);
     EXPECT_EQ(world.mirror->child_status(1).state, VertexState::dirty);
+    EXPECT_FALSE(world.mirror->wants_back(1)) << "what it holds would overwrite what is copied";
     world.loop.run_for(seconds(7));
     EXPECT_EQ(world.device(1).cuts, 0u);
     world.loop.run_for(seconds(3));
@@ -58,6 +59,40 @@ TEST(MirrorHang, M12ARecordThatAMemberHoldsThatLeftDoesNotKeepItFromComingBack) 
     world.device(1).go_up();
     EXPECT_TRUE(failed.done && other.done);
     EXPECT_TRUE(world.mirror->wants_back(1));
+}
+
+TEST(MirrorHang, M12MemberThatHoldsItsRecordIsCutAndTheOthersGoOn) {
+    MirrorWorld world(3);
+    write_once(world);
+    world.device(2).fail(Operation::write, Errc::medium_error);
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    ASSERT_TRUE(world.loop.run_until([&] { return world.kept.size() == 1; }));
+    world.device(1).hold();
+    world.loop.run_for(seconds(7));
+    ASSERT_EQ(world.device(1).held(), 1u) << "its record";
+    EXPECT_FALSE(request.done);
+    EXPECT_EQ(world.device(1).cuts, 0u);
+    ASSERT_TRUE(world.loop.run_until([&] { return request.done; }, seconds(2)));
+    EXPECT_EQ(request.result(), Errc::ok);
+    EXPECT_EQ(world.device(1).cuts, 1u);
+    EXPECT_EQ(find_member(world.record_on(0), 2)->state, MemberState::dirty);
+}
+
+/// Flushes may take longer than other requests, and no longer than that.
+TEST(MirrorHang, M12MemberThatHoldsAFlushIsCutAfterTwentySeconds) {
+    MirrorWorld world;
+    world.device(1).hold();
+    TestRequest request(Operation::flush, {});
+    request.submit(*world.mirror);
+    world.loop.run_for(seconds(19));
+    EXPECT_FALSE(request.done);
+    EXPECT_EQ(world.device(1).cuts, 0u);
+    ASSERT_TRUE(world.loop.run_until([&] { return request.done; }, seconds(3)));
+    EXPECT_EQ(request.result(), Errc::ok);
+    EXPECT_EQ(world.device(1).cuts, 1u);
+    EXPECT_FALSE(world.in_sync(1));
+    EXPECT_TRUE(world.in_sync(0));
 }
 
 /// Member 1 is taken back and holds the first pieces of its resync.
@@ -112,6 +147,35 @@ TEST(MirrorHang, M8ATargetThatHoldsOnePieceForMemberTimeoutIsDropped) {
     EXPECT_EQ(world.events.count("resync-stopped"), 1u);
     world.device(1).go_up();
     EXPECT_TRUE(world.mirror->wants_back(1));
+}
+
+TEST(MirrorHang, M8ATargetThatHoldsItsRecordIsDropped) {
+    MirrorWorld world;
+    drop(world);
+    world.admit(1);
+    ASSERT_TRUE(hold_before(world, 1, Operation::write));
+    ASSERT_GE(world.device(1).held_request(0).extent.offset, world.mirror->geometry().size_bytes);
+    world.loop.run_for(seconds(7));
+    EXPECT_EQ(world.device(1).cuts, 0u);
+    world.loop.run_for(seconds(2));
+    EXPECT_EQ(world.device(1).cuts, 1u);
+    EXPECT_EQ(world.events.count("resync-stopped"), 1u);
+    world.device(1).go_up();
+    EXPECT_TRUE(world.mirror->wants_back(1));
+}
+
+/// One of its own, and one before idle regions are cleared.
+TEST(MirrorHang, M8ATargetMayHoldFlushesForTwentySeconds) {
+    MirrorWorld world;
+    drop(world);
+    world.admit(1);
+    ASSERT_TRUE(hold_before(world, 1, Operation::flush));
+    world.loop.run_for(seconds(19));
+    EXPECT_EQ(world.device(1).held(), 2u);
+    EXPECT_EQ(world.device(1).cuts, 0u);
+    world.loop.run_for(seconds(2));
+    EXPECT_EQ(world.device(1).cuts, 1u);
+    EXPECT_EQ(world.events.count("resync-stopped"), 1u);
 }
 
 TEST(MirrorHang, M8AWriterOfAnotherPieceDoesNotDropTheTarget) {

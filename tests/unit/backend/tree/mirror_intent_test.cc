@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "support/mirror_world.h"
+#include "support/maps.h"
+#include "support/resync.h"
 
 namespace dst {
 namespace {
@@ -22,26 +23,6 @@ bool is_map(const std::pair<Operation, Extent>& done) {
 
 std::size_t maps(const FakeDevice& device) {
     return static_cast<std::size_t>(std::count_if(device.log.begin(), device.log.end(), is_map));
-}
-
-RegionMap map_on(MirrorWorld& world, std::size_t index, const MapIdentity& identity) {
-    MemberMetadata metadata(world.device(index));
-    metadata.set_number(static_cast<std::uint32_t>(index) + 1);
-    RegionMap map;
-    metadata.read_map(world.mirror->record(), identity, [&](Result<RegionMap> read) {
-        ASSERT_TRUE(read);
-        map = std::move(*read);
-    });
-    world.loop.run_for(milliseconds(1));
-    return map;
-}
-
-RegionMap intent_on(MirrorWorld& world, std::size_t index) {
-    return map_on(world, index, {world.mirror->record().mirror, MapKind::intent, 0});
-}
-
-RegionMap owed_on(MirrorWorld& world, std::size_t index, std::uint32_t member) {
-    return map_on(world, index, {world.mirror->record().mirror, MapKind::owed, member});
 }
 
 TEST(MirrorIntent, M3TheBitIsOnAllMembersBeforeTheWriteGoesToAny) {
@@ -147,6 +128,21 @@ TEST(MirrorIntent, M4AWriteThatIsUnderWayKeepsItsBit) {
     for (const auto& device : world.devices) device->release();
     EXPECT_TRUE(intent_on(world, 0).test(0));
     EXPECT_FALSE(world.mirror->degraded());
+}
+
+/// What came after the flush was submitted is not durable by it.
+TEST(MirrorIntent, M4ARegionThatIsWrittenDuringTheFlushStaysSet) {
+    MirrorWorld world;
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(512, 1)), Errc::ok);
+    ASSERT_TRUE(hold_before(world, 1, Operation::flush));
+    world.device(1).hold_no_more();
+    EXPECT_EQ(write(world.loop, *world.mirror, 512, filled(512, 2)), Errc::ok);
+    ASSERT_EQ(world.device(1).held(), 1u);
+    world.device(1).release();
+    world.loop.run_for(milliseconds(100));
+    for (const std::size_t member : {0u, 1u}) EXPECT_TRUE(intent_on(world, member).test(0));
+    world.loop.run_for(seconds(15));
+    for (const std::size_t member : {0u, 1u}) EXPECT_FALSE(intent_on(world, member).any());
 }
 
 TEST(MirrorIntent, M4AMemberThatIsOutIsOwedTheRegionBeforeTheBitGoes) {

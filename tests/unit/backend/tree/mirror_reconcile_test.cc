@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "support/mirror_world.h"
+#include "support/resync.h"
 
 namespace dst {
 namespace {
@@ -87,6 +87,115 @@ TEST(MirrorReconcile, M4AWriteThatFailedOnAllIsReconciled) {
     EXPECT_EQ(run(world.loop, *world.mirror, request), Errc::ok);
     EXPECT_EQ(request.bytes, world.device(0).bytes(0, 4096));
     EXPECT_EQ(request.bytes, world.device(1).bytes(0, 4096));
+}
+
+/// Equal checksums say nothing when one of them was not answered.
+TEST(MirrorReconcile, M4WhatCannotBeComparedIsWritten) {
+    MirrorWorld world(2, any, [](MirrorWorld& started) {
+        for (const auto& device : started.devices) device->fail(Operation::checksum, Errc::medium_error, 4);
+        differ(started);
+    });
+    world.loop.run_for(seconds(5));
+    EXPECT_EQ(world.events.count("mirror-reconciled"), 1u);
+    EXPECT_EQ(world.device(0).bytes(0, 4 * reconcile_piece), world.device(1).bytes(0, 4 * reconcile_piece));
+}
+
+/// A read that makes its whole piece equal keeps writes of that out, also where it does not read.
+TEST(MirrorReconcile, M11AWriteBesideAReadThatReconcilesIsNotOverwritten) {
+    MirrorWorld world(2, any, [](MirrorWorld& started) {
+        differ(started);
+        // The background, which would keep writes out as well, fails at the first piece and makes a pause.
+        started.device(1).fail(Operation::checksum, Errc::medium_error);
+        for (const auto& device : started.devices) device->fail(Operation::read, Errc::medium_error);
+        started.loop.run_for(milliseconds(10));
+        TestRequest read(Operation::read, {reconcile_piece + 4096, 512});
+        read.submit(*started.mirror);
+        ASSERT_TRUE(hold_before(started, 1, Operation::write));
+        ASSERT_EQ(started.device(1).held_request(0).extent, (Extent{reconcile_piece, reconcile_piece}));
+        started.device(1).hold_no_more();
+        TestRequest beside = write_of(reconcile_piece + 65536, 9);
+        beside.submit(*started.mirror);
+        started.loop.run_for(milliseconds(10));
+        EXPECT_FALSE(beside.done);
+        started.device(1).release();
+        ASSERT_TRUE(started.loop.run_until([&] { return read.done && beside.done; }, seconds(5)));
+        EXPECT_EQ(beside.result(), Errc::ok);
+    });
+    for (const auto& device : world.devices) {
+        EXPECT_EQ(device->bytes(reconcile_piece + 65536, 4096), filled(4096, 9));
+    }
+}
+
+/// Reads of a piece whose copies may differ: each returns what the first one did, and all members have it.
+void expect_one_value(MirrorWorld& world, const Extent& extent) {
+    Bytes first;
+    for (int i = 0; i < 8; ++i) {
+        TestRequest request(Operation::read, extent);
+        EXPECT_EQ(run(world.loop, *world.mirror, request), Errc::ok);
+        if (i == 0) first = request.bytes;
+        EXPECT_EQ(request.bytes, first) << i;
+    }
+    for (std::size_t i = 0; i < world.devices.size(); ++i) {
+        EXPECT_TRUE(world.in_sync(i));
+        EXPECT_EQ(world.device(i).bytes(extent.offset, extent.length), first) << i;
+    }
+}
+
+/// Each may have lost something else of what was not durable.
+TEST(MirrorReconcile, M4AFlushThatFailedOnAllMakesWhatWasWrittenBeforeItUnreconciled) {
+    MirrorWorld world;
+    ASSERT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    for (const auto& device : world.devices) device->fail(Operation::flush, Errc::medium_error);
+    EXPECT_EQ(flush(world.loop, *world.mirror), Errc::medium_error);
+    world.device(1).put(0, filled(4096, 0));
+    expect_one_value(world, {0, 4096});
+}
+
+/// The background has been past it.
+TEST(MirrorReconcile, M4WhatNobodyReadsIsReconciledWhereverItLies) {
+    MirrorWorld world;
+    for (const std::uint64_t offset : {3 * reconcile_piece, reconcile_piece}) {
+        ASSERT_EQ(write(world.loop, *world.mirror, offset, filled(4096, 3)), Errc::ok);
+        for (const auto& device : world.devices) device->fail(Operation::write, Errc::medium_error);
+        EXPECT_EQ(write(world.loop, *world.mirror, offset, filled(4096, 4)), Errc::medium_error);
+        world.device(1).put(offset, filled(4096, 4));
+        world.loop.run_for(seconds(5));
+        EXPECT_EQ(world.device(0).bytes(offset, 4096), world.device(1).bytes(offset, 4096)) << offset;
+    }
+}
+
+/// The one that has it was away when it was judged, and comes back having missed nothing.
+TEST(MirrorReconcile, M4AWriteThatOnlyOneHasThatWasAwayIsReconciled) {
+    MirrorWorld world;
+    ASSERT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    world.device(0).hold();
+    TestRequest request = write_of(0, 8);
+    request.submit(*world.mirror);
+    world.loop.run_for(milliseconds(1));
+    world.device(1).go_down();
+    world.device(0).hold_no_more();
+    world.device(0).answer(Errc::medium_error);
+    ASSERT_TRUE(world.loop.run_until([&] { return request.done; }, seconds(1)));
+    EXPECT_EQ(request.result(), Errc::disconnected);
+    ASSERT_NE(world.device(0).bytes(0, 4096), world.device(1).bytes(0, 4096));
+    world.device(1).go_up();
+    expect_one_value(world, {0, 4096});
+}
+
+/// No record could be written without the one that lacks it, and so it is in use again.
+TEST(MirrorReconcile, M4AWriteThatOneLacksThatIsTakenBackIsReconciled) {
+    MirrorWorld world;
+    ASSERT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    world.fail_journal = true;
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 8)), Errc::io_error);
+    ASSERT_NE(world.device(0).bytes(0, 4096), world.device(1).bytes(0, 4096));
+    world.fail_journal = false;
+    for (const auto& device : world.devices) device->go_down();
+    world.device(1).go_up();
+    ASSERT_EQ(world.events.count("member-taken-back"), 1u);
+    world.device(0).go_up();
+    expect_one_value(world, {0, 4096});
 }
 
 TEST(MirrorReconcile, M4AWriteMeanwhileStays) {

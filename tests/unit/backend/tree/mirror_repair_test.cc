@@ -10,10 +10,13 @@ using std::chrono::seconds;
 
 constexpr Extent place{8192, 4096};
 
-/// A mirror that reads from its first member, which cannot read `place`.
+/// A mirror that reads from its first member, which cannot read `place`. The disks write whole blocks of 4096 bytes,
+/// and take smaller ones.
 class RepairWorld : public MirrorWorld {
 public:
     explicit RepairWorld(std::size_t members = 2) : MirrorWorld(members, spec::ReadPreference::prefer) {
+        for (const auto& one : devices) one->geometry_.physical_block_bytes = 4096;
+        start_again();
         EXPECT_EQ(write(loop, *mirror, place.offset, filled(place.length, 7)), Errc::ok);
         device(0).spoil(place);
         for (const auto& one : devices) one->log.clear();
@@ -51,12 +54,12 @@ TEST(MirrorRepair, M9WholePhysicalBlocksAreWrittenBack) {
     RepairWorld world;
     EXPECT_EQ(world.read({place.offset + 512, 1024}), Errc::ok);
     world.loop.run_for(milliseconds(10));
-    const std::uint64_t block = world.mirror->geometry().physical_block_bytes;
+    ASSERT_EQ(world.mirror->geometry().logical_block_bytes, 512u);
+    std::vector<Extent> written;
     for (const auto& [operation, extent] : world.device(0).log) {
-        if (operation != Operation::write || !extent.overlaps(place)) continue;
-        EXPECT_EQ(extent.offset % block, 0u);
-        EXPECT_EQ(extent.length % block, 0u);
+        if (operation == Operation::write && extent.overlaps(place)) written.push_back(extent);
     }
+    EXPECT_EQ(written, std::vector{place});
 }
 
 TEST(MirrorRepair, M9ItsIntentIsDurableFirst) {

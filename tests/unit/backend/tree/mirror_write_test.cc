@@ -251,5 +251,40 @@ TEST(MirrorWrite, M13LargeDiscardsAreSplit) {
               1);
 }
 
+/// It may still be queued on the way that was lost.
+TEST(MirrorWrite, M14WhatWasLostOnTheWayIsSentAgainOnlyWhenTheMemberHasBeenDown) {
+    MirrorWorld world;
+    ASSERT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 6)), Errc::ok);
+    world.device(1).log.clear();
+    world.device(1).fail(Operation::write, Errc::disconnected);
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    world.loop.run_for(milliseconds(10));
+    EXPECT_EQ(world.device(1).cuts, 1u);
+    EXPECT_EQ(world.device(1).log.size(), 1u);
+    EXPECT_FALSE(request.done);
+    world.device(1).go_up();
+    world.loop.run_for(milliseconds(10));
+    EXPECT_EQ(world.device(1).log.size(), 2u);
+    ASSERT_TRUE(request.done);
+    EXPECT_EQ(request.result(), Errc::ok);
+    EXPECT_TRUE(world.in_sync(1));
+}
+
+/// The last piece is shorter than the others.
+TEST(MirrorWrite, M13NothingBehindALargeDiscardIsTouched) {
+    constexpr std::uint64_t end = 40u << 20;
+    for (const Operation operation : {Operation::unmap, Operation::write_zeroes}) {
+        MirrorWorld world(2, spec::ReadPreference::automatic, nullptr, 96u << 20);
+        for (const auto& device : world.devices) device->put(end - 4096, filled(8192, 7));
+        TestRequest request(operation, {4096, end - 4096});
+        EXPECT_EQ(run(world.loop, *world.mirror, request), Errc::ok);
+        for (const auto& device : world.devices) {
+            EXPECT_EQ(device->bytes(end - 4096, 4096), filled(4096, 0));
+            EXPECT_EQ(device->bytes(end, 4096), filled(4096, 7));
+        }
+    }
+}
+
 }  // namespace
 }  // namespace dst

@@ -43,6 +43,17 @@ public:
         loop.run_for(std::chrono::seconds(1));
     }
 
+    /// Stops, and starts with all members as they are now.
+    void start_again() {
+        const Record record = mirror->record();
+        mirror->stop();
+        loop.run_for(std::chrono::milliseconds(10));
+        mirror->stand(record, (1u << devices.size()) - 1);
+        bool served = false;
+        mirror->serve(0, [&](const Result<void>& serving) { served = serving.has_value(); });
+        EXPECT_TRUE(loop.run_until([&] { return served; }));
+    }
+
     FakeDevice& device(std::size_t index) { return *devices.at(index); }
 
     /// The record as it lies on a member.
@@ -118,7 +129,7 @@ private:
         mirror->stand(record, (1u << devices.size()) - 1);
         if (unclean) {
             Mirror::FoundMaps found;
-            found.intent = RegionMap(size_bytes_ / region_bytes_, region_bytes_);
+            found.intent = RegionMap((size_bytes_ + region_bytes_ - 1) / region_bytes_, region_bytes_);
             found.intent.set_all();
             mirror->take_maps(found);
         }

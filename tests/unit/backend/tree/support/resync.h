@@ -13,6 +13,17 @@ inline void drop(MirrorWorld& world) {
     ASSERT_TRUE(world.mirror->wants_back(1));
 }
 
+/// Member `index` answers what comes before its next `operation`, and holds everything from there on.
+inline bool hold_before(MirrorWorld& world, std::size_t index, Operation operation) {
+    FakeDevice& device = world.device(index);
+    device.hold();
+    const auto holds = [&] {
+        while (device.held() != 0 && device.held_request(0).operation != operation) device.answer();
+        return device.held() != 0;
+    };
+    return world.loop.run_until(holds, std::chrono::seconds(20));
+}
+
 inline std::uint64_t checked_bytes(const FakeDevice& device) {
     std::uint64_t bytes = 0;
     for (const auto& [operation, extent] : device.log) bytes += operation == Operation::checksum ? extent.length : 0;
