@@ -81,6 +81,7 @@ private:
         std::optional<StartChoice> way_out;  ///< it waits: what an order to accept data loss would do
         bool forced = false;                 ///< `choice` is that
         bool resolved = false;               ///< one side of a split is given up, as ordered
+        std::string other_side;              ///< members that this head has written to as the journal says, in a split
         std::string ordered;                 ///< what the administrator's order did; empty: nothing
     };
 
@@ -160,6 +161,7 @@ private:
     std::vector<Record> records_to_remember() const;
     void write_journal();
     void tell_bad_maps();
+    void tell_other_sides();
     void serve_roots();
     std::uint32_t fenced_members(const Vertex& mirror) const;
     std::uint32_t leaving_members(const Vertex& mirror) const;

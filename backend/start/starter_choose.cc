@@ -8,6 +8,17 @@
 
 /// M5 steps 2 and 3 for each mirror, inner ones first: an outer mirror's records are read through the inner ones.
 namespace dst {
+namespace {
+
+std::string in_sync_names(const Record& record) {
+    std::string names;
+    for (const RecordMember& member : record.members) {
+        if (member.state == MemberState::in_sync) names += (names.empty() ? "" : ", ") + member.name;
+    }
+    return names;
+}
+
+}  // namespace
 
 /// Why its disk does not take writes; null: nothing speaks against it. Who orders that something is given up means what
 /// the disks hold: a write that failed once must not decide which.
@@ -155,8 +166,11 @@ void Starter::records_read(Vertex& mirror) {
             return choose_next();
         case Verdict::use:
             if (discard) resolve(mirror, *discard);
-            if (journal && !discard && !work.decides && keep_apart(work.choice.record, *journal)) {
-                work.choice.record.generation_id = context_.loop.random_id();
+            if (journal && !discard && !work.decides) {
+                const bool split = compare_descent(*journal, work.choice.record) == Descent::split;
+                const bool apart = keep_apart(work.choice.record, *journal);
+                if (apart) work.choice.record.generation_id = context_.loop.random_id();
+                if (split || apart) work.other_side = in_sync_names(*journal);
             }
             work.resolved = work.resolved || resolved_before(work);
             if (!forced_below(mirror) || force(mirror, journal)) break;

@@ -266,6 +266,21 @@ void Starter::tell_bad_maps() {
     }
 }
 
+/// Whoever went on with a member that an order gave up has served since, and this head's own side is not there.
+void Starter::tell_other_sides() {
+    for (const auto& [mirror, work] : work_) {
+        if (work.other_side.empty() || !mirror->mirror->serving()) continue;
+        context_.events.event(
+            Severity::critical, "start-other-side",
+            "this head has acknowledged writes that only " + work.other_side +
+                " may hold, which is not there; another head was ordered to go on without them, and what it left is "
+                "served now. Nothing of " +
+                work.other_side +
+                " is touched: it is left alone when it comes back, until 'dstctl resolve' says whose data are given up",
+            {{"storage", context_.storage.name}, {"mirror", mirror->spec->name}});
+    }
+}
+
 /// Step 8: the mirrors that no other is above.
 void Starter::serve_roots() {
     auto step = std::make_shared<StartStep>(context_.loop, [this, attempt = attempt_](const Result<void>& result) {
@@ -273,6 +288,7 @@ void Starter::serve_roots() {
         state_ = State::serving;
         tell_orders();
         tell_bad_maps();
+        tell_other_sides();
         told_wait_.clear();
         reason_.clear();
         context_.events.event(Severity::notice, "storage-serving", "the storage serves",

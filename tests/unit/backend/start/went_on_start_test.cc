@@ -83,6 +83,32 @@ struct WentOnStart : testing::Test {
     EngineWorld::Head* head = nullptr;
 };
 
+TEST(WentOnAlone, M5HeadWhoseOwnSideIsNotThereSaysThatItServesTheOtherOne) {
+    EngineWorld world(mirror_node("m0", {disk_node("/a"), disk_node("/b")}));
+    const auto write_and_close = [&world](EngineWorld::Head& head, unsigned seed) {
+        EXPECT_EQ(world.write(head, 0, EngineWorld::pattern(4096, seed)), Errc::ok);
+        world.close(head);
+    };
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    world.platter("/b").set_missing(true);
+    write_and_close(world.serve(), 1);
+    world.platter("/b").set_missing(false);
+    world.platter("/a").set_missing(true);
+    ASSERT_TRUE(order(world, StartOrder::accept_data_loss, {}, "other"));
+    write_and_close(world.serve("other"), 2);
+    EXPECT_EQ(world.events.count("start-other-side"), 0u) << "that one knows of no other";
+    EngineWorld::Head& head = world.serve();
+    Bytes bytes(4096);
+    ASSERT_EQ(world.read(head, 0, bytes), Errc::ok);
+    EXPECT_EQ(bytes, EngineWorld::pattern(4096, 2));
+    EXPECT_EQ(world.events.count("start-other-side"), 1u);
+    world.platter("/a").set_missing(false);
+    world.loop.run_for(seconds(20));
+    EXPECT_EQ(world.platter("/a").read({0, 4096}), EngineWorld::pattern(4096, 1)) << "it is left alone";
+    world.close(head);
+}
+
 TEST_F(WentOnStart, M5BothAreASplitAndWhatTheOtherHeadWroteCanBeKept) {
     another_head_goes_on();
     expect_split("other");
