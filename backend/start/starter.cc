@@ -212,12 +212,19 @@ void Starter::wait(std::string reason, Duration again) {
     schedule(again);
 }
 
-void Starter::fail(Errc code, const std::string& text, bool split) {
+void Starter::fail(Errc code, const std::string& why, bool split) {
     state_ = split ? State::split : State::failed;
-    reason_ = text;
-    context_.events.event(Severity::error, split ? "storage-split" : "start-refused", sentence(text),
+    reason_ = why + (split ? loss_order_refused() : way_on_after_failure());
+    context_.events.event(Severity::error, split ? "storage-split" : "start-refused", sentence(reason_),
                           {{"storage", context_.storage.name}});
-    hooks_.failed({code, text});
+    hooks_.failed({code, reason_});
+}
+
+/// A tree that is exported is started anew by itself, when a head wants it.
+std::string Starter::way_on_after_failure() const {
+    if (!context_.outermost) return {};
+    return ". Nothing is tried any more: when that is mended, open the storage again (remove the LUN, if it is there, "
+           "and add it)";
 }
 
 /// What hangs ends, and does not come up again before it answers; the others come back at once.

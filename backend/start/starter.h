@@ -90,7 +90,8 @@ private:
     void peek_all();
     void peeked();
     void wait(std::string reason, Duration again);
-    void fail(Errc code, const std::string& text, bool split);
+    void fail(Errc code, const std::string& why, bool split);
+    std::string way_on_after_failure() const;
     void begin_again(const std::string& why);
     void cut_stuck();
     /// A step of `attempt` has ended: true when the start does not go on from there.
@@ -148,6 +149,7 @@ private:
     // starter_establish.cc: from the journal's claim to serving
     void establish();
     Callback<LabelImage> label_written(StartStep& step, const Vertex& leaf);
+    std::string loss_order_refused();
     void promise_all();
     void promised();
     void read_again();

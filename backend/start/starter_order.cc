@@ -247,6 +247,14 @@ void Starter::tell_orders() {
     forcing_.clear();
     take_late_order_back();
     bool told = false;
+/// A start that fails for a split. Left in the journal, the order would be carried out whenever it comes to count.
+std::string Starter::loss_order_refused() {
+    if (!ordered(StartOrder::accept_data_loss)) return {};
+    context_.journal.take_order_away();
+    context_.journal.write([](const Result<void>&) {});
+    return ". The order to start with loss of data decides no split, and is taken back: 'dstctl resolve' decides it";
+}
+
     bool resolved = false;
     std::string left_alone;
     for (const auto& [vertex, work] : work_) {
@@ -264,7 +272,7 @@ void Starter::tell_orders() {
         case StartOrder::takeover: done("the order to take the storage over is done; later starts ask again"); break;
         case StartOrder::accept_data_loss:
             done(told ? "the order to accept the loss of data is carried out; later starts do not follow it"
-                      : "the order to accept the loss of data was not needed, and is taken back: nothing is lost");
+                      : "the order to accept the loss of data was not needed, and is taken back");
             break;
         case StartOrder::resolve:
             if (!left_alone.empty()) {
