@@ -59,7 +59,9 @@ void Starter::leaf_up(std::size_t leaf) {
 
 void Starter::leaf_down(std::size_t leaf) {
     // Those that never were there only say so again.
-    if (findings_[leaf].reachable) moved_ = "a node was lost during the start";
+    if (!findings_[leaf].reachable) return;
+    moved_ = "a node was lost during the start";
+    way_out_told_ = false;
 }
 
 void Starter::end(std::function<void()> done) {
@@ -84,6 +86,7 @@ void Starter::evaluate() {
         return schedule(grace - waited);
     }
     if (std::none_of(leaves.begin(), leaves.end(), is_up)) {
+        way_out_told_ = false;
         return wait("no node can be reached: " + missing_leaves(), look_again);
     }
     for (Vertex* mirror : context_.tree.mirrors()) {
@@ -156,6 +159,7 @@ void Starter::peeked() {
     std::string where;
     const bool ask = context_.storage.policy.takeover == spec::Takeover::ask && !ordered(StartOrder::takeover);
     if (ask && other_head_lives(where)) {
+        way_out_told_ = false;
         return wait("another head is alive on " + where +
                         "; end it there, or take the storage over from it: 'dstctl start " + command_target() +
                         " --takeover' does it once, 'policy: {takeover: auto}' in the storage's file always",
