@@ -85,6 +85,10 @@ std::string journal_text(const JournalInspection& found, const Terminal& termina
     if (found.copied) {
         text += row("", terminal.paint(Colour::yellow, "a copy from another machine or file: it decides nothing"));
     }
+    if (journal.order != StartOrder::none) {
+        const std::string order(describe(journal.order));
+        text += row("order", terminal.paint(Colour::yellow, order + ", which the next start carries out"));
+    }
     for (const Record& record : journal.records) text += record_text(record);
     for (const RecordLeaf& leaf : journal.leaves) {
         text += row("leaf", leaf.place + "  medium " + short_string(leaf.medium) + "  " + format_size(leaf.size_bytes));

@@ -27,6 +27,7 @@ constexpr std::chrono::seconds watch_limit{15};
 
 /// The storage that is meant.
 struct Target {
+    std::string given;  ///< as it was named
     std::string name;
     std::string journal;
     std::optional<spec::Storage> spec;  ///< when a file was named
@@ -34,10 +35,10 @@ struct Target {
 
 std::optional<Target> find_target(const std::string& storage, const Terminal& terminal) {
     const bool file = storage.find('/') != std::string::npos || storage.ends_with(".yaml") || storage.ends_with(".yml");
-    if (!file) return Target{storage, control::default_state_dir() + "/" + storage + ".journal", {}};
+    if (!file) return Target{storage, storage, control::default_state_dir() + "/" + storage + ".journal", {}};
     auto spec = load_storage_file(storage, terminal);
     if (!spec) return {};
-    return Target{spec->name, spec->journal, std::move(spec)};
+    return Target{storage, spec->name, spec->journal, std::move(spec)};
 }
 
 std::string_view state_text(MemberState state) {
@@ -93,6 +94,7 @@ std::string consequence(const Order& order, const std::string& name) {
 }
 
 bool confirmed(const OrderArguments& arguments, const std::string& name, const Terminal& terminal, ExitStatus& status) {
+    if (arguments.order.what == StartOrder::none) return true;
     terminal.out << consequence(arguments.order, name) << "\n";
     if (arguments.yes) return true;
     if (terminal.in == nullptr) {
@@ -109,9 +111,22 @@ bool confirmed(const OrderArguments& arguments, const std::string& name, const T
     return false;
 }
 
-ExitStatus failed(const Target& target, const Error& why, const Terminal& terminal) {
-    terminal.err << "dstctl: storage " << target.name << ": nothing was ordered: " << to_string(why) << "\n";
+ExitStatus failed(const Target& target, const Order& order, const Error& why, const Terminal& terminal) {
+    terminal.err << "dstctl: storage " << target.name
+                 << (order.what == StartOrder::none ? ": nothing was taken back: " : ": nothing was ordered: ")
+                 << to_string(why) << "\n";
     return ExitStatus::other;
+}
+
+/// For the head.
+std::string_view control_word(StartOrder order) {
+    switch (order) {
+        case StartOrder::none: return "cancel";
+        case StartOrder::takeover: return "takeover";
+        case StartOrder::accept_data_loss: return "accept-data-loss";
+        case StartOrder::resolve: return "resolve";
+    }
+    return {};
 }
 
 boost::json::object request_of(const Order& order) {
@@ -120,7 +135,7 @@ boost::json::object request_of(const Order& order) {
     if (resolve) {
         request["discard"] = order.member;
     } else {
-        request["order"] = order.what == StartOrder::takeover ? "takeover" : "accept-data-loss";
+        request["order"] = control_word(order.what);
     }
     return request;
 }
@@ -129,17 +144,18 @@ boost::json::object request_of(const Order& order) {
 ExitStatus order_of_head(const Target& target, const Order& order, const Terminal& terminal) {
     const std::string socket = control::socket_path(control::default_run_dir(), target.name);
     const auto answer = control::ask(socket, request_of(order), answer_limit);
-    if (!answer) return failed(target, answer.error(), terminal);
+    if (!answer) return failed(target, order, answer.error(), terminal);
     if (const auto* text = answer->if_contains("text"); text != nullptr && text->is_string()) {
         terminal.out << "Storage " << target.name << ": " << std::string(text->as_string()) << ".\n" << std::flush;
     }
+    if (order.what == StartOrder::none) return ExitStatus::well;
     const auto deadline = std::chrono::steady_clock::now() + watch_limit;
     auto status = control::ask_status(socket, answer_limit);
     while (status && status->state == StorageState::waiting && std::chrono::steady_clock::now() < deadline) {
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
         status = control::ask_status(socket, answer_limit);
     }
-    if (!status) return failed(target, status.error(), terminal);
+    if (!status) return failed(target, order, status.error(), terminal);
     terminal.out << status_text(*status, terminal);
     return exit_status_of(status->state);
 }
@@ -154,9 +170,15 @@ ExitStatus order_in_journal(const Target& target, const Order& order, const Term
                     loop.stop();
                 });
     while (!left) loop.run();
-    if (!*left) return failed(target, left->error(), terminal);
-    terminal.out << "Storage " << target.name << ": no head has it open; the order lies in its journal "
-                 << target.journal << ".\nThe next open (tgtadm, or a restart of the head) carries it out, once.\n";
+    if (!*left) return failed(target, order, left->error(), terminal);
+    terminal.out << "Storage " << target.name << ": no head has it open; ";
+    if (order.what == StartOrder::none) {
+        terminal.out << "the order that lay in its journal " << target.journal << " is taken back.\n";
+        return ExitStatus::well;
+    }
+    terminal.out << "the order lies in its journal " << target.journal
+                 << ".\nThe next open (tgtadm, or a restart of the head) carries it out, once; 'dstctl start "
+                 << target.given << " --cancel' takes it back.\n";
     return ExitStatus::well;
 }
 
@@ -180,6 +202,10 @@ bool is_there(const std::string& path) {
 
 ExitStatus order_without_head(const OrderArguments& arguments, const Target& target, const Answer& last,
                               const Terminal& terminal) {
+    const bool cancels = arguments.order.what == StartOrder::none;
+    if (cancels && target.spec && !is_there(target.journal)) {
+        return failed(target, arguments.order, {Errc::not_found, "there is no journal " + target.journal}, terminal);
+    }
     if (!target.spec && !is_there(target.journal)) {
         terminal.err << "dstctl: storage " << target.name << ": no head has it open, and there is no journal "
                      << target.journal << "; name the storage's file\n";
@@ -187,7 +213,7 @@ ExitStatus order_without_head(const OrderArguments& arguments, const Target& tar
     }
     if (last.status) terminal.out << "The last open failed: " << last.status->reason << "\n";
     Order order = arguments.order;
-    if (target.spec) {
+    if (target.spec && !cancels) {
         TerminalEvents events(terminal, false);
         const Inspection found = inspect_storage(*target.spec, events);
         terminal.out << "What the media of storage " << target.name << " carry:\n";
@@ -209,7 +235,7 @@ ExitStatus give_order(const OrderArguments& arguments, const Terminal& terminal)
     if (!head && head.error().code == Errc::not_found) {
         return order_without_head(arguments, *target, ask_storage(run_dir, target->name, answer_limit), terminal);
     }
-    if (!head) return failed(*target, head.error(), terminal);
+    if (!head) return failed(*target, arguments.order, head.error(), terminal);
     terminal.out << status_text(*head, terminal);
     ExitStatus status = ExitStatus::well;
     if (!confirmed(arguments, target->name, terminal, status)) return status;

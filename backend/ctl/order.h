@@ -8,7 +8,7 @@
 
 namespace dst::ctl {
 
-/// What `start` and `resolve` were told.
+/// What `start` and `resolve` were told; an order `none` takes back the one from before.
 struct OrderArguments {
     std::string storage;  ///< a name, or the path of a storage file
     Order order;

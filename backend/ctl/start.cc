@@ -11,6 +11,7 @@ void add_start(CLI::App& app, Terminal& terminal, Action& action) {
     struct Which {
         bool takeover = false;
         bool accept_data_loss = false;
+        bool cancel = false;
     };
     auto flags = std::make_shared<Which>();
     CLI::App* command = app.add_subcommand("start", "Order a start that DST by itself holds back");
@@ -20,13 +21,15 @@ void add_start(CLI::App& app, Terminal& terminal, Action& action) {
                     "Start although another head is alive on the media; that one is cut off");
     which->add_flag("--accept-data-loss", flags->accept_data_loss,
                     "Start from what can be reached; what only missing members hold is lost");
+    which->add_flag("--cancel", flags->cancel, "Take back an order that is not carried out yet");
     which->require_option(1);
     command->add_flag("--yes", arguments->yes, "Do not ask");
     command->footer(
         "Shows what is at stake and asks. A head that has the storage open carries the order out at once; else it is\n"
         "left in the storage's journal, and the next open carries it out. Once: later starts do not follow it.");
     command->callback([&terminal, &action, arguments, flags] {
-        arguments->order.what = flags->takeover ? StartOrder::takeover : StartOrder::accept_data_loss;
+        if (flags->takeover) arguments->order.what = StartOrder::takeover;
+        if (flags->accept_data_loss) arguments->order.what = StartOrder::accept_data_loss;
         action = [&terminal, arguments] { return give_order(*arguments, terminal); };
     });
 }

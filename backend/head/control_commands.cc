@@ -48,7 +48,9 @@ json::object answer_start(const ControlView& view, const json::object& request) 
     const std::string order = text_of(request, "order");
     if (order == "takeover") return answer_order(view, {StartOrder::takeover, {}, {}, 0});
     if (order == "accept-data-loss") return answer_order(view, {StartOrder::accept_data_loss, {}, {}, 0});
-    return control::error_answer({Errc::invalid_argument, "'order' is neither 'takeover' nor 'accept-data-loss'"});
+    if (order == "cancel") return answer_order(view, {StartOrder::none, {}, {}, 0});
+    return control::error_answer(
+        {Errc::invalid_argument, "'order' is none of 'takeover', 'accept-data-loss' and 'cancel'"});
 }
 
 json::object answer_resolve(const ControlView& view, const json::object& request) {

@@ -88,6 +88,16 @@ bool was_written(const Bytes& slot) {
 
 }  // namespace
 
+std::string_view describe(StartOrder order) {
+    switch (order) {
+        case StartOrder::none: break;
+        case StartOrder::takeover: return "to start although another head is alive";
+        case StartOrder::accept_data_loss: return "to start with loss of data";
+        case StartOrder::resolve: return "to give up one side of a split";
+    }
+    return {};
+}
+
 Result<Bytes> encode_journal(const Journal& journal) {
     const bool members_fit = std::all_of(journal.records.begin(), journal.records.end(), [](const Record& record) {
         return record.members.size() <= mirror_members_max;

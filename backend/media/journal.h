@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "block/store.h"
@@ -18,6 +19,9 @@ enum class StartOrder : std::uint8_t {
     accept_data_loss = 2,  ///< start from what is reachable, under a new generation marked as forced
     resolve = 3,           ///< of each split mirror that `discards` names: give up what that member holds
 };
+
+/// Completes "it is ordered": "to start with loss of data"; empty for none.
+std::string_view describe(StartOrder order);
 
 /// A side of a split that is given up: that of this member.
 struct OrderedDiscard {

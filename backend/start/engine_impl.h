@@ -42,7 +42,11 @@ private:
     void fenced(const std::string& member);
     void tell(std::function<void(Observer&)> what);
 
+    // engine_orders.cc
     Result<std::string> place(const Order& order);
+    Result<std::string> take_order_back();
+    std::string why_not_serving_anew(const Order& order) const;
+    void tell_order();
 
     void settle();
     void cut_at_close();

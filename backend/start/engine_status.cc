@@ -61,7 +61,12 @@ std::string StorageEngine::Impl::state_reason() const {
     }
     if (!leaves_open_) return opened_ ? "the journal is being opened" : "not opened yet";
     std::string reason = starter_.reason();
-    if (reason.empty()) return "the start is under way";
+    const bool told = !reason.empty();
+    if (!told) reason = "the start is under way";
+    if (const StartOrder order = journal_.journal().order; order != StartOrder::none) {
+        reason += "; it is ordered " + std::string(describe(order));
+    }
+    if (!told) return reason;
     // A storage whose size is not known is waited for by whoever opens it, who may give it up.
     const bool stays = gate_.geometry().size_bytes != 0 || !gate_.outermost();
     if (starter_.state() == Starter::State::waiting && stays) {

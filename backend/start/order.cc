@@ -32,6 +32,9 @@ Error put(JournalKeeper& keeper, const std::string& storage_name, Order order) {
         return {Errc::not_found, "the journal " + keeper.name() + " knows no member '" + order.member +
                                      "' of a mirror; name it as the storage file or dstctl status does"};
     }
+    if (order.what == StartOrder::none && journal.order == StartOrder::none) {
+        return {Errc::not_found, "no order lies in the journal " + keeper.name()};
+    }
     journal.storage_name = storage_name;
     keeper.give_order(order.what, {order.mirror, order.number});
     return {Errc::ok, {}};

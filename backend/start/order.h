@@ -11,8 +11,8 @@
 
 namespace dst {
 
-/// What the administrator orders (docs/mirror.md, "Orders"). Of `resolve` the member is named as in the file, or by its
-/// mirror's id and its number in it where those are known.
+/// What the administrator orders (docs/mirror.md, "Orders"); `none`: that an order from before is taken back. Of
+/// `resolve` the member is named as in the file, or by its mirror's id and its number in it where those are known.
 struct Order {
     StartOrder what = StartOrder::none;
     std::string member;
@@ -22,7 +22,7 @@ struct Order {
 
 /// Leaves an order in the journal of a storage that no head has open, durably; the next open carries it out. A journal
 /// that is not there is made, and carries nothing else then. Errors: busy (a head has it), refused (another storage's),
-/// not_found (resolve: the journal does not know the member).
+/// not_found (resolve: the journal does not know the member; none: no order lies there).
 void leave_order(Loop& loop, EventSink& events, std::unique_ptr<Store> journal, const std::string& storage_name,
                  const Order& order, Callback<void> done);
 

@@ -59,7 +59,9 @@ void Starter::leaf_up(std::size_t leaf) {
 
 void Starter::leaf_down(std::size_t leaf) {
     // Those that never were there only say so again.
-    if (findings_[leaf].reachable) moved_ = "a node was lost during the start";
+    if (!findings_[leaf].reachable) return;
+    moved_ = "a node was lost during the start";
+    way_out_told_ = false;
 }
 
 void Starter::end(std::function<void()> done) {
@@ -84,6 +86,7 @@ void Starter::evaluate() {
         return schedule(grace - waited);
     }
     if (std::none_of(leaves.begin(), leaves.end(), is_up)) {
+        way_out_told_ = false;
         return wait("no node can be reached: " + missing_leaves(), look_again);
     }
     for (Vertex* mirror : context_.tree.mirrors()) {
@@ -156,6 +159,7 @@ void Starter::peeked() {
     std::string where;
     const bool ask = context_.storage.policy.takeover == spec::Takeover::ask && !ordered(StartOrder::takeover);
     if (ask && other_head_lives(where)) {
+        way_out_told_ = false;
         return wait("another head is alive on " + where +
                         "; end it there, or take the storage over from it: 'dstctl start " + command_target() +
                         " --takeover' does it once, 'policy: {takeover: auto}' in the storage's file always",
@@ -212,12 +216,19 @@ void Starter::wait(std::string reason, Duration again) {
     schedule(again);
 }
 
-void Starter::fail(Errc code, const std::string& text, bool split) {
+void Starter::fail(Errc code, const std::string& why, bool split) {
     state_ = split ? State::split : State::failed;
-    reason_ = text;
-    context_.events.event(Severity::error, split ? "storage-split" : "start-refused", sentence(text),
+    reason_ = why + (split ? loss_order_refused() : way_on_after_failure());
+    context_.events.event(Severity::error, split ? "storage-split" : "start-refused", sentence(reason_),
                           {{"storage", context_.storage.name}});
-    hooks_.failed({code, text});
+    hooks_.failed({code, reason_});
+}
+
+/// A tree that is exported is started anew by itself, when a head wants it.
+std::string Starter::way_on_after_failure() const {
+    if (!context_.outermost) return {};
+    return ". Nothing is tried any more: when that is mended, open the storage again (remove the LUN, if it is there, "
+           "and add it)";
 }
 
 /// What hangs ends, and does not come up again before it answers; the others come back at once.

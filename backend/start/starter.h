@@ -54,11 +54,19 @@ public:
     void leaf_down(std::size_t leaf);
     /// The journal carries another order; a start that waits carries it out.
     void order_given();
+    /// The journal carries none any more. False: the start that carries it out is being completed.
+    bool may_take_order_back() const noexcept { return state_ != State::starting || !decided_; }
+    void order_taken_back();
+    /// Why an order to accept the loss of data makes no sense now, when what it would start from cannot be said; code
+    /// ok: nothing speaks against it.
+    Error why_not_lose_data() const;
     /// Nothing is started any more; `done` when nothing of a start is under way.
     void end(std::function<void()> done);
 
     /// The id of a mirror as this start or the journal knows it; nil: nothing is known of it.
     Id mirror_id(const Vertex& mirror) const;
+    /// How `dstctl` is told which storage is meant.
+    std::string command_target() const;
     State state() const noexcept { return state_; }
     /// While waiting, failed or split: for which nodes, and why they matter.
     std::string reason() const;
@@ -91,7 +99,8 @@ private:
     void peek_all();
     void peeked();
     void wait(std::string reason, Duration again);
-    void fail(Errc code, const std::string& text, bool split);
+    void fail(Errc code, const std::string& why, bool split);
+    std::string way_on_after_failure() const;
     void begin_again(const std::string& why);
     void cut_stuck();
     /// A step of `attempt` has ended: true when the start does not go on from there.
@@ -139,9 +148,9 @@ private:
     const Vertex* next_to_force(const Vertex& vertex) const;
     bool force_next();
     bool forceable(const Vertex& vertex, std::string& how) const;
-    std::string command_target() const;
     std::string way_out_of_waiting() const;
     std::string way_out_of_split(const StartChoice& choice) const;
+    std::string loss_order_refused();
     void take_order_away();
     void take_late_order_back();
     void tell_orders();
@@ -179,6 +188,7 @@ private:
     std::string moved_;          ///< what has changed since the peek, so that the attempt begins again
     bool decided_ = false;       ///< records of the attempt are being written
     bool new_order_ = false;     ///< since the attempt began
+    bool way_out_told_ = false;  ///< the last look at what is there found what to start from with loss of data
     bool decides_ = false;       ///< what the journal says of itself; decides() is what counts
     bool journal_void_ = false;  ///< it is of the side that `resolve` gives up, and decides for no mirror
     std::uint64_t attempt_ = 0;

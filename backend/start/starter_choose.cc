@@ -286,9 +286,11 @@ void Starter::all_chosen() {
         const Vertex* const split = split_below(root);
         if (split != nullptr && !may_pass() && is_needed(*split))
             return fail(Errc::refused, work_.at(split).reason, true);
+        const std::string way_out = way_out_of_waiting();
+        way_out_told_ = !way_out.empty();
         if (force_next()) return;
-        const std::string why = why_not_usable(root) + way_out_of_waiting() +
-                                (split == nullptr ? "" : ". Besides: " + work_.at(split).reason);
+        const std::string why =
+            why_not_usable(root) + way_out + (split == nullptr ? "" : ". Besides: " + work_.at(split).reason);
         // One that came up since has not been looked at yet.
         const bool all_seen = std::all_of(findings_.begin(), findings_.end(),
                                           [](const LeafFinding& finding) { return finding.reachable; });

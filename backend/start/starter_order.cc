@@ -20,6 +20,28 @@ void Starter::order_given() {
     evaluate_task_.post();
 }
 
+void Starter::order_taken_back() {
+    if (state_ == State::starting) moved_ = "the order was taken back";
+    order_given();
+}
+
+/// Taken now, it would give up whatever comes second: what it costs has been told to nobody.
+Error Starter::why_not_lose_data() const {
+    switch (state_) {
+        case State::split:
+            return {Errc::refused, "an order to start with loss of data decides no split: 'dstctl resolve' decides it"};
+        case State::failed:
+        case State::serving: return {Errc::ok, {}};
+        case State::waiting:
+        case State::starting: break;
+    }
+    if (way_out_told_ || !may_take_order_back()) return {Errc::ok, {}};
+    const std::string now = reason();
+    return {Errc::refused,
+            "nothing that it could start from can be reached now: " + (now.empty() ? "the start is under way" : now) +
+                "; give the order again when the storage waits for it"};
+}
+
 Id Starter::mirror_found(const MirrorWork& work) {
     for (const MemberView& view : work.views) {
         if (view.record) return view.record->mirror;
@@ -197,7 +219,6 @@ bool Starter::forceable(const Vertex& vertex, std::string& how) const {
     return std::any_of(vertex.children.begin(), vertex.children.end(), forceable_child);
 }
 
-/// How `dstctl` is told which storage is meant.
 std::string Starter::command_target() const {
     return context_.outermost && !context_.storage.file.empty() ? context_.storage.file : context_.storage.name;
 }
@@ -224,6 +245,14 @@ std::string Starter::way_out_of_split(const StartChoice& choice) const {
     }
     return ". Nothing is served and nothing changed. Decide whose data are given up: " + commands +
            "; then open the storage again";
+}
+
+/// A start that fails for a split. Left in the journal, the order would be carried out whenever it comes to count.
+std::string Starter::loss_order_refused() {
+    if (!ordered(StartOrder::accept_data_loss)) return {};
+    context_.journal.take_order_away();
+    context_.journal.write([](const Result<void>&) {});
+    return ". The order to start with loss of data decides no split, and is taken back: 'dstctl resolve' decides it";
 }
 
 /// The start is established: the order goes with the same write of the journal.
@@ -264,7 +293,7 @@ void Starter::tell_orders() {
         case StartOrder::takeover: done("the order to take the storage over is done; later starts ask again"); break;
         case StartOrder::accept_data_loss:
             done(told ? "the order to accept the loss of data is carried out; later starts do not follow it"
-                      : "the order to accept the loss of data was not needed, and is taken back: nothing is lost");
+                      : "the order to accept the loss of data was not needed, and is taken back");
             break;
         case StartOrder::resolve:
             if (!left_alone.empty()) {

@@ -12,15 +12,6 @@ namespace {
 /// What a clean end may take before what hangs is cut off.
 constexpr Duration close_time = std::chrono::seconds(20);
 
-/// The member of a mirror that the file names so; null: there is none.
-const Vertex* member_named(const Vertex& vertex, const std::string& name) {
-    for (const auto& child : vertex.children) {
-        if (vertex.mirror != nullptr && child->spec->name == name) return child.get();
-        if (const Vertex* found = member_named(*child, name)) return found;
-    }
-    return nullptr;
-}
-
 }  // namespace
 
 StorageEngine::Impl::Impl(spec::Storage storage, EngineEnvironment environment, Observer* observer)
@@ -72,6 +63,7 @@ void StorageEngine::Impl::open() {
         const std::string& name = journal_.journal().storage_name;
         if (!name.empty() && name != storage_.name) return refuse_journal();
         if (journal_.found()) assume();
+        tell_order();
         for (const Vertex* leaf : tree_.leaves()) {
             leaf->leaf->set_identity({journal_.journal().storage, Tree::place_of(*leaf), {}, head_});
             leaf->leaf->open();
@@ -179,37 +171,6 @@ void StorageEngine::Impl::tell(std::function<void(Observer&)> what) {
     loop_.defer([alive = std::weak_ptr<int>(alive_), this, what = std::move(what)] {
         if (!alive.expired() && !closing_) what(*observer_);
     });
-}
-
-Result<std::string> StorageEngine::Impl::order(const Order& order) {
-    if (is_serving()) return Error{Errc::refused, "the storage serves; nothing is to be ordered"};
-    if (fenced_ || closing_ || !leaves_open_) return Error{Errc::refused, state_reason()};
-    Order placed = order;
-    if (order.what == StartOrder::resolve) {
-        const Vertex* const member = member_named(tree_.root(), order.member);
-        if (member == nullptr) {
-            return Error{Errc::invalid_argument,
-                         "no member of a mirror is named " + order.member + "; see dstctl status"};
-        }
-        placed.mirror = starter_.mirror_id(*member->parent);
-        placed.number = member->parent->mirror->number(member->position);
-    }
-    return place(placed);
-}
-
-/// It is durable before long; a start that waits follows it at once.
-Result<std::string> StorageEngine::Impl::place(const Order& order) {
-    if (order.what == StartOrder::resolve && (order.mirror.is_nil() || order.number == 0)) {
-        return Error{Errc::refused, "it is not known which member of its mirror " + order.member +
-                                        " is: neither it nor the journal says so"};
-    }
-    journal_.give_order(order.what, {order.mirror, order.number});
-    journal_.write([](const Result<void>&) {});
-    starter_.order_given();
-    const bool waits = starter_.state() == Starter::State::waiting || starter_.state() == Starter::State::starting;
-    return std::string(waits ? "the head that has it open carries the order out now"
-                             : "the order lies in the journal; end the storage (remove the LUN) and open it again, "
-                               "which carries it out");
 }
 
 bool StorageEngine::Impl::is_serving() const { return !fenced_ && starter_.state() == Starter::State::serving; }

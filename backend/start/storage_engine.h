@@ -76,8 +76,9 @@ public:
     bool serving() const;
 
     /// The administrator's order, while the storage does not serve: a start that waits carries it out, else the next
-    /// open does. Answers which, as a sentence. Errors: refused (it serves, or cannot), invalid_argument (no such
-    /// member).
+    /// open does. `none` takes back what was ordered before. Answers what becomes of it, as a sentence. Errors: refused
+    /// (it serves, or cannot, or waits and has nothing to start from with loss of data), invalid_argument (no such
+    /// member), not_found (no order is there to be taken back), busy (it is just being carried out).
     Result<std::string> order(const Order& order);
 
     /// A clean end: refuses new requests, completes what is in flight, flushes, closes leaves and journal, calls

@@ -24,8 +24,9 @@ ReturnJudgement judge_split(const Record& mine, const RecordMember& member, cons
     const std::string sides = "the record on " + member.name + " says " + describe(found) +
                               ", the one of the members in use says " + describe(mine);
     const std::string what_to_do = "; nothing on " + member.name +
-                                   " is touched. Decide whose data are given up, and say so with dstctl resolve, or "
-                                   "put a blank medium in its place";
+                                   " is touched. Decide whose data are given up: put a blank medium in its place, or "
+                                   "close the storage (remove the LUN), order 'dstctl resolve FILE --discard MEMBER', "
+                                   "and open it again (add the LUN)";
     if (compare_descent(found, mine) == Descent::newer) {
         return {ReturnKind::split,
                 sides + ", which the first follows from: another head has gone on from there" + what_to_do};

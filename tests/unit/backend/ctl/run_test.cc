@@ -23,6 +23,7 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::StartsWith;
 
 /// The whole program on real files, with run and state directory in a folder of the test's own.
@@ -101,6 +102,24 @@ TEST_F(Dstctl, StartLeavesTheOrderInTheJournalOnlyWhenItIsMeant) {
                 HasSubstr(R"("order":"accept_data_loss")"));
     EXPECT_EQ(dstctl({"start", "vol", "--takeover", "--yes"}).status, 0);
     EXPECT_THAT(dstctl({"inspect", "--json", path("state/vol.journal")}).out, HasSubstr(R"("order":"takeover")"));
+}
+
+TEST_F(Dstctl, AnOrderInAJournalIsShownAndCanBeTakenBack) {
+    const std::string file = mirror_file();
+    const std::string journal = path("state/vol.journal");
+    EXPECT_THAT(dstctl({"start", file, "--cancel"}).err, HasSubstr("nothing was taken back: there is no journal"));
+    EXPECT_FALSE(std::filesystem::exists(journal));
+    ASSERT_EQ(dstctl({"init", file}).status, 0);
+    EXPECT_THAT(dstctl({"inspect", journal}).out, Not(HasSubstr("order")));
+    ASSERT_EQ(dstctl({"start", file, "--accept-data-loss", "--yes"}).status, 0);
+    EXPECT_THAT(dstctl({"inspect", journal}).out, HasSubstr("order    to start with loss of data, which the next"));
+    const Outcome cancelled = dstctl({"start", file, "--cancel"});
+    EXPECT_EQ(cancelled.status, 0) << cancelled.err;
+    EXPECT_THAT(cancelled.out, HasSubstr("is taken back"));
+    EXPECT_THAT(dstctl({"inspect", journal}).out, Not(HasSubstr("order")));
+    const Outcome again = dstctl({"start", "vol", "--cancel"});
+    EXPECT_EQ(again.status, 70);
+    EXPECT_THAT(again.err, HasSubstr("no order lies in the journal"));
 }
 
 TEST_F(Dstctl, OrdersNeedAStorageThatIsKnown) {

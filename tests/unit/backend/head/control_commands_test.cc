@@ -51,6 +51,8 @@ TEST_F(ControlCommandsTest, OrdersReachTheStorage) {
     EXPECT_EQ(order_->what, StartOrder::takeover);
     EXPECT_TRUE(answer({{"command", "start"}, {"order", "accept-data-loss"}}).at("ok").as_bool());
     EXPECT_EQ(order_->what, StartOrder::accept_data_loss);
+    EXPECT_TRUE(answer({{"command", "start"}, {"order", "cancel"}}).at("ok").as_bool());
+    EXPECT_EQ(order_->what, StartOrder::none);
     EXPECT_TRUE(answer({{"command", "resolve"}, {"discard", "/a"}}).at("ok").as_bool());
     EXPECT_EQ(order_->what, StartOrder::resolve);
     EXPECT_EQ(order_->member, "/a");

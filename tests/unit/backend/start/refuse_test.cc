@@ -7,6 +7,7 @@ namespace dst {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 /// Opens and runs until the engine says that it is refused; its sentence.
 std::string refusal(EngineWorld& world, const std::string& journal = "head0") {
@@ -67,6 +68,25 @@ TEST(Refuse, ForeignMediumNamesItsStorage) {
     ASSERT_TRUE(world.init().done);
     world.storage.name = "vol1";
     EXPECT_THAT(refusal(world, "head1"), HasSubstr("/a belongs to the storage 'vol0'"));
+}
+
+TEST(Refuse, SaysHowToGoOnWhenNothingIsTriedAnyMore) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    world.platter("/a").set_missing(true);
+    EngineWorld::Head& waits = world.open("another");
+    world.loop.run_for(std::chrono::seconds(5));
+    swap_platters(world, "/a", "/b");
+    world.platter("/a").set_missing(false);
+    ASSERT_TRUE(world.loop.run_until([&] { return waits.failed.has_value(); }, std::chrono::seconds(30)));
+    const std::string way_on =
+        "when that is mended, open the storage again (remove the LUN, if it is there, and add it)";
+    EXPECT_THAT(waits.failed->text, HasSubstr(way_on));
+    EXPECT_THAT(waits.engine->status().reason, HasSubstr(way_on));
+    world.close(waits);
+    world.outermost = false;
+    EXPECT_THAT(refusal(world), Not(HasSubstr(way_on))) << "what is exported is started anew by itself";
 }
 
 TEST(Refuse, SwappedPartsOfALinearNameBoth) {
@@ -270,7 +290,7 @@ TEST(Refuse, JournalOfAnotherStorageOfThisNameNamesBothIdsAndThePath) {
     const std::string text = refusal(world, "old");
     EXPECT_THAT(text, HasSubstr("the media carry the storage 'vol0' with id " + to_string(second)));
     EXPECT_THAT(text, HasSubstr("the journal old is of the storage 'vol0' with id " + to_string(first)));
-    EXPECT_THAT(text, ::testing::Not(HasSubstr("remove")));
+    EXPECT_THAT(text, Not(HasSubstr("remove the journal")));
 }
 
 TEST(Refuse, OneMediumOfAnEarlierStorageOfThisNameIsNamed) {

@@ -94,7 +94,8 @@ TEST_F(Returns, M7OfAnotherLineItIsSplitAndBothSidesAreNamed) {
     EXPECT_EQ(kind(), ReturnKind::split);
     EXPECT_THAT(why(), HasSubstr("the record on /b says generation 4 (09000000)"));
     EXPECT_THAT(why(), HasSubstr("the members in use says generation 3 (03000000)"));
-    EXPECT_THAT(why(), HasSubstr("dstctl resolve"));
+    EXPECT_THAT(why(),
+                HasSubstr("or close the storage (remove the LUN), order 'dstctl resolve FILE --discard MEMBER'"));
 }
 
 TEST_F(Returns, M7SplitCountsBeforeTheRevision) {

@@ -1,0 +1,173 @@
+// When an order is taken, what is told of it, and when it is taken back.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "media/journal.h"
+#include "start/order.h"
+#include "support/engine_world.h"
+
+namespace dst {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+struct OrderTaken : testing::Test {
+    OrderTaken() { EXPECT_TRUE(world.init().done); }
+    /// Opens, and writes to the storage without `missing`, by what `journal` knows.
+    void go_on_without(const char* missing, const std::string& journal, unsigned seed) {
+        world.platter(missing).set_missing(true);
+        EngineWorld::Head& head = world.serve(journal);
+        EXPECT_EQ(world.write(head, 0, EngineWorld::pattern(4096, seed)), Errc::ok);
+        world.close(head);
+        world.platter(missing).set_missing(false);
+    }
+    void split() {
+        world.close(world.serve());
+        go_on_without("/b", "head0", 1);
+        ASSERT_TRUE(order(world, StartOrder::accept_data_loss, "", "other"));
+        go_on_without("/a", "other", 2);
+    }
+    static Result<std::string> order_of(EngineWorld::Head& head, StartOrder what, const std::string& member = "") {
+        return head.engine->order({what, member, {}, 0});
+    }
+    StartOrder ordered() {
+        const JournalChoice choice = choose_journal({world.journal().slots, {}, 0, false});
+        return choice.journal ? choice.journal->order : StartOrder::none;
+    }
+    std::string told(const std::string& id) const {
+        std::string lines;
+        for (const auto& entry : world.events.entries) {
+            if (entry.id == id) lines += entry.line + "\n";
+        }
+        return lines;
+    }
+    EngineWorld world{two_disks()};
+};
+
+TEST_F(OrderTaken, ToLoseDataDecidesNoSplitAndDoesNotStay) {
+    split();
+    ASSERT_TRUE(order(world, StartOrder::accept_data_loss));
+    EngineWorld::Head& head = world.open();
+    ASSERT_TRUE(world.loop.run_until([&] { return head.failed.has_value(); }, seconds(10)));
+    EXPECT_EQ(head.engine->status().state, StorageState::split);
+    EXPECT_THAT(head.failed->text, HasSubstr("decides no split, and is taken back: 'dstctl resolve' decides it"));
+    world.close(head);
+    EXPECT_EQ(ordered(), StartOrder::none);
+    ASSERT_TRUE(order(world, StartOrder::resolve, "/a"));
+    world.close(world.serve());
+}
+
+TEST_F(OrderTaken, ToLoseDataNotWhileNothingIsThereToStartFrom) {
+    world.close(world.serve());
+    go_on_without("/b", "head0", 1);
+    for (const char* path : {"/a", "/b"}) world.platter(path).set_missing(true);
+    EngineWorld::Head& head = world.open();
+    const auto give = [&] { return head.engine->order({StartOrder::accept_data_loss, {}, {}, 0}); };
+    for (int time = 0; time < 5; ++time) {
+        const auto given = give();
+        ASSERT_FALSE(given);
+        EXPECT_THAT(given.error().text, HasSubstr(time == 0 ? "journal is being opened" : "can be reached now: "));
+        world.loop.run_for(seconds(1));
+    }
+    EXPECT_THAT(give().error().text, AllOf(HasSubstr("no node can be reached: /a"), HasSubstr("give the order again")));
+    EXPECT_THAT(head.engine->status().reason, Not(HasSubstr("it is ordered")));
+    // The older one: it is told what that costs, and then it is followed.
+    world.platter("/b").set_missing(false);
+    world.loop.run_for(seconds(6));
+    EXPECT_EQ(head.serving, 0);
+    ASSERT_TRUE(give());
+    EXPECT_TRUE(world.loop.run_until([&] { return head.serving == 1; }, seconds(10)));
+}
+
+/// What would be started from is lost before it is ordered.
+TEST_F(OrderTaken, ToLoseDataNotWhenWhatWasToldOfIsGoneAgain) {
+    world.close(world.serve());
+    go_on_without("/b", "head0", 1);
+    world.platter("/a").set_missing(true);
+    EngineWorld::Head& head = world.open();
+    world.loop.run_for(seconds(5));
+    ASSERT_THAT(head.engine->status().reason, HasSubstr("--accept-data-loss"));
+    world.platter("/b").set_missing(true);
+    world.loop.run_for(seconds(3));
+    EXPECT_FALSE(head.engine->order({StartOrder::accept_data_loss, {}, {}, 0}));
+    EXPECT_EQ(ordered(), StartOrder::none);
+}
+
+TEST_F(OrderTaken, IsToldOfWhenItIsGivenAndWhenItLiesInTheJournal) {
+    world.live_elsewhere = true;
+    EngineWorld::Head& head = world.open();
+    world.loop.run_for(seconds(5));
+    ASSERT_TRUE(order_of(head, StartOrder::resolve, "/b"));
+    EXPECT_THAT(told("start-order-taken"), HasSubstr("the storage is ordered to give up one side of a split"));
+    world.loop.run_for(seconds(3));
+    EXPECT_THAT(head.engine->status().reason, HasSubstr("; it is ordered to give up one side of a split"));
+    world.close(head);
+    ASSERT_EQ(ordered(), StartOrder::resolve);
+    EngineWorld::Head& again = world.open();
+    world.loop.run_for(seconds(5));
+    EXPECT_EQ(world.events.count("start-order-taken"), 2u);
+    EXPECT_THAT(again.engine->status().reason, HasSubstr("; it is ordered to give up one side of a split"));
+}
+
+TEST_F(OrderTaken, IsTakenBackByAHeadThatWaits) {
+    world.close(world.serve());
+    go_on_without("/b", "head0", 1);
+    ASSERT_TRUE(order(world, StartOrder::accept_data_loss));
+    for (const char* path : {"/a", "/b"}) world.platter(path).set_missing(true);
+    EngineWorld::Head& head = world.open();
+    world.loop.run_for(seconds(8));
+    EXPECT_THAT(head.engine->status().reason, HasSubstr("it is ordered to start with loss of data"));
+    ASSERT_TRUE(order_of(head, StartOrder::none));
+    EXPECT_THAT(told("start-order-done"), HasSubstr("the order to start with loss of data is taken back"));
+    world.platter("/b").set_missing(false);
+    world.loop.run_for(seconds(20));
+    EXPECT_EQ(head.serving, 0);
+    EXPECT_EQ(ordered(), StartOrder::none);
+    EXPECT_FALSE(order_of(head, StartOrder::none)) << "there is none any more";
+}
+
+/// At any moment of the start that follows it: either it is taken back, or it is too late.
+TEST_F(OrderTaken, IsTakenBackOrCarriedOutButNotBoth) {
+    unsigned times[2] = {0, 0};
+    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+        struct Each : OrderTaken {
+            void TestBody() override {}
+        } each;
+        each.world.close(each.world.serve());
+        each.go_on_without("/b", "head0", 1);
+        ASSERT_TRUE(order(each.world, StartOrder::accept_data_loss));
+        each.world.platter("/a").set_missing(true);
+        EngineWorld::Head& head = each.world.open();
+        each.world.loop.run_for(std::chrono::microseconds(4990'000 + seed * 1500));
+        if (head.serving != 0) continue;
+        const bool taken_back = order_of(head, StartOrder::none).has_value();
+        each.world.loop.run_for(seconds(10));
+        EXPECT_EQ(head.serving, taken_back ? 0 : 1) << seed;
+        ++times[taken_back ? 1 : 0];
+    }
+    EXPECT_GT(times[0], 0u);
+    EXPECT_GT(times[1], 0u);
+}
+
+TEST_F(OrderTaken, ToResolveNotByAStorageThatServesWhichSaysTheWay) {
+    world.storage.file = "/etc/dst/vol0.yaml";
+    EngineWorld::Head& head = world.serve();
+    const auto given = order_of(head, StartOrder::resolve, "/b");
+    ASSERT_FALSE(given);
+    EXPECT_THAT(given.error().text, AllOf(HasSubstr("close the storage (remove the LUN), order 'dstctl resolve "
+                                                    "/etc/dst/vol0.yaml --discard /b' again"),
+                                          HasSubstr("open it (add the LUN)")));
+}
+
+TEST_F(OrderTaken, AndNotNeededClaimsNotThatNothingIsLost) {
+    ASSERT_TRUE(order(world, StartOrder::accept_data_loss));
+    world.close(world.serve());
+    EXPECT_THAT(told("start-order-done"),
+                AllOf(HasSubstr("was not needed, and is taken back"), Not(HasSubstr("nothing is lost"))));
+}
+
+}  // namespace
+}  // namespace dst
