@@ -69,7 +69,7 @@ void add_init(CLI::App& app, Terminal& terminal, Action& action) {
     CLI::App* command = app.add_subcommand("init", "Label the media of a storage, so that it can be opened");
     command->add_option("FILE", arguments->file, "The storage file, dst.yaml(5)")->required();
     command->add_flag("--force", arguments->options.force,
-                      "Take media although they carry a label or something else that is known; it is lost");
+                      "Take media although they carry a label or anything else; it is lost");
     command->add_flag("--force-journal", arguments->options.force_journal,
                       "Overwrite the journal although it is another storage's, or damaged; it is lost");
     CLI::Option* adopt_option = command->add_option(
@@ -78,8 +78,10 @@ void add_init(CLI::App& app, Terminal& terminal, Action& action) {
     command->add_flag("-v,--verbose", arguments->verbose, "Show the events of disks and connections too");
     command->footer(
         "All media must be reachable, and nothing is changed unless all may be taken: refused are media with a label,\n"
-        "a filesystem, a partition table or anything else that libblkid knows. Refused too is a file that the storage\n"
-        "names as its journal and that is not one, or is another storage's. MEMBER is a name as `tree` prints it.");
+        "a filesystem, a partition table or anything else that libblkid knows, and those that are not blank. Refused\n"
+        "too is a file that the storage names as its journal and that is not one, or is another storage's. MEMBER is "
+        "a\n"
+        "name as `tree` prints it.");
     command->callback([&terminal, &action, arguments, adopt, adopt_option] {
         if (adopt_option->count() > 0) arguments->options.adopt = *adopt;
         action = [&terminal, arguments] { return init(*arguments, terminal); };

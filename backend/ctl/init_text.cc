@@ -57,6 +57,14 @@ ExitStatus report_init(const spec::Storage& storage, const InitReport& report, c
     }
     terminal.out << "storage " << storage.name << " is initialised: " << format_size(report.size_bytes)
                  << ", blocks of " << report.logical_block_bytes << " bytes, id " << to_string(report.storage) << "\n";
+    if (!report.adopted.name.empty()) {
+        const std::string& name = report.adopted.name;
+        terminal.out << "Of " << name << " the first " << report.adopted.kept_bytes << " bytes are kept. The last "
+                     << report.adopted.cut_bytes
+                     << " bytes are for label, records and maps, or more than the other members have, and not part of "
+                        "the storage any more:\na file system or partition that reached there must have been shrunk "
+                        "before; if it was not, do not write to it.\n";
+    }
     if (!report.all_in_sync) {
         terminal.out << "The copies are not known to be equal, so "
                      << (options.adopt ? options.adopt.value() : "each mirror's first member")

@@ -26,7 +26,12 @@ constexpr std::uint32_t sector_bytes = 512;
 constexpr std::uint32_t page_bytes = 4096;
 
 Error medium_failure(const std::string& path, const char* what, int error) {
-    return {errc_from_errno(error), path + ": cannot " + what + ": " + std::strerror(error)};
+    std::string text = path + ": cannot " + what + ": " + std::strerror(error);
+    if (error == EACCES || error == EPERM) {
+        text += "; the user that this process runs as (uid " + std::to_string(::geteuid()) +
+                ") may not open it: change its owner or mode";
+    }
+    return {errc_from_errno(error), std::move(text)};
 }
 
 Result<void> check_kind(const std::string& path) {

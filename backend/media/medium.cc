@@ -157,7 +157,8 @@ void Medium::go_down(const Error& why) {
 }
 
 void Medium::tell_why_down(const Error& why) {
-    if (why.code == Errc::refused) {
+    const bool judged = raw_->up();  // else it could not even be opened
+    if (why.code == Errc::refused && judged) {
         events_.event(Severity::error, "medium-refused",
                       name() + " is not used as it is: " + why.text +
                           "; it is looked at until the right one is there. A mirror may take it in and fill it anew, "

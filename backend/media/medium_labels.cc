@@ -289,7 +289,9 @@ Error Medium::check_promise(const LabelOperation& operation) const {
     if (label() == nullptr) {
         const std::string why = area_.choice().why.text;
         return {Errc::refused, name() + " carries no valid label" + (why.empty() ? "" : " (" + why + ")") +
-                                   ": run dstctl init, or see dstctl inspect"};
+                                   ": it is a new disk, or one that was cut or grown since it was labelled; then give "
+                                   "it its old size back. dstctl inspect tells more. dstctl init is for new disks "
+                                   "only, and destroys what is on them"};
     }
     if (!still_as_seen(operation.seen) && !broken(Rule::m6_compare_and_set)) {
         return {Errc::changed, "the label or the medium " + name() + " changed since it was looked at"};

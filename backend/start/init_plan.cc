@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "block/assert.h"
 #include "start/place_check.h"
 
 namespace dst {
@@ -169,19 +170,40 @@ Error check_init_leaf(const Vertex& leaf, const InitLeaf& found, const std::stri
         case LabelState::unreadable: return {Errc::medium_error, name + " cannot read its label area"};
         case LabelState::valid: {
             const auto label = decode_label(found.peek.label);
+            const std::string kept =
+                adopted ? " with the data that lie on this one, whether they are the newest or not" : "";
             if (label && label->storage_name == storage_name) {
-                return {Errc::refused, name + " is initialised already for the storage '" + storage_name +
-                                           "'; --force makes it anew, and its data are lost"};
+                return {Errc::refused,
+                        name + " is initialised already for the storage '" + storage_name + "'; --force makes it anew" +
+                            (adopted ? kept + "; those of the other members are lost" : ", and its data are lost")};
             }
             return {Errc::refused, name + " belongs to the storage '" +
                                        (label ? label->storage_name : std::string("unknown")) +
-                                       "'; --force takes it away from there"};
+                                       "'; --force takes it away from there" + kept};
         }
     }
     if (!found.probe.found.empty() && !adopted) {
         return {Errc::refused, name + " carries " + found.probe.found + "; --force overwrites it"};
     }
+    if (found.data_at && !adopted) {
+        return {Errc::refused, name + " holds data that are not known, at byte " + std::to_string(*found.data_at) +
+                                   "; --force destroys them. If it was labelled, and cut or grown since, give it its "
+                                   "old size back instead"};
+    }
     return {Errc::ok, {}};
+}
+
+std::string check_distinct(const Tree& tree, const std::vector<InitLeaf>& found) {
+    const auto& leaves = tree.leaves();
+    for (std::size_t i = 0; i < leaves.size(); ++i) {
+        const Incarnation& mine = found[i].peek.incarnation;
+        for (std::size_t k = 0; k < i && found[i].error.code == Errc::ok && !mine.id.is_nil(); ++k) {
+            if (found[k].error.code != Errc::ok || found[k].peek.incarnation != mine) continue;
+            return leaves[k]->spec->name + " and " + leaves[i]->spec->name +
+                   " are the same disk; name it once, and another disk in place of the other";
+        }
+    }
+    return {};
 }
 
 Error check_init_journal(const JournalKeeper& journal, const std::vector<InitLeaf>& found, const InitOptions& options) {
@@ -212,6 +234,43 @@ Result<std::vector<bool>> adopted_leaves(const Tree& tree, const InitOptions& op
     }
     for (const Vertex* leaf : leaves_below(*member)) adopted[leaf->index] = true;
     return adopted;
+}
+
+AdoptedEnd adopted_end(const Tree& tree, const InitPlan& plan, const InitOptions& options) {
+    const auto size_of = [&plan](const Vertex& vertex) {
+        for (const InitPlan::MirrorPlan& mirror : plan.mirrors) {
+            if (mirror.mirror == &vertex) return mirror.record.size_bytes;
+        }
+        return vertex.device->geometry().size_bytes;
+    };
+    const auto bytes_before = [&size_of](const Vertex& linear, std::size_t child) {
+        std::uint64_t bytes = 0;
+        for (std::size_t i = 0; i < child; ++i) bytes += size_of(*linear.children[i]);
+        return bytes;
+    };
+    const auto less = [](std::uint64_t from, std::uint64_t by) { return from > by ? from - by : 0; };
+    const Vertex* at = find_adopted(tree.root(), options.adopt.value_or(""));
+    DST_ASSERT(at != nullptr);
+    std::uint64_t kept = size_of(*at);
+    std::uint64_t before = 0;  // in the parent, in front of the adopted one
+    for (const Vertex* below = at; below->parent != nullptr; below = below->parent) {
+        if (below->parent->linear != nullptr) before += bytes_before(*below->parent, below->position);
+        if (below->parent->mirror != nullptr) kept = std::min(kept, less(size_of(*below->parent), before));
+    }
+    while (at->leaf == nullptr) {
+        // A mirror's first member is in sync; the others are filled from it.
+        const std::size_t child = at->mirror != nullptr ? 0 : at->children.size() - 1;
+        if (at->mirror == nullptr) kept = less(kept, bytes_before(*at, child));
+        at = at->children[child].get();
+    }
+    return {at, {kept, at->device->geometry().size_bytes - kept}};
+}
+
+std::string adopted_end_text(const InitReport::Adopted& adopted, std::uint64_t data_at) {
+    return "its last " + std::to_string(adopted.cut_bytes) +
+           " bytes would not be part of the storage any more, and it holds data there, at byte " +
+           std::to_string(data_at) + ". Shrink the file system or partition that reaches there to " +
+           std::to_string(adopted.kept_bytes) + " bytes; --force cuts it off";
 }
 
 Result<InitPlan> make_init_plan(Tree& tree, const std::string& storage_name, const std::vector<InitLeaf>& found,

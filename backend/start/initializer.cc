@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "start/blank_check.h"
 #include "start/error_text.h"
 #include "start/init_plan.h"
 #include "start/initializer_impl.h"
@@ -91,7 +92,7 @@ void Initializer::Impl::peek_all(std::function<void()> then) {
 }
 
 void Initializer::Impl::probe_all() {
-    auto step = std::make_shared<StartStep>(loop_, [this](const Result<void>&) { check(); });
+    auto step = std::make_shared<StartStep>(loop_, [this](const Result<void>&) { look_for_data(); });
     for (const Vertex* leaf : tree_.leaves()) {
         InitLeaf& found = found_[leaf->index];
         if (found.error.code != Errc::ok) continue;
@@ -104,10 +105,33 @@ void Initializer::Impl::probe_all() {
     step->all_added();
 }
 
+/// What libblkid does not know: a data base's disk, encrypted data, a disk of a storage that was cut or grown.
+void Initializer::Impl::look_for_data() {
+    const auto adopted = adopted_leaves(tree_, options_);
+    if (!adopted) return give_up(adopted.error());
+    auto step = std::make_shared<StartStep>(loop_, [this](const Result<void>&) { check(); });
+    for (const Vertex* leaf : tree_.leaves()) {
+        InitLeaf& found = found_[leaf->index];
+        const bool refused = found.error.code != Errc::ok || !found.probe.found.empty();
+        const bool may_be_blank = found.peek.label_state == LabelState::absent && !found.probe.zeroes_known;
+        if (options_.force || (*adopted)[leaf->index] || refused || !may_be_blank) continue;
+        const Extent all{0, leaf->device->geometry().size_bytes};
+        find_data(*leaf->device, all, [&found, leaf, end = step->add()](const auto& data) {
+            if (data) found.data_at = *data;
+            if (!data) found.error = {data.error().code, leaf->spec->name + ": " + data.error().text};
+            end({});
+        });
+    }
+    step->all_added();
+}
+
 /// Nothing has been changed so far; nothing will be unless all may be taken.
 void Initializer::Impl::check() {
     const auto adopted = adopted_leaves(tree_, options_);
     if (!adopted) return give_up(adopted.error());
+    if (const std::string twice = check_distinct(tree_, found_); !twice.empty()) {
+        return give_up({Errc::refused, "nothing was changed: " + twice});
+    }
     Error first{Errc::ok, {}};
     for (const Vertex* leaf : tree_.leaves()) {
         const InitLeaf& found = found_[leaf->index];
@@ -121,7 +145,22 @@ void Initializer::Impl::check() {
     auto plan = make_init_plan(tree_, storage_.name, found_, options_, loop_);
     if (!plan) return give_up({plan.error().code, "nothing was changed: " + plan.error().text});
     plan_ = std::move(*plan);
-    open_journal();
+    check_adopted_end();
+}
+
+/// Labels, records and maps take the end of what is adopted, which a file system may reach.
+void Initializer::Impl::check_adopted_end() {
+    if (!options_.adopt) return open_journal();
+    const AdoptedEnd end = adopted_end(tree_, plan_, options_);
+    report_.adopted = {end.leaf->spec->name, end.cut.offset, end.cut.length + label_area_bytes};
+    if (options_.force || end.cut.length == 0) return open_journal();
+    find_data(*end.leaf->device, end.cut, [this, end](const Result<std::optional<std::uint64_t>>& data) {
+        if (data && !*data) return open_journal();
+        InitReport::LeafLine& line = report_.leaves[end.leaf->index];
+        line.code = data ? Errc::refused : data.error().code;
+        line.text = line.name + ": " + (data ? adopted_end_text(report_.adopted, **data) : data.error().text);
+        give_up({line.code, "nothing was changed: " + line.text});
+    });
 }
 
 /// The last look, as it makes a journal that is not there. One that is there may be all that another storage knows of

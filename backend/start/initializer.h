@@ -26,7 +26,14 @@ struct InitReport {
         Errc code = Errc::ok;
         std::uint64_t size_bytes = 0;  ///< that the label names
     };
+    /// What --adopt keeps of a disk.
+    struct Adopted {
+        std::string name;              ///< of the leaf; empty: nothing is adopted
+        std::uint64_t kept_bytes = 0;  ///< from its beginning on
+        std::uint64_t cut_bytes = 0;   ///< behind them: not part of the storage any more
+    };
     std::vector<LeafLine> leaves;  ///< in reading order
+    Adopted adopted;
     Id storage;
     std::uint64_t size_bytes = 0;
     std::uint32_t logical_block_bytes = 0;
@@ -36,8 +43,9 @@ struct InitReport {
 };
 
 /// `dstctl init`: labels every leaf of a storage. Looks at all of them first and changes nothing unless all may be
-/// taken, the journal too, which is made only then; wipes the signatures of others, writes zeroes where that is fast,
-/// then records and maps, the journal, and the labels last. Everything on the loop's thread. Not to be destroyed before
+/// taken, the journal too, which is made only then: what carries a label, what libblkid knows, and what is not blank
+/// where it is looked at, is not, unless forced. Wipes the signatures of others, writes zeroes where that is fast, then
+/// records and maps, the journal, and the labels last. Everything on the loop's thread. Not to be destroyed before
 /// run() has called back.
 class Initializer {
 public:

@@ -25,7 +25,9 @@ private:
     void look();
     void peek_all(std::function<void()> then);
     void probe_all();
+    void look_for_data();
     void check();
+    void check_adopted_end();
     void open_journal();
     void erase_labels();
     void wipe_next(std::size_t leaf, bool end);

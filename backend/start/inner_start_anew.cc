@@ -55,7 +55,9 @@ std::string InnerStart::look_for_lost(const Record& known, std::string& refused)
             if (judged.kind == LeafReturn::blank) blank_.push_back({leaf, seen});
         }
         if (refused.empty() && (*found)->device->geometry().size_bytes < recorded.size_bytes) {
-            refused = recorded.name + " is smaller than it was; it is not used. Put a medium of the same size there";
+            refused =
+                recorded.name +
+                " is smaller than it was; it is not used. Give it its old size back, or put a medium as large there";
         }
         lost_.push_back(index);
     }

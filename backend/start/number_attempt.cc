@@ -40,11 +40,7 @@ void NumberAttempt::peeked() {
 
 /// Why it cannot be that member.
 std::string NumberAttempt::take_number(std::uint32_t number) {
-    if (number == 0) {
-        return " is not known to the record of mirror " + mirror().name() +
-               ", and no label on it tells which member it is; it is not used. Name the member as before, or put its "
-               "own medium there";
-    }
+    if (number == 0) return why_unknown();
     const RecordMember* const recorded = find_member(mirror().record(), number);
     if (recorded == nullptr) return " carries the label of a member that has been removed; it is not used";
     for (std::size_t i = 0; i < mirror().children(); ++i) {
@@ -54,6 +50,30 @@ std::string NumberAttempt::take_number(std::uint32_t number) {
     }
     mirror().set_number(child_.position, number);
     return {};
+}
+
+/// And what to write into the file.
+std::string NumberAttempt::why_unknown() const {
+    std::string text = " is not known to the record of mirror " + mirror().name() +
+                       ", and no label on it tells which member it is; it is not used. ";
+    std::string names;
+    std::size_t missing = 0;
+    for (const RecordMember& member : mirror().record().members) {
+        bool there = false;
+        for (std::size_t i = 0; i < mirror().children(); ++i) there = there || mirror().number(i) == member.number;
+        if (there) continue;
+        names += (missing++ == 0 ? "" : " or ") + ("name: \"" + member.name + "\"");
+    }
+    if (missing == 0) {
+        return text +
+               "The file has all members of the mirror besides, and none can be added to it yet: take it out of "
+               "the file";
+    }
+    const std::string which = missing == 1 ? "If it takes the place of the member that the file does not name, give it "
+                                             "the name that it had: "
+                                           : "If it takes the place of one of the members that the file does not name, "
+                                             "give it the name that this one had: ";
+    return text + which + names + ", and open the storage again; else put the member's own medium there";
 }
 
 }  // namespace dst

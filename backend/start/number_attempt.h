@@ -19,6 +19,7 @@ public:
 private:
     void peeked();
     std::string take_number(std::uint32_t number);
+    std::string why_unknown() const;
 
     std::vector<LeafFinding> findings_;  ///< per leaf of the tree
 };

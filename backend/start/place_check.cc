@@ -194,7 +194,10 @@ StorageIdentity check_labels(const Tree& tree, const std::string& name, const Id
         if (!finding.reachable) continue;
         if (!finding.label) {
             const std::string unlabelled =
-                identity.id.is_nil() ? " is not labelled; run dstctl init with the storage's file"
+                identity.id.is_nil() ? " is not labelled: it is a new disk, or one that was cut or grown since it was "
+                                       "labelled, for the label lies at its end. Then give it its old size back, and "
+                                       "do not run dstctl init, which destroys what is on it: dstctl init with the "
+                                       "storage's file is for new disks only"
                                      : " is not labelled, though the storage was initialised: another disk lies in its "
                                        "place, or its label was overwritten. Put the right one back; do not run dstctl "
                                        "init, which labels all of them anew and loses what they hold";
@@ -216,8 +219,9 @@ StorageIdentity check_labels(const Tree& tree, const std::string& name, const Id
                    true);
         } else if (label.size_bytes > geometry.size_bytes) {
             refuse(finding,
-                   leaf_name + " is too small: its label says " + std::to_string(label.size_bytes) +
-                       " bytes, the medium has " + std::to_string(geometry.size_bytes) +
+                   leaf_name + " is too small: by its label it had " +
+                       std::to_string(label.size_bytes + label_area_bytes) + " bytes, now it has " +
+                       std::to_string(geometry.size_bytes + label_area_bytes) +
                        ". Give it its size back, or put the right disk there",
                    true);
         } else if (geometry.logical_block_bytes > label.logical_block_bytes) {
@@ -252,12 +256,12 @@ void tell_changed_sizes(const Tree& tree, const std::vector<RecordLeaf>& known, 
         const std::uint64_t now = leaf->device->geometry().size_bytes;
         for (const RecordLeaf& before : known) {
             if (place.empty() || before.place != place || before.size_bytes == now) continue;
-            finding.refusal =
-                leaf->spec->name + " is not labelled, and its size has changed from " +
-                std::to_string(before.size_bytes) + " to " + std::to_string(now) +
-                " bytes (without the label area): either it was cut or grown, and its label does not lie at "
-                "the end any more; then give it its old size back, and do not run dstctl init, which "
-                "would overwrite it. Or it is another disk";
+            finding.refusal = leaf->spec->name + " is not labelled, and its size has changed from " +
+                              std::to_string(before.size_bytes + label_area_bytes) + " to " +
+                              std::to_string(now + label_area_bytes) +
+                              " bytes: either it was cut or grown, and its label does not lie at "
+                              "the end any more; then give it its old size back, and do not run dstctl init, which "
+                              "would overwrite it. Or it is another disk";
         }
     }
 }

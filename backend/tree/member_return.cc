@@ -12,6 +12,9 @@ std::string describe(const Record& record) {
     return "generation " + std::to_string(record.generation) + " (" + short_string(record.generation_id) + ")";
 }
 
+/// As other tools tell it: of the disk, with the label area.
+std::string whole_size(std::uint64_t leaf_bytes) { return std::to_string(leaf_bytes + label_area_bytes) + " bytes"; }
+
 /// How far back on the record's line, 0 for its own generation.
 std::size_t age_of(const Record& record, const Id& generation) {
     if (record.generation_id == generation) return 0;
@@ -101,8 +104,8 @@ LeafJudgement judge_leaf(const Record& mine, const RecordMember& member, const R
                        "; it is left alone while that one is alive. End it");
     }
     if (label.size_bytes != leaf.geometry.size_bytes) {
-        return refused(leaf.name + " has " + std::to_string(leaf.geometry.size_bytes) + " bytes, its label says " +
-                       std::to_string(label.size_bytes) + "; it is not used. Make it as large as it was");
+        return refused(leaf.name + " is a disk of " + whole_size(leaf.geometry.size_bytes) + ", by its label it had " +
+                       whole_size(label.size_bytes) + "; it is not used. Make it as large as it was");
     }
     if (leaf.geometry.logical_block_bytes > label.logical_block_bytes) {
         return refused(larger_blocks(leaf, label.logical_block_bytes));
@@ -122,9 +125,11 @@ std::string why_not_blank(const ReturningLeaf& leaf, const Probe& probe) {
                "(wipefs -a -f) to have it filled anew";
     }
     if (leaf.geometry.size_bytes != leaf.remembered_bytes) {
-        return leaf.name + " carries a blank medium with room for " + std::to_string(leaf.geometry.size_bytes) +
-               " bytes where one for " + std::to_string(leaf.remembered_bytes) +
-               " belongs; it is not used. Put one of the same size there";
+        const std::string wanted = whole_size(leaf.remembered_bytes);
+        return leaf.name + " is a disk of " + whole_size(leaf.geometry.size_bytes) + " without a label where one of " +
+               wanted +
+               " belongs; it is not used. If it was cut or grown, give it its old size back; else put one of " +
+               wanted + " there";
     }
     return {};
 }

@@ -222,6 +222,26 @@ Scalar<std::string> name_scalar(std::string_view what) {
             }};
 }
 
+Scalar<std::string> node_name_scalar() {
+    constexpr std::size_t name_bytes_max = 255;
+    return {
+        "a node name of at most 255 letters, digits, '.', '_', '-', ':', '/', '[', ']', '@' and '%' that begins with "
+        "a letter, a digit or '[', or a path",
+        [](std::string_view text, std::string& why) -> std::optional<std::string> {
+            if (text.size() > name_bytes_max) {
+                why = "is too long";
+                return {};
+            }
+            if (text.starts_with('/')) return path_scalar("").parse(text, why);
+            if (text.empty() || (!is_alphanumeric(text.front()) && text.front() != '[')) return {};
+            constexpr std::string_view others = "._-:/[]@%";
+            for (char c : text) {
+                if (!is_alphanumeric(c) && others.find(c) == std::string_view::npos) return {};
+            }
+            return std::string(text);
+        }};
+}
+
 Scalar<std::string> path_scalar(std::string_view example) {
     return {"an absolute path such as " + std::string(example),
             [](std::string_view text, std::string& why) -> std::optional<std::string> {

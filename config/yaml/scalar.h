@@ -40,8 +40,11 @@ Scalar<spec::Milliseconds> time_scalar(Range<spec::Milliseconds> range, std::str
 Scalar<unsigned> number_scalar(Range<unsigned> range);
 /// on, off; YAML's other words for them too.
 Scalar<bool> switch_scalar();
-/// Storages, exports, given names of nodes: [A-Za-z0-9][A-Za-z0-9._-]{0,62}. `what`: "a storage name".
+/// Storages, exports: [A-Za-z0-9][A-Za-z0-9._-]{0,62}. `what`: "a storage name".
 Scalar<std::string> name_scalar(std::string_view what);
+/// Given names of nodes: also what a node without one is called, so that another one can take its place in a record: a
+/// path, or host:port/export. As long as a record takes: 255 bytes.
+Scalar<std::string> node_name_scalar();
 /// An absolute path of a file. `example`: "/dev/sdb".
 Scalar<std::string> path_scalar(std::string_view example);
 

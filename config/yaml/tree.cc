@@ -170,7 +170,7 @@ private:
 
     void read_common(const Mapping& map, spec::Node& node) {
         if (const Value* name = map.find("name")) {
-            if (map.read("name", name_scalar("a node name"), node.name)) given_at_ = name->at;
+            if (map.read("name", node_name_scalar(), node.name)) given_at_ = name->at;
         }
         map.read("read",
                  choice_scalar<spec::ReadPreference>({{"automatic", spec::ReadPreference::automatic},

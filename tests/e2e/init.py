@@ -110,6 +110,28 @@ def a_filesystem_behind_a_netnode_is_refused(world):
     check(not known(path), f"after init --force {path} still carries {known(path)}")
 
 
+def data_that_nobody_knows_are_refused(world):
+    """Here and behind a netnode: libblkid finds nothing, and the disk is not blank."""
+    here, there = world.disk("here.img", 64), world.disk("there.img", 64)
+    for path, offset in ((here, 4096), (there, (64 << 20) - 65536 - 512)):
+        with open(path, "r+b") as file:
+            file.seek(offset)
+            file.write(b"a page of a data base")
+        check(not known(path), f"libblkid knows {path}")
+    world.netnode("node1", 7791, {"disk0": there})
+    for number, (tree, path) in enumerate(((f"{{disk: {here}}}", here), ("{netnode: '127.0.0.1:7791/disk0'}", there))):
+        file = storage(world, tree, f"vol{number}")
+        refused(world, file, path, "holds data that are not known", "--force destroys them")
+        world.dstctl("init", file, "--force")
+
+
+def one_disk_under_two_names_is_refused(world):
+    path = world.disk("remote.img", 64)
+    world.netnode("node1", 7791, {"disk0": path})
+    file = storage(world, "{mirror: [{netnode: '127.0.0.1:7791/disk0'}, {netnode: 'localhost:7791/disk0'}]}")
+    refused(world, file, path, "127.0.0.1:7791/disk0 and localhost:7791/disk0 are the same disk", "nothing was changed")
+
+
 def a_mounted_image_is_refused(world):
     path = world.disk("mounted.img", 64)
     subprocess.run(["mkfs.ext4", "-q", "-F", path], check=True)
@@ -156,7 +178,16 @@ def adopted_data_are_kept(world):
     old, new = world.disk("old.img", 64), world.disk("new.img", 64)
     world.initiator("fill-file", old, "--seed", 8, "--length", "48MiB")
     file = storage(world, f"{{mirror: [{{disk: {old}}}, {{disk: {new}}}]}}")
-    world.dstctl("init", file, "--adopt", old)
+    with open(old, "r+b") as disk:
+        disk.seek((64 << 20) - 65536 - 4096)
+        disk.write(b"the end of a file system")
+    code, _, error = world.dstctl("init", file, "--adopt", old, ok=None)
+    check(code != 0 and "holds data there" in error and "Shrink" in error, f"init cut off the end of a disk: {error}")
+    with open(old, "r+b") as disk:
+        disk.seek((64 << 20) - 65536 - 4096)
+        disk.write(bytes(4096))
+    _, output, _ = world.dstctl("init", file, "--adopt", old)
+    check(f"Of {old} the first " in output and "must have been shrunk before" in output, f"what is cut off: {output}")
     tgtd = world.tgtd()
     tgtd.new_target()
     tgtd.new_lun(file)
@@ -210,7 +241,8 @@ def a_refused_init_makes_no_journal(world):
     check(not os.path.exists(journal), "a refused init left a journal")
 
 
-main([media_that_hold_something_are_refused, a_filesystem_behind_a_netnode_is_refused, a_mounted_image_is_refused,
+main([media_that_hold_something_are_refused, a_filesystem_behind_a_netnode_is_refused,
+      data_that_nobody_knows_are_refused, one_disk_under_two_names_is_refused, a_mounted_image_is_refused,
       another_storages_label_is_refused,
       a_served_storage_is_not_labelled_again, adopted_data_are_kept, a_file_that_is_no_journal_is_left_alone,
       another_storages_journal_is_refused, a_refused_init_makes_no_journal])

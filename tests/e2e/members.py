@@ -52,4 +52,28 @@ def the_last_member_comes_back_as_another(world):
     tgtd.stop()
 
 
-main([all_members_die_and_return, the_last_member_comes_back_as_another])
+def a_dead_machine_is_replaced_at_another_address(world):
+    """The refusal names the line to write into the file; with it the new machine's blank disk is filled."""
+    tgtd, nodes, file = mirror(world)
+    world.initiator("fill", tgtd.url(), "--seed", 4, "--flush")
+    nodes[1].kill()
+    until(lambda: "member-dropped" in tgtd.output(), 10, "the dead machine's member is dropped")
+    tgtd.delete_lun()
+    world.netnode("node3", 7793, {"disk0": world.disk("disk3.img", 32)})
+    with open(file, encoding="utf-8") as old:
+        text = old.read()
+    moved = text.replace("netnode: 127.0.0.1:7792/disk0", "netnode: 127.0.0.1:7793/disk0")
+    world.write("vol.yaml", moved)
+    tgtd.new_lun(file)
+    line = 'name: "127.0.0.1:7792/disk0"'
+    until(lambda: line in world.status("vol")["tree"]["children"][1].get("reason", ""), 20, "the line to write is named")
+    tgtd.delete_lun()
+    world.write("vol.yaml", text.replace(
+        "netnode: 127.0.0.1:7792/disk0", f"netnode: {{address: 127.0.0.1, port: 7793, export: disk0, {line}}}"))
+    tgtd.new_lun(file)
+    until(lambda: world.status("vol")["state"] == "healthy", 30, "the new machine's disk is in sync")
+    nodes[0].kill()
+    world.initiator("verify", tgtd.url(), "--seed", 4)
+
+
+main([all_members_die_and_return, the_last_member_comes_back_as_another, a_dead_machine_is_replaced_at_another_address])

@@ -50,6 +50,17 @@ TEST(InitText, TellsWhoIsOwedEverything) {
     EXPECT_NE(plain.out().find("so node:1/b is in sync and the other members are owed everything."), std::string::npos);
 }
 
+TEST(InitText, TellsWhatOfAnAdoptedDiskIsCutOff) {
+    PlainTerminal plain;
+    InitReport report = success();
+    report.adopted = {"node:1/b", 1000000, 200704};
+    report_init(storage(), report, {.adopt = "node:1/b"}, "", plain.terminal());
+    EXPECT_NE(plain.out().find("Of node:1/b the first 1000000 bytes are kept. The last 200704 bytes"),
+              std::string::npos);
+    EXPECT_NE(plain.out().find("a file system or partition that reached there must have been shrunk before"),
+              std::string::npos);
+}
+
 TEST(InitText, RefusalGoesToTheErrorOutputAndIsSaidOnce) {
     PlainTerminal plain;
     EXPECT_EQ(report_init(storage(), refusal(), {}, "", plain.terminal()), ExitStatus::other);

@@ -78,6 +78,34 @@ TEST_P(BlockDeviceTest, HasAnotherIncarnationWhenAttachedAnew) {
     EXPECT_NE(bench.disk.incarnation(), before);
 }
 
+/// Another user than root, until it ends.
+class Unprivileged {
+public:
+    Unprivileged() : changed_(::geteuid() == 0 && ::seteuid(65534) == 0) {}
+    ~Unprivileged() { EXPECT_TRUE(!changed_ || ::seteuid(0) == 0); }
+    Unprivileged(const Unprivileged&) = delete;
+    Unprivileged& operator=(const Unprivileged&) = delete;
+
+private:
+    bool changed_;
+};
+
+TEST(MediumFile, AnotherUsersDiskNeedsAnotherOwnerOrMode) {
+    const TemporaryFolder folder;
+    const std::string path = folder.file("medium");
+    make_file(path, mib);
+    ASSERT_EQ(::chmod(path.c_str(), 0), 0);
+    ASSERT_EQ(::chmod(folder.path().c_str(), 0755), 0);
+    const Unprivileged unprivileged;
+    const auto opened = open_medium(path, {});
+    ASSERT_TRUE(opened.has_error());
+    EXPECT_EQ(opened.error().code, Errc::refused);
+    const std::string user = "the user that this process runs as (uid " + std::to_string(::geteuid()) + ")";
+    EXPECT_NE(opened.error().text.find(path), std::string::npos) << opened.error().text;
+    EXPECT_NE(opened.error().text.find(user + " may not open it: change its owner or mode"), std::string::npos)
+        << opened.error().text;
+}
+
 class IncarnationTest : public testing::Test {
 protected:
     void SetUp() override {

@@ -265,6 +265,37 @@ TEST_F(MediumTest, ADetachedSessionHearsNothingMore) {
     EXPECT_TRUE(third.downs.empty());
 }
 
+/// A disk that this process may not open.
+class ForbiddenDisk final : public RawMedium {
+public:
+    explicit ForbiddenDisk(sim::SimLoop& loop) : loop_(loop) {}
+    void open() override {
+        loop_.defer([this] { notify_down({Errc::refused, "/dev/sim: cannot open it: change its owner or mode"}); });
+    }
+    void probe(Callback<Probe> done) override { done(Error{Errc::disconnected, "not open"}); }
+    void look_at_name(std::function<void(NameFinding)> done) override { done(NameFinding::same); }
+    const std::string& name() const override { return name_; }
+    const Geometry& geometry() const override { return geometry_; }
+    bool up() const override { return false; }
+    Incarnation incarnation() const override { return {}; }
+    void submit(Request& request) override { loop_.complete_later(request, Errc::disconnected); }
+    void close(std::function<void()> closed) override { loop_.defer(std::move(closed)); }
+
+private:
+    sim::SimLoop& loop_;
+    std::string name_ = "/dev/sim";
+    Geometry geometry_;
+};
+
+TEST_F(MediumTest, ADiskThatMayNotBeOpenedIsNotCalledAWrongOne) {
+    restart_with(std::make_unique<ForbiddenDisk>(loop));
+    medium->open();
+    loop.run_for(std::chrono::milliseconds(100));
+    EXPECT_EQ(events.count("medium-refused"), 0u);
+    EXPECT_EQ(events.count("medium-down"), 1u);
+    EXPECT_EQ(medium->last_error().text, "/dev/sim: cannot open it: change its owner or mode");
+}
+
 TEST_F(MediumTest, ClosingAnswersWhatIsQueued) {
     label();
     open();

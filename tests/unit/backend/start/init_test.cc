@@ -16,6 +16,12 @@ sim::SimPlatterOptions slow_zeroes() {
     return options;
 }
 
+InitOptions forced() {
+    InitOptions options;
+    options.force = true;
+    return options;
+}
+
 TEST(Init, LabelsSayStoragePlaceAndMember) {
     EngineWorld world(linear_node("l0", {two_disks(), disk_node("/c")}));
     const InitReport report = world.init();
@@ -139,7 +145,7 @@ TEST(Init, BlockSizeIsTheLargestOfTheLeaves) {
 TEST(Init, FastZeroesMakeAllMembersInSyncAndEqual) {
     EngineWorld world(two_disks());
     world.platter("/b").write(4096, EngineWorld::pattern(4096, 7));
-    const InitReport report = world.init();
+    const InitReport report = world.init(forced());
     EXPECT_TRUE(report.all_in_sync);
     EXPECT_EQ(world.platter("/b").read({4096, 4096}), Bytes(4096));
 }
@@ -150,7 +156,7 @@ TEST(Init, SlowZeroesMakeTheFirstMemberInSyncAndTheOthersDirty) {
     world.add_platter("/b", slow_zeroes());
     world.platter("/a").write(0, EngineWorld::pattern(4096, 6));
     world.platter("/b").write(0, EngineWorld::pattern(4096, 7));
-    const InitReport report = world.init();
+    const InitReport report = world.init(forced());
     ASSERT_TRUE(report.done) << to_string(report.error);
     EXPECT_FALSE(report.all_in_sync);
     const StorageStatus status = world.serve().engine->status();

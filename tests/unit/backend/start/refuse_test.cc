@@ -36,10 +36,13 @@ void swap_platters(EngineWorld& world, const std::string& one, const std::string
     world.platter(other).write(0, first);
 }
 
-TEST(Refuse, UnlabelledMediumSaysToRunInit) {
+TEST(Refuse, UnlabelledMediumIsSentToInitOnlyIfItIsNew) {
     EngineWorld world(disk_node("/a"));
     world.platter("/a");
-    EXPECT_THAT(refusal(world), HasSubstr("/a is not labelled; run dstctl init"));
+    const std::string text = refusal(world);
+    EXPECT_THAT(text, HasSubstr("/a is not labelled: it is a new disk, or one that was cut or grown"));
+    EXPECT_THAT(text, HasSubstr("give it its old size back, and do not run dstctl init, which destroys what is on it"));
+    EXPECT_THAT(text, HasSubstr("dstctl init with the storage's file is for new disks only"));
 }
 
 TEST(Refuse, ABlankMediumBesideLabelledOnesIsNotSentToInit) {
@@ -58,7 +61,8 @@ TEST(Refuse, AMediumThatWasGrownIsNotSentToInit) {
         world.close(world.serve());
         world.platter("/a").replace_blank(now);
         const std::string text = refusal(world);
-        EXPECT_THAT(text, HasSubstr("/a is not labelled, and its size has changed from"));
+        EXPECT_THAT(text, HasSubstr("/a is not labelled, and its size has changed from 16777216 to " +
+                                    std::to_string(now) + " bytes: either it was cut or grown"));
         EXPECT_THAT(text, HasSubstr("do not run dstctl init"));
     }
 }

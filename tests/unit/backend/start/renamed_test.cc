@@ -81,7 +81,44 @@ TEST_F(Renamed, M7ABlankMediumIsNotTakenForIt) {
     world->platter("/x").set_missing(false);
     EXPECT_TRUE(becomes(VertexState::refused));
     EXPECT_THAT(second().reason, HasSubstr("no label on it tells which member it is"));
+    EXPECT_THAT(second().reason, HasSubstr("give it the name that it had: name: \"/b\", and open"));
     EXPECT_EQ(world->label_of("/x"), std::nullopt);
+}
+
+TEST_F(Renamed, M7ABlankMediumThatIsNamedAsItIsFilled) {
+    begin(disk_node("/b"), disk_node("/x"), {"/x"});
+    world->close(*head);
+    world->platter("/x").set_missing(false);
+    spec::Node named = disk_node("/x");
+    named.name = "/b";
+    world->storage.tree = members(std::move(named));
+    head = &world->serve();
+    EXPECT_TRUE(becomes(VertexState::in_sync)) << second().reason;
+    EXPECT_EQ(world->platter("/x").read({0, 4096}), EngineWorld::pattern(4096, 1));
+}
+
+TEST_F(Renamed, M7OfSeveralThatAreNotNamedAllAreTold) {
+    world = std::make_unique<EngineWorld>(mirror_node("m0", {disk_node("/a"), disk_node("/b"), disk_node("/c")}));
+    ASSERT_TRUE(world->init().done);
+    world->close(world->serve());
+    world->storage.tree = members(disk_node("/x"));
+    world->platter("/x").set_missing(true);
+    head = &world->serve();
+    world->platter("/x").set_missing(false);
+    EXPECT_TRUE(becomes(VertexState::refused));
+    EXPECT_THAT(second().reason, HasSubstr("name: \"/b\" or name: \"/c\""));
+}
+
+TEST_F(Renamed, M7OneMoreThanTheRecordHasIsNotTakenIn) {
+    world = std::make_unique<EngineWorld>(members(disk_node("/b")));
+    ASSERT_TRUE(world->init().done);
+    world->close(world->serve());
+    world->storage.tree = mirror_node("m0", {disk_node("/a"), disk_node("/x"), disk_node("/b")});
+    world->platter("/x").set_missing(true);
+    head = &world->serve();
+    world->platter("/x").set_missing(false);
+    EXPECT_TRUE(becomes(VertexState::refused));
+    EXPECT_THAT(second().reason, HasSubstr("none can be added to it yet: take it out of the file"));
 }
 
 TEST_F(Renamed, M7ACopyOfAMemberThatIsThereIsNotTakenForIt) {

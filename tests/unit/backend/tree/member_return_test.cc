@@ -176,7 +176,9 @@ TEST_F(Returns, M7BlankHasNoLabelNothingKnownAndTheSizeThatIsRemembered) {
     EXPECT_THAT(why_not_blank(leaf, {LabelState::absent, "ext4 filesystem", false}), HasSubstr("ext4 filesystem"));
     EXPECT_THAT(why_not_blank(leaf, {LabelState::valid, "", false}), HasSubstr("changed"));
     leaf.geometry.size_bytes = 2 << 20;
-    EXPECT_THAT(why_not_blank(leaf, {}), HasSubstr("2097152 bytes where one for 1048576 belongs"));
+    EXPECT_THAT(why_not_blank(leaf, {}),
+                HasSubstr("is a disk of 2162688 bytes without a label where one of 1114112 bytes belongs"));
+    EXPECT_THAT(why_not_blank(leaf, {}), HasSubstr("If it was cut or grown, give it its old size back; else put"));
     leaf.geometry.logical_block_bytes = 4096;
     EXPECT_EQ(leaf_kind(), LeafReturn::refused);
 }

@@ -50,6 +50,27 @@ TEST(Tree, JournalOnAMediumIsAMistake) {
                 ElementsAre(StartsWith("3:10: the journal \"/a\" again; it stands in line 2")));
 }
 
+TEST(Tree, GivenNameMayBeThatOfANodeWithoutOne) {
+    for (const std::string name : {"127.0.0.1:13777/disk0", "[fe80::1%eth0]:7790/d", "/dev/disk/by-id/a:b c", "m@x"}) {
+        EXPECT_EQ(good_storage(with_tree("{disk: {path: /a, name: \"" + name + "\"}}")).tree.name, name);
+    }
+}
+
+TEST(Tree, GivenNameMayNotBeThatOfAnotherLeafWithoutOne) {
+    for (const char* tree : {"{mirror: [{disk: {path: /a, name: \"n:1/d\"}}, {netnode: \"n:1/d\"}]}",
+                             "{mirror: [{netnode: \"n:1/d\"}, {disk: {path: /a, name: \"n:1/d\"}}]}"}) {
+        EXPECT_THAT(storage_mistakes(with_tree(tree)), ElementsAre(HasSubstr("the name \"n:1/d\"")));
+    }
+}
+
+TEST(Tree, GivenNameIsNoLongerThanARecordTakes) {
+    const auto named = [](std::size_t bytes) {
+        return storage_mistakes(with_tree("{disk: {path: /a, name: " + std::string(bytes, 'n') + "}}"));
+    };
+    EXPECT_THAT(named(255), IsEmpty());
+    EXPECT_THAT(named(256), ElementsAre(HasSubstr("is too long")));
+}
+
 TEST(Tree, GivenNamesMustDiffer) {
     EXPECT_THAT(storage_mistakes(with_tree("{mirror: [{disk: {path: /a, name: x}}, {disk: {path: /b, name: x}}]}")),
                 ElementsAre(StartsWith("2:70: the name \"x\" again; the node at line 2 has it already")));
@@ -103,7 +124,7 @@ INSTANTIATE_TEST_SUITE_P(
         TreeCase{"DiskWithoutPath", "{disk: {read: prefer}}", "2:14: a disk without \"path\""},
         TreeCase{"DiskReadPreference", "{disk: {path: /a, read: often}}",
                  "2:31: \"often\"; automatic, prefer or avoid"},
-        TreeCase{"NodeName", "{disk: {path: /a, name: \"a b\"}}", "2:31: \"a b\"; a node name of at most 63"},
+        TreeCase{"NodeName", "{disk: {path: /a, name: \"a b\"}}", "2:31: \"a b\"; a node name of at most 255"},
         TreeCase{"LinearWithMembers", "{linear: {children: [disk: /a], members: []}}",
                  "2:39: the unknown key \"members\"; a linear takes name, children and read"},
         TreeCase{"RegionNoPowerOfTwo", "{mirror: {region: 17MiB, members: [disk: /a]}}",

@@ -18,23 +18,25 @@ std::vector<std::unique_ptr<EngineWorld::Head>>& graveyard() {
     return *dead;
 }
 
-/// A medium that may say, as a netnode does, that another head is alive on it.
+/// A medium that may say, as a netnode does, that another head is alive on it, or that it is the same as another.
 class SharedLeaf : public LocalLeaf {
 public:
-    SharedLeaf(Loop& loop, EventSink& events, std::unique_ptr<RawMedium> medium, const bool& live)
-        : LocalLeaf(loop, events, std::move(medium)), live_(live) {}
+    SharedLeaf(Loop& loop, EventSink& events, std::unique_ptr<RawMedium> medium, const EngineWorld& world)
+        : LocalLeaf(loop, events, std::move(medium)), world_(world) {}
 
     void peek(Callback<Peek> done) override {
-        LocalLeaf::peek([live = live_, done = std::move(done)](const Result<Peek>& peek) {
-            if (!peek || !live) return done(peek);
-            Peek seen = *peek;
-            seen.live = LiveHead{{1, Id{{7}}}, "tgtd[7] on alpha"};
-            done(seen);
-        });
+        LocalLeaf::peek(
+            [live = world_.live_elsewhere, one = world_.one_medium, done = std::move(done)](const Result<Peek>& peek) {
+                if (!peek) return done(peek);
+                Peek seen = *peek;
+                if (live) seen.live = LiveHead{{1, Id{{7}}}, "tgtd[7] on alpha"};
+                if (one) seen.incarnation = Incarnation{Id{{9}}};
+                done(seen);
+            });
     }
 
 private:
-    const bool& live_;
+    const EngineWorld& world_;
 };
 
 }  // namespace
@@ -97,7 +99,7 @@ EngineEnvironment EngineWorld::environment(const std::string& journal_name) {
     auto make_leaf = [this](const spec::Node& node) -> std::unique_ptr<Leaf> {
         const std::string& path = std::get<spec::Disk>(node.what).path;
         return std::make_unique<SharedLeaf>(loop, events, std::make_unique<sim::SimDisk>(loop, platter(path), path),
-                                            live_elsewhere);
+                                            *this);
     };
     return {loop,         events,   make_leaf, std::make_unique<sim::SimStore>(loop, journal(journal_name)),
             journal_name, outermost};
