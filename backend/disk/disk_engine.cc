@@ -36,9 +36,22 @@ bool missing_ability(int error) { return error == EOPNOTSUPP || error == ENOSYS 
 
 bool transient(int error) { return error == EINTR || error == EAGAIN; }
 
-/// No room, a bad sector, an argument: no failed flush says that.
+/// What no failed flush is told as: no room, a bad sector, no permission, no memory.
 bool of_the_write_alone(int error) {
-    return error == ENOSPC || error == EDQUOT || error == ENODATA || error == EILSEQ || error == EINVAL;
+    switch (error) {
+        case ENOSPC:
+        case EDQUOT:
+        case EFBIG:
+        case ENODATA:
+        case EILSEQ:
+        case EINVAL:
+        case EROFS:
+        case EPERM:
+        case EACCES:
+        case ENOMEM:
+        case EOPNOTSUPP: return true;
+        default: return false;
+    }
 }
 
 /// What a disk's failure is to the caller, whose arguments and permissions were checked before. The kernel's own
@@ -99,6 +112,7 @@ bool DiskEngine::start(Request& request, TimePoint now) {
     job.fua = request.fua;
     job.copied = false;
     job.zeroing = false;
+    job.failed_through = 0;
     job.page_cache = use != CacheUse::none;
     job.done_bytes = 0;
     job.started = now;
@@ -173,7 +187,7 @@ void DiskEngine::prepare_vector(DiskJob& job, Pieces pieces, bool writes) {
     if (writes) {
         // Without O_DIRECT the data wait in the page cache together with other writes', so that a failure to make them
         // durable is a failed flush: that goes through the sync stage, where it is counted as one.
-        const int flags = writes_through(job) ? RWF_DSYNC : 0;
+        const int flags = writes_through(job) && job.failed_through == 0 ? RWF_DSYNC : 0;
         if (flags != 0) medium_.incarnation->flush_begins();
         make_way_for_write({offset, job.round_bytes});
         io_uring_prep_writev2(&entry, fd, vector, count, offset, flags);
@@ -247,7 +261,7 @@ void DiskEngine::arrived(DiskJob& job, int result) {
         synced(job, result);
         return;
     }
-    if (writes_through(job)) written_through(result);
+    if (writes_through(job) && written_through(job, result)) return;
     if (job.request == nullptr) {
         release(job);
         return;
@@ -280,9 +294,27 @@ bool DiskEngine::writes_through(const DiskJob& job) const noexcept {
     return job.operation == Operation::write && job.fua && medium_.direct;
 }
 
-/// Whether the write failed or the flush nobody says, and of a flush that failed the kernel tells once.
-void DiskEngine::written_through(int result) {
-    const bool flushed = result >= 0 || transient(-result) || of_the_write_alone(-result);
+/// Whether the write failed or the flush nobody says, and of a flush that failed the kernel tells once. The data are
+/// written first: when they can be written without a flush, it was the flush. True: that is being tried.
+bool DiskEngine::written_through(DiskJob& job, int& result) {
+    if (job.failed_through == 0) {
+        const bool clear = result >= 0 || transient(-result) || of_the_write_alone(-result);
+        if (!clear && job.request != nullptr) {
+            job.failed_through = -result;
+            prepare_transfer(job);
+            return true;
+        }
+        flush_known(clear);
+        return false;
+    }
+    if (result < 0 && transient(-result) && job.request != nullptr) return false;
+    flush_known(result < 0);
+    result = -job.failed_through;
+    return false;
+}
+
+/// What began with a flush has ended.
+void DiskEngine::flush_known(bool flushed) {
     medium_.incarnation->flush_ended(flushed);
     if (!flushed) flush_failed_ = true;
 }

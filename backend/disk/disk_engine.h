@@ -73,7 +73,8 @@ private:
     void arrived(DiskJob& job, int result);
     void again(DiskJob& job);
     bool writes_through(const DiskJob& job) const noexcept;
-    void written_through(int result);
+    bool written_through(DiskJob& job, int& result);
+    void flush_known(bool flushed);
     void transferred(DiskJob& job, int result);
     void allocated(DiskJob& job, int result);
     void hashed(DiskJob& job, int result);

@@ -30,6 +30,7 @@ struct DiskJob : boost::intrusive::list_base_hook<> {
     bool copied = false;      ///< through own buffers
     bool page_cache = false;  ///< read through it
     bool zeroing = false;     ///< fallocate was asked for it
+    int failed_through = 0;   ///< errno: it could not be written durably, and is tried without a flush
     int allocate_mode = 0;
     std::uint64_t done_bytes = 0;   ///< of the extent
     std::uint64_t round_bytes = 0;  ///< that the kernel is asked for now

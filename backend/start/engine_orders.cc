@@ -75,13 +75,21 @@ Result<std::string> StorageEngine::Impl::take_order_back() {
     const StartOrder order = journal_.journal().order;
     if (order == StartOrder::none) return Error{Errc::not_found, "no order is there that could be taken back"};
     if (!starter_.may_take_order_back()) {
-        return Error{Errc::busy, "the start that carries the order out is about to be completed"};
+        return Error{Errc::busy, "the order is being carried out: members may have a record by it already"};
     }
+    const std::vector<OrderedDiscard> discards = journal_.journal().discards;
     journal_.take_order_away();
-    journal_.write([](const Result<void>&) {});
-    starter_.order_taken_back();
     const std::string text = "the order " + std::string(describe(order)) + " is taken back";
-    events_.event(Severity::notice, "start-order-done", text, {{"storage", storage_.name}});
+    journal_.write([this, order, discards, text](const Result<void>& written) {
+        if (written) return events_.event(Severity::notice, "start-order-done", text, {{"storage", storage_.name}});
+        if (journal_.journal().order == StartOrder::none) journal_.put_order_back(order, discards);
+        events_.event(Severity::error, "start-order-stays",
+                      "the order " + std::string(describe(order)) +
+                          " could not be taken out of the journal, and stands: mend the journal's filesystem, and take "
+                          "the order back again",
+                      {{"storage", storage_.name}, {"why", to_string(written.error())}});
+    });
+    starter_.order_taken_back();
     return text;
 }
 

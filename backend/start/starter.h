@@ -54,8 +54,8 @@ public:
     void leaf_down(std::size_t leaf);
     /// The journal carries another order; a start that waits carries it out.
     void order_given();
-    /// The journal carries none any more. False: the start that carries it out is being completed.
-    bool may_take_order_back() const noexcept { return state_ != State::starting || !decided_; }
+    /// The journal carries none any more. False: members may have a record of what it led to already.
+    bool may_take_order_back() const noexcept { return !order_begun_ && (state_ != State::starting || !decided_); }
     void order_taken_back();
     /// Why an order to accept the loss of data makes no sense now, when what it would start from cannot be said; code
     /// ok: nothing speaks against it.
@@ -188,6 +188,7 @@ private:
     std::string moved_;          ///< what has changed since the peek, so that the attempt begins again
     bool decided_ = false;       ///< records of the attempt are being written
     bool new_order_ = false;     ///< since the attempt began
+    bool order_begun_ = false;   ///< members may have a record that an order led to, and the start is not established
     bool way_out_told_ = false;  ///< the last look at what is there found what to start from with loss of data
     bool decides_ = false;       ///< what the journal says of itself; decides() is what counts
     bool journal_void_ = false;  ///< it is of the side that `resolve` gives up, and decides for no mirror

@@ -130,8 +130,10 @@ void Starter::read_again() {
 }
 
 void Starter::records_unchanged() {
+    if (new_order_) return begin_again("another order was given");
     next_record_ = 0;
     decided_ = true;
+    for (const auto& [mirror, work] : work_) order_begun_ = order_begun_ || work.forced || work.resolved;
     write_records_next();
 }
 

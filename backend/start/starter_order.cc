@@ -251,7 +251,9 @@ std::string Starter::way_out_of_split(const StartChoice& choice) const {
 std::string Starter::loss_order_refused() {
     if (!ordered(StartOrder::accept_data_loss)) return {};
     context_.journal.take_order_away();
-    context_.journal.write([](const Result<void>&) {});
+    context_.journal.write([this](const Result<void>& written) {
+        if (!written && ordered(StartOrder::none)) context_.journal.put_order_back(StartOrder::accept_data_loss, {});
+    });
     return ". The order to start with loss of data decides no split, and is taken back: 'dstctl resolve' decides it";
 }
 
@@ -274,6 +276,7 @@ void Starter::take_late_order_back() {
 
 void Starter::tell_orders() {
     forcing_.clear();
+    order_begun_ = false;
     take_late_order_back();
     bool told = false;
     bool resolved = false;

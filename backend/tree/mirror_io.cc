@@ -262,7 +262,8 @@ void Mirror::acknowledge_or_wait(Io& io) {
     if (state_ != State::serving) return finish(io, Errc::disconnected);
     // Those that have it may have been lost since. What is there stays then, whatever it lacks: it has all that was
     // acknowledged, and nobody knows whether the others come back. While they may, the request is sent again.
-    if (((broken(Rule::m10_only_one_there) ? in_sync_ & ~failed_ : reachable()) & io.done) == 0) {
+    const Mask there = broken(Rule::m10_only_one_there) ? in_sync_ & ~failed_ : reachable();
+    if ((there & io.done) == 0 && !broken(Rule::m10_last_stays)) {
         mark_unreconciled(io);
         const bool may = std::any_of(members_.begin(), members_.end(), [&](const auto& member) {
             return (io.done & member->mask()) != 0 && may_return(*member);

@@ -94,6 +94,13 @@ def a_disk_does_not_flush_what_it_is_to_write_through(world):
     file.clear()
     until(lambda: world.status("vol")["state"] == "healthy", 20, "the disk is back")
     world.initiator("verify", tgtd.url(), "--length", "64KiB", "--request", "4KiB")
+    # When it is the write that fails, the disk stays up, and can be read.
+    file.write_error = (0, 64 * MIB)
+    filled = world.initiator("fill", tgtd.url(), "--length", "4KiB", "--request", "4KiB", ok=None)
+    check(filled["mistakes"] == 1, f"a write succeeded: {filled}")
+    time.sleep(1)
+    check(tgtd.output().count("disk-flush-failed") == 1, f"taken for a flush: {tgtd.output()}")
+    world.initiator("verify", tgtd.url(), "--length", "64KiB", "--request", "4KiB")
     tgtd.stop()
 
 

@@ -26,10 +26,11 @@ bool parse_range(const std::string& text, Range& range) {
 }
 
 // A failed assertion is a finding like any other: it says the seed and what led to it.
-extern "C" void report_abort(int) {
+extern "C" void report_abort(int signal) {
     if (const dst::sim::Trace* trace = dst::sim::Trace::current()) {
         trace->dump(stderr);
-        std::fprintf(stderr, "FINDING seed %" PRIu64 ": an assertion failed\n", trace->seed());
+        std::fprintf(stderr, "FINDING seed %" PRIu64 ": %s\n", trace->seed(),
+                     signal == SIGABRT ? "an assertion failed" : "memory that is not its own");
         std::fflush(nullptr);
     }
     std::_Exit(1);
@@ -88,6 +89,8 @@ int main(int argc, char** argv) {
 #endif
     CLI11_PARSE(app, argc, argv);
 #ifdef DST_BREAKS
+    // M12: who leaves it out writes to memory that was given back.
+    if (!rule.empty()) std::signal(SIGSEGV, report_abort);
     if (!rule.empty()) {
         const auto parsed = dst::parse_rule(rule);
         if (!parsed) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "media/journal.h"
+#include "media/label.h"
 #include "start/order.h"
 #include "support/engine_world.h"
 
@@ -121,6 +122,7 @@ TEST_F(OrderTaken, IsTakenBackByAHeadThatWaits) {
     world.loop.run_for(seconds(8));
     EXPECT_THAT(head.engine->status().reason, HasSubstr("it is ordered to start with loss of data"));
     ASSERT_TRUE(order_of(head, StartOrder::none));
+    world.loop.run_for(seconds(1));
     EXPECT_THAT(told("start-order-done"), HasSubstr("the order to start with loss of data is taken back"));
     world.platter("/b").set_missing(false);
     world.loop.run_for(seconds(20));
@@ -167,6 +169,48 @@ TEST_F(OrderTaken, AndNotNeededClaimsNotThatNothingIsLost) {
     world.close(world.serve());
     EXPECT_THAT(told("start-order-done"),
                 AllOf(HasSubstr("was not needed, and is taken back"), Not(HasSubstr("nothing is lost"))));
+}
+
+/// A member has the record without /a, and the attempt ends: what it gives up it has given up.
+TEST_F(OrderTaken, IsNotTakenBackWhenAMemberMayHaveItsRecord) {
+    world.close(world.serve());
+    world.platter("/a").set_missing(true);
+    EngineWorld::Head& head = world.open("another");
+    world.loop.run_for(seconds(10));
+    // The record is written, the mark that the head has served is not.
+    unsigned labels = 0;
+    world.platter("/b").on_carry_out = [&](const Request& request) {
+        const bool label = request.extent.offset >= world.platter("/b").geometry().size_bytes - label_area_bytes;
+        if (request.operation == Operation::write && label && ++labels == 3) world.platter("/b").set_missing(true);
+    };
+    ASSERT_TRUE(order_of(head, StartOrder::accept_data_loss));
+    ASSERT_TRUE(
+        world.loop.run_until([&] { return labels > 3 || world.events.count("start-again") != 0; }, seconds(30)));
+    const Result<std::string> answer = order_of(head, StartOrder::none);
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, Errc::busy);
+    world.close(head);
+}
+
+TEST_F(OrderTaken, StandsWhenTheJournalDoesNotTakeThatItIsTakenBack) {
+    world.close(world.serve());
+    world.platter("/a").set_missing(true);
+    world.platter("/b").set_missing(true);
+    ASSERT_TRUE(order(world, StartOrder::accept_data_loss));
+    EngineWorld::Head& head = world.open();
+    world.loop.run_for(seconds(1));
+    world.journal().fail_write = Errc::no_space;
+    EXPECT_TRUE(order_of(head, StartOrder::none));
+    world.loop.run_for(seconds(1));
+    EXPECT_EQ(world.events.count("start-order-done"), 0u);
+    EXPECT_EQ(world.events.count("start-order-stays"), 1u);
+    EXPECT_THAT(head.engine->status().reason, HasSubstr("it is ordered to start with loss of data"));
+    world.journal().fail_write = Errc::ok;
+    EXPECT_TRUE(order_of(head, StartOrder::none));
+    world.loop.run_for(seconds(1));
+    EXPECT_EQ(world.events.count("start-order-done"), 1u);
+    EXPECT_EQ(ordered(), StartOrder::none);
+    world.close(head);
 }
 
 }  // namespace
