@@ -190,10 +190,12 @@ void Medium::write(Label label) {
 }
 
 void Medium::label_written(Errc code) {
-    // Also after an error: what lies there was read again. Where that could not be read either, nobody was told of a
-    // new promise, and the one before stands.
+    // Also after an error: what lies there was read again. Nobody was told of a promise that could not be written, and
+    // the one before stands, whether the new one can be read there or nothing can: sessions go by it.
+    const LabelOperation::Kind kind = operations_.front()->kind;
+    const bool untold = code != Errc::ok && kind != LabelOperation::Kind::write_label;
     if (state_ == State::up) {
-        if (label() != nullptr) promised_ = label()->promised;
+        if (label() != nullptr && !untold) promised_ = label()->promised;
         if (label_state() == LabelState::absent) promised_ = Epoch{};
     }
     if (code != Errc::ok) {

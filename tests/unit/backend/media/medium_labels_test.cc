@@ -50,6 +50,24 @@ TEST_F(MediumLabels, ErasingLeavesNoMagic) {
     EXPECT_TRUE(platter.all_zero());
 }
 
+/// A session goes on by the promise that its head was told of, though the next one lies on the medium all the same.
+TEST_F(MediumLabels, M6APromiseThatNobodyWasToldOfFencesNobody) {
+    ASSERT_TRUE(write_label(*first, *peek(*first), encode_label(small_label())).has_value());
+    std::uint64_t number = 1;
+    ASSERT_TRUE(promise(*first, epoch(number, 0xa)).has_value());
+    bool landed = false;
+    for (int tries = 0; tries < 20 && !landed; ++tries) {
+        platter.fail(Operation::write, {0, platter.geometry().size_bytes}, Errc::io_error, 1,
+                     sim::SimPlatter::Landing::in_part);
+        ASSERT_FALSE(promise(*first, epoch(++number, 0xa)).has_value());
+        landed = on_disk().label && on_disk().label->promised.number == number;
+        ASSERT_EQ(io(*first, Operation::write), Errc::ok) << number;
+    }
+    EXPECT_TRUE(landed);
+    ASSERT_TRUE(promise(*first, epoch(++number, 0xa)).has_value());
+    EXPECT_EQ(io(*first, Operation::write), Errc::ok);
+}
+
 TEST_F(MediumLabels, M6WhatWasPromisedOnALabelIsNotWhenItIsErased) {
     ASSERT_TRUE(write_label(*first, *peek(*first), encode_label(small_label())).has_value());
     ASSERT_TRUE(promise(*first, epoch(4, 0xa)).has_value());
