@@ -58,7 +58,7 @@ void search_next(const std::shared_ptr<Search>& search) {
 }  // namespace
 
 void find_data(BlockDevice& device, const Extent& within, Callback<std::optional<std::uint64_t>> done) {
-    search_next(std::make_shared<Search>(device, places_of(within), 0, std::move(done)));
+    search_next(std::make_shared<Search>(Search{device, places_of(within), 0, std::move(done)}));
 }
 
 }  // namespace dst
