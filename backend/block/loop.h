@@ -85,8 +85,7 @@ protected:
     virtual void wake() = 0;
 
     /// Runs everything posted so far, then the timers that are due. Work posted and timers started meanwhile wait for
-    /// the next call.
-    /// True when something ran.
+    /// the next call. True when something ran.
     bool run_ready();
     /// Drops what was posted and did not run. Deferred functions may own objects that take themselves out of the loop
     /// when they are destroyed: for the destructor of the class that has what they call.
