@@ -173,6 +173,10 @@ void Starter::records_read(Vertex& mirror) {
                 if (split || apart) work.other_side = in_sync_names(*journal);
             }
             work.resolved = work.resolved || resolved_before(work);
+            if (forced_before(work)) {
+                work.ordered = "mirror " + mirror.spec->name + " starts from " + in_sync_names(work.choice.record) +
+                               ", as ordered and begun by an attempt before; its other members are owed everything";
+            }
             if (!forced_below(mirror) || force(mirror, journal)) break;
             work.reason = "what lies below it is started with loss of data";
             return choose_next();

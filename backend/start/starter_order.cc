@@ -95,6 +95,15 @@ bool Starter::resolved_before(const MirrorWork& work) const {
     });
 }
 
+/// An attempt before, of this life or the last, has written the record of a forced start to members, and ended: whoever
+/// was cut off by it stays so, whether he is there by now or not.
+bool Starter::forced_before(const MirrorWork& work) const {
+    const Record& record = work.choice.record;
+    const Epoch& established = context_.journal.journal().established;
+    return ordered(StartOrder::accept_data_loss) && record.forced && record.epoch.head == established.head &&
+           record.epoch.number > established.number;
+}
+
 /// Of a generation that an order makes.
 void Starter::draw_ids(MirrorWork& work) {
     Record& record = work.choice.record;

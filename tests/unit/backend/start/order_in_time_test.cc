@@ -1,7 +1,9 @@
 // Who comes while an order to lose data is being carried out.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "media/label.h"
+#include "media/record.h"
 #include "start/order.h"
 #include "support/engine_world.h"
 
@@ -10,6 +12,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::HasSubstr;
 
 /// /a and /b have what was written last, /c has left before, and is all that is there.
 struct OrderInTime : testing::Test {
@@ -60,6 +63,54 @@ TEST_F(OrderInTime, AMemberThatComesBeforeARecordIsWrittenIsNotGivenUp) {
     world.platter("/c").set_hung(false);
     expect_last_data(head);
 }
+
+/// The record is on a member when the attempt ends, or the head dies: what it gave up is given up, and told of once.
+class OrderBegun : public OrderInTime, public testing::WithParamInterface<bool> {
+public:
+    EngineWorld::Head& begin_and_end() {
+        EngineWorld::Head& head = world.open();
+        world.loop.run_for(seconds(20));
+        sim::SimPlatter& platter = world.platter("/c");
+        bool written = false;
+        platter.on_carry_out = [&](const Request& request) {
+            if (request.operation != Operation::write || written) return;
+            Bytes bytes(request.extent.length);
+            copy_from_pieces(request.pieces, bytes);
+            const Result<DecodedRecord> record = decode_record(bytes);
+            written = record && record->record.forced;
+            if (written) platter.fail(Operation::write, {0, platter.geometry().size_bytes}, Errc::medium_error, 1);
+        };
+        EXPECT_TRUE(head.engine->order({StartOrder::accept_data_loss, {}, {}, 0}));
+        const auto again = [&] { return written && world.events.count("start-again") != 0; };
+        EXPECT_TRUE(world.loop.run_until(again, seconds(12)));
+        platter.on_carry_out = nullptr;
+        EXPECT_EQ(head.serving, 0);
+        return head;
+    }
+    std::string last(const std::string& id) const {
+        std::string line;
+        for (const auto& entry : world.events.entries) line = entry.id == id ? entry.line : line;
+        return line;
+    }
+};
+
+TEST_P(OrderBegun, IsToldOfWhenItIsCarriedOut) {
+    EngineWorld::Head* head = &begin_and_end();
+    if (GetParam()) {
+        world.crash(*head);
+        head = &world.open();
+    }
+    ASSERT_TRUE(world.loop.run_until([&] { return head->serving == 1; }, seconds(60)));
+    EXPECT_THAT(last("start-forced"), HasSubstr("mirror m0 starts from /c, as ordered"));
+    EXPECT_THAT(last("start-order-done"), HasSubstr("is carried out"));
+    world.close(*head);
+    ASSERT_TRUE(order(world, StartOrder::accept_data_loss));
+    world.close(world.serve());
+    EXPECT_EQ(world.events.count("start-forced"), 1u);
+    EXPECT_THAT(last("start-order-done"), HasSubstr("was not needed"));
+}
+
+INSTANTIATE_TEST_SUITE_P(, OrderBegun, testing::Bool());
 
 }  // namespace
 }  // namespace dst
