@@ -10,6 +10,8 @@ namespace {
 /// What memory holds while it waits to be filled, and when it was given back.
 constexpr std::byte untouched{0xa5};
 constexpr std::byte given_back{0x5a};
+/// More than a session sends in one piece.
+constexpr std::uint64_t large_data_bytes = 12u << 20;
 /// So many requests are ended while one that hangs may still write to memory that was given back.
 constexpr std::size_t retired_max = 1024;
 
@@ -75,11 +77,23 @@ Extent Client::pick_extent() {
     const std::uint64_t length = (1 + loop_.below(longest / block)) * block;
     // Hot requests lie around the seams of a linear as well, not only at the front.
     if (loop_.chance(200)) {
-        const std::uint64_t middle = geometry.size_bytes / 2 / block * block;
+        const std::uint64_t place = loop_.below(options_.seams.size() + 1);
+        const std::uint64_t seam = place == 0 ? geometry.size_bytes / 2 : options_.seams[place - 1];
+        const std::uint64_t middle = seam / block * block;
         if (middle > length && middle + length < geometry.size_bytes)
             return {middle - length / 2 / block * block, length};
     }
     return {offset, length};
+}
+
+// Of several pieces.
+Extent Client::pick_large(Operation operation) {
+    const Geometry& geometry = device_->geometry();
+    const std::uint64_t block = geometry.logical_block_bytes;
+    const bool data = operation == Operation::write || operation == Operation::read;
+    const std::uint64_t longest = std::min(data ? large_data_bytes : options_.large_bytes_max, geometry.size_bytes);
+    const std::uint64_t length = (1 + loop_.below(longest / block)) * block;
+    return {loop_.below((geometry.size_bytes - length) / block + 1) * block, length};
 }
 
 void Client::prepare(Flight& flight) {
@@ -105,6 +119,10 @@ void Client::send() {
                        : dice < 93 ? Operation::write_zeroes
                                    : Operation::unmap;
     if (flight.operation != Operation::flush) flight.extent = pick_extent();
+    const bool discard = flight.operation == Operation::write_zeroes || flight.operation == Operation::unmap;
+    if (options_.large_bytes_max != 0 && flight.operation != Operation::flush && loop_.chance(discard ? 300 : 5)) {
+        flight.extent = pick_large(flight.operation);
+    }
     if (!options_.may_overlap && busy(flight.extent)) return;
     flight.fua = changes_data(flight.operation) && loop_.chance(200);
     flight.client = this;
@@ -119,9 +137,9 @@ void Client::send() {
         fill_sectors(flight.memory, flight.extent.offset, flight.value);
     }
     flight.superseded = superseded_;
-    if (changes_data(flight.operation)) {
-        superseded_ ? oracle_.write_apart(flight.extent, flight.value)
-                    : oracle_.write_begun(flight.sequence, flight.extent, flight.value);
+    // What is sent by a head that another one has overtaken, no read may return.
+    if (changes_data(flight.operation) && !superseded_) {
+        oracle_.write_begun(flight.sequence, flight.extent, flight.value);
     }
     flights_.push_back(std::move(made));
     flight.where = std::prev(flights_.end());

@@ -6,6 +6,7 @@
 #include <list>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "block/block_device.h"
 #include "oracle.h"
@@ -17,6 +18,8 @@ struct ClientOptions {
     unsigned depth = 8;  ///< requests in flight at most
     std::uint64_t request_bytes_max = 64u << 10;
     std::uint64_t hot_bytes = 256u << 10;  ///< most requests go to this part, so that they overlap
+    std::uint64_t large_bytes_max = 0;     ///< a few requests are as large as that, discards more often; 0: none
+    std::vector<std::uint64_t> seams;      ///< a part of the requests lies around these places
     Duration think_max = std::chrono::milliseconds(20);
     bool write_through = false;  ///< the storage has no write cache: what is answered is durable
     bool may_overlap = true;     ///< false: the device does not order requests (a bare leaf)
@@ -66,6 +69,7 @@ private:
     void next();
     void send();
     Extent pick_extent();
+    Extent pick_large(Operation operation);
     bool busy(const Extent& extent) const;
     void prepare(Flight& flight);
     void disown();

@@ -66,7 +66,10 @@ void Faults::strike() {
         Share{10, [](Faults& f) { return f.give_up_both_sides(); }},
         Share{5, [](Faults& f) { return f.order_takeover(); }},
     };
-    if (loop_.now() < quiet_until_) return;
+    if (loop_.now() < quiet_until_) {
+        if (loop_.chance(300)) disturb();
+        return;
+    }
     keep_copies();
     // While all members are in sync, two heads can do the most damage.
     bool done = count_ < 2 && loop_.chance(250) &&
@@ -80,6 +83,22 @@ void Faults::strike() {
         done = chosen->run(*this);
     }
     if (done) ++count_;
+}
+
+// Something small, in the middle of what has been staged.
+void Faults::disturb() {
+    trace_.coverage().count("disturbed");
+    switch (loop_.below(9)) {
+        case 0: kill_netnode(false); return;
+        case 1: kill_netnode(true); return;
+        case 2: cut_link(); return;
+        case 3: partition(loop_.chance(600)); return;
+        case 4: fail_disk(); return;
+        case 5: spoil_sectors(); return;
+        case 6: hang_disk(); return;
+        case 7: slow_disk(); return;
+        default: fail_journal(); return;
+    }
 }
 
 bool Faults::kill_netnode(bool power) {

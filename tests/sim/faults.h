@@ -55,6 +55,7 @@ private:
     std::pair<std::string, SimPlatter*> any_leaf();
     void note(const std::string& what);
 
+    void disturb();
     bool kill_netnode(bool power);
     bool cut_power();
     bool cut_link();
@@ -124,7 +125,7 @@ private:
     unsigned count_ = 0;
     bool ended_ = false;
     bool ending_cleanly_ = false;  ///< a head: it must not be killed meanwhile
-    TimePoint quiet_until_;        ///< a duel goes on: nothing else is broken
+    TimePoint quiet_until_;        ///< a duel goes on: only small things are broken meanwhile
     struct Copy {
         SimPlatter::Content content;
         std::size_t times_served = 0;

@@ -34,18 +34,34 @@ Value sector_value(std::span<const std::byte> sector, std::uint64_t offset) {
     return words == words_of(offset, words[0]) ? words[0] : garbage;
 }
 
-Oracle::Oracle(std::uint64_t size_bytes) : sectors_(size_bytes / sector_bytes) {}
+Oracle::Oracle(std::uint64_t size_bytes)
+    : size_bytes_(size_bytes), pages_(size_bytes / sector_bytes / page_sectors + 1) {}
+
+Oracle::Sector& Oracle::sector(std::uint64_t offset) {
+    const std::uint64_t index = offset / sector_bytes;
+    Page& page = pages_[index / page_sectors];
+    if (page.empty()) page.resize(page_sectors);
+    return page[index % page_sectors];
+}
+
+const Oracle::Sector& Oracle::sector_seen(std::uint64_t offset) const {
+    static const Sector untouched;
+    const std::uint64_t index = offset / sector_bytes;
+    const Page& page = pages_[index / page_sectors];
+    return page.empty() ? untouched : page[index % page_sectors];
+}
+
+void Oracle::for_each(const std::function<void(Sector&)>& run) {
+    for (Page& page : pages_) {
+        for (Sector& each : page) run(each);
+    }
+}
 
 void Oracle::write_begun(std::uint64_t sequence, const Extent& extent, Value value) {
     for (std::uint64_t at = extent.offset; at < extent.end(); at += sector_bytes) {
         Sector& here = sector(at);
         here.entries.push_back({sequence, value, Outcome::pending});
-        here.ever.push_back(value);
     }
-}
-
-void Oracle::write_apart(const Extent& extent, Value value) {
-    for (std::uint64_t at = extent.offset; at < extent.end(); at += sector_bytes) sector(at).ever.push_back(value);
 }
 
 void Oracle::write_acknowledged(std::uint64_t sequence, const Extent& extent, bool durable) {
@@ -78,16 +94,16 @@ void Oracle::write_unknown(std::uint64_t sequence, const Extent& extent) {
 
 void Oracle::flush_acknowledged(std::uint64_t begun, std::uint64_t sequence) {
     flushed_ = std::max(flushed_, sequence);
-    for (Sector& here : sectors_) {
+    for_each([begun](Sector& here) {
         if (here.acknowledged_at <= begun) here.before.clear();
-    }
+    });
 }
 
 void Oracle::forget_unflushed(std::uint64_t newest) {
     under_way_ = newest;
-    for (Sector& here : sectors_) {
+    for_each([](Sector& here) {
         for (Entry& entry : here.entries) entry.doubtful = entry.outcome == Outcome::pending;
-        if (here.before.empty()) continue;
+        if (here.before.empty()) return;
         std::vector<Entry> fall_back;
         for (const Value value : here.before) fall_back.push_back({0, value, Outcome::unknown});
         // The one that was acknowledged last is no longer sure either; the first entry ends every search.
@@ -95,18 +111,25 @@ void Oracle::forget_unflushed(std::uint64_t newest) {
         here.entries.insert(here.entries.begin(), fall_back.begin(), fall_back.end());
         here.entries.front().outcome = Outcome::acknowledged;
         here.before.clear();
-    }
+    });
 }
 
-void Oracle::forget_everything(std::uint64_t newest) {
+void Oracle::begin_anew(std::uint64_t newest, const std::function<Held(std::uint64_t)>& held_at) {
     under_way_ = newest;
-    for (Sector& here : sectors_) {
-        std::erase_if(here.entries, [](const Entry& entry) { return entry.outcome != Outcome::pending; });
-        std::vector<Entry> all;
-        for (const Value value : here.ever) all.push_back({0, value, Outcome::unknown});
-        all.front().outcome = Outcome::acknowledged;
-        here.entries.insert(here.entries.begin(), all.begin(), all.end());
-        here.before.clear();
+    ++acknowledgements_;
+    for (std::uint64_t at = 0; at < size_bytes_; at += sector_bytes) {
+        const Held held = held_at(at);
+        const auto is_zero = [](Value value) { return value == 0; };
+        const bool nothing = std::all_of(held.now.begin(), held.now.end(), is_zero) &&
+                             std::all_of(held.older.begin(), held.older.end(), is_zero);
+        if (nothing && pages_[at / sector_bytes / page_sectors].empty()) continue;
+        Sector& here = sector(at);
+        here = {};
+        here.entries.clear();
+        for (const Value value : held.now) here.entries.push_back({0, value, Outcome::unknown});
+        here.entries.front().outcome = Outcome::acknowledged;
+        here.before = held.older;
+        here.acknowledged_at = acknowledgements_;
     }
 }
 
@@ -132,10 +155,13 @@ std::string Oracle::describe(const Sector& sector, std::uint64_t sequence, std::
 
 std::string Oracle::check_read(std::uint64_t sequence, const Extent& extent, std::span<const std::byte> bytes) {
     for (std::uint64_t at = 0; at < extent.length; at += sector_bytes) {
-        Sector& here = sector(extent.offset + at);
+        const Sector& seen = sector_seen(extent.offset + at);
         const Value found = sector_value(bytes.subspan(at, sector_bytes), extent.offset + at);
-        if (!allowed(here, sequence, found)) return describe(here, sequence, extent.offset + at, found);
+        if (!allowed(seen, sequence, found)) return describe(seen, sequence, extent.offset + at, found);
         if (sequence <= under_way_) continue;
+        // Nobody ever wrote to it.
+        if (seen.entries.size() == 1 && seen.entries.front().sequence == 0) continue;
+        Sector& here = sector(extent.offset + at);
         // Decided, but perhaps in a cache only: what it might have been may come back when that is lost.
         for (const Entry& entry : here.entries) {
             if (entry.sequence >= sequence || entry.outcome == Outcome::pending || entry.value == found) continue;
@@ -154,7 +180,7 @@ std::string Oracle::check_read(std::uint64_t sequence, const Extent& extent, std
 std::string Oracle::check_copy(std::uint64_t offset, std::span<const std::byte> bytes) const {
     constexpr std::uint64_t newest = ~std::uint64_t{0};
     for (std::uint64_t at = 0; at < bytes.size(); at += sector_bytes) {
-        const Sector& here = sectors_[(offset + at) / sector_bytes];
+        const Sector& here = sector_seen(offset + at);
         const Value found = sector_value(bytes.subspan(at, sector_bytes), offset + at);
         if (!allowed(here, newest, found)) return describe(here, newest, offset + at, found);
     }

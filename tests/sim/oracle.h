@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -34,8 +35,6 @@ public:
 
     /// A request was submitted. `sequence` counts them all, upwards.
     void write_begun(std::uint64_t sequence, const Extent& extent, Value value);
-    /// One by a head that another one has overtaken: no read may return it, as long as no data are given up.
-    void write_apart(const Extent& extent, Value value);
     /// It succeeded; durable: FUA.
     void write_acknowledged(std::uint64_t sequence, const Extent& extent, bool durable);
     /// It failed, or its head died: it may have been carried out, in any part.
@@ -50,9 +49,14 @@ public:
     /// carried out before, in part, and is acknowledged later by a head that has not heard of the loss yet. Reads that
     /// were under way may have read before, and decide nothing. `newest`: sequence of the last request submitted.
     void forget_unflushed(std::uint64_t newest);
-    /// An administrator gave data up: a read may return whatever the sector has ever held, and decides. `newest` as
-    /// above.
-    void forget_everything(std::uint64_t newest);
+    /// What the media in use hold of one sector.
+    struct Held {
+        std::vector<Value> now;    ///< each of them; more than one: the first read decides
+        std::vector<Value> older;  ///< what may come back when their caches are lost
+    };
+    /// An administrator gave data up: from now on that counts which is there, asked per sector by its offset. Nothing
+    /// is under way. `newest` as above.
+    void begin_anew(std::uint64_t newest, const std::function<Held(std::uint64_t)>& held_at);
 
     /// A read that was submitted as `sequence` returned `bytes`. Empty: it may. Else what is wrong, for the report.
     std::string check_read(std::uint64_t sequence, const Extent& extent, std::span<const std::byte> bytes);
@@ -70,15 +74,19 @@ private:
     struct Sector {
         std::vector<Entry> entries{Entry{}};  ///< by sequence; the first is acknowledged or a fall-back
         std::vector<Value> before;            ///< what may come back when caches are lost
-        std::vector<Value> ever{0};           ///< of all writes that were submitted
         std::uint64_t acknowledged_at = 0;
     };
+    static constexpr std::uint64_t page_sectors = 64;
+    using Page = std::vector<Sector>;
 
-    Sector& sector(std::uint64_t offset) { return sectors_[offset / sector_bytes]; }
+    Sector& sector(std::uint64_t offset);
+    const Sector& sector_seen(std::uint64_t offset) const;
+    void for_each(const std::function<void(Sector&)>& run);
     static bool allowed(const Sector& sector, std::uint64_t sequence, Value value);
     std::string describe(const Sector& sector, std::uint64_t sequence, std::uint64_t offset, Value found) const;
 
-    std::vector<Sector> sectors_;
+    std::uint64_t size_bytes_;
+    std::vector<Page> pages_;  ///< empty: zeroes that nobody ever wrote to
     std::uint64_t flushed_ = 0;
     std::uint64_t acknowledgements_ = 0;
     std::uint64_t under_way_ = 0;  ///< requests up to this one had been submitted when caches were lost last

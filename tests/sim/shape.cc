@@ -1,13 +1,22 @@
+#include "media/layout.h"
 #include "world.h"
 
 namespace dst::sim {
 namespace {
 
+/// Of large media, whose maps have two slots.
+constexpr std::uint64_t large_region_bytes = 4096;
+constexpr std::uint64_t slot_bytes = map_slot_regions * large_region_bytes;
+
 /// Draws leaves and counts what it drew.
 class Drawer {
 public:
-    Drawer(SimLoop& loop, Shape& shape, bool with_tree)
-        : loop_(loop), exported_(shape.exported), all_remote_(shape.all_remote), with_tree_(with_tree) {}
+    Drawer(SimLoop& loop, Shape& shape, bool large)
+        : loop_(loop),
+          exported_(shape.exported),
+          all_remote_(shape.all_remote),
+          with_tree_(!large && loop.chance(150)),
+          large_(large) {}
 
     spec::Node leaf() {
         spec::Node node;
@@ -55,6 +64,7 @@ public:
         node.name = "mirror" + std::to_string(mirrors_++);
         spec::Mirror mirror;
         if (loop_.chance(500)) mirror.region_bytes = 64u << 10;
+        if (large_) mirror.region_bytes = large_region_bytes;
         mirror.members = std::move(members);
         node.what = std::move(mirror);
         return node;
@@ -78,6 +88,7 @@ private:
     std::map<std::string, spec::Storage>& exported_;
     bool all_remote_;
     bool with_tree_;  ///< the next leaf of a netnode is a whole tree
+    bool large_;      ///< maps have more than one slot
     unsigned leaves_ = 0;
     unsigned mirrors_ = 0;
     unsigned linears_ = 0;
@@ -90,8 +101,8 @@ spec::Node pair(spec::Node first, spec::Node second, bool mirrored, Drawer& draw
     return mirrored ? drawer.mirror(std::move(nodes)) : drawer.linear(std::move(nodes));
 }
 
-spec::Node draw_tree(SimLoop& loop, Drawer& drawer) {
-    const std::uint64_t dice = loop.below(100);
+spec::Node draw_tree(SimLoop& loop, Drawer& drawer, bool large) {
+    const std::uint64_t dice = large ? 45 + loop.below(10) : loop.below(100);
     if (dice < 5) return drawer.leaf();
     if (dice < 10) return drawer.linear(drawer.leaves(2));
     if (dice < 50) return drawer.mirror(drawer.leaves(2));
@@ -133,9 +144,14 @@ spec::Milliseconds draw_time(SimLoop& loop, unsigned min_ms, unsigned max_ms) {
 Shape draw_shape(SimLoop& loop) {
     Shape shape;
     shape.all_remote = loop.chance(600);
-    Drawer drawer(loop, shape, loop.chance(150));
+    const bool large = loop.chance(6);
+    if (large) {
+        shape.leaf_bytes_min = slot_bytes + (4u << 20);
+        shape.seams = {slot_bytes};
+    }
+    Drawer drawer(loop, shape, large);
     shape.storage.name = "vol0";
-    shape.storage.tree = draw_tree(loop, drawer);
+    shape.storage.tree = draw_tree(loop, drawer, large);
     shape.storage.journal = "/journal";
     spec::Policy& policy = shape.storage.policy;
     policy.member_timeout = draw_time(loop, 1000, 8000);
@@ -143,7 +159,7 @@ Shape draw_shape(SimLoop& loop) {
     policy.on_loss.give_up = policy.on_loss.hold + draw_time(loop, 0, 60'000);
     policy.takeover = loop.chance(300) ? spec::Takeover::automatic : spec::Takeover::ask;
     policy.write_cache = loop.chance(800);
-    shape.text = describe(shape, shape.storage.tree);
+    shape.text = describe(shape, shape.storage.tree) + (large ? " large" : "");
     return shape;
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "start/order.h"
@@ -75,7 +76,7 @@ bool StorageScenario::waits(const World::Head& head) const {
 // another head, which goes on from the record that it had written. As long as a medium
 // has not heard of it, whoever has nothing but that one goes on there; only the journal of the head that was given the
 // order knows better.
-void StorageScenario::judge_orders(const HeadProcess& process) {
+void StorageScenario::judge_orders(HeadProcess& process) {
     const bool other_side = !forked_.empty() && (process.machine().host != forked_ || !process.decided_by_journal());
     bool given_up = process.forced() || other_side;
     for (auto& [host, order] : orders_) {
@@ -88,9 +89,46 @@ void StorageScenario::judge_orders(const HeadProcess& process) {
     epoch_ = 0;
     trace_.line("scenario", "data were given up");
     trace_.coverage().count("data were given up");
-    oracle_->forget_everything(counts_.sequence);
     // Of a head that goes on with the other side nothing is asked any more.
     for (Service& service : services_) service.client->abandon();
+    const StorageStatus status = process.engine().status();
+    const VertexStatus tree = with_trees(*status.tree);
+    oracle_->begin_anew(counts_.sequence, [&](std::uint64_t offset) {
+        Oracle::Held held;
+        add_held(held, tree, offset, offset);
+        return held;
+    });
+}
+
+// What may be read where the storage has `offset`, from the members that are in sync, reachable or not.
+void StorageScenario::add_held(Oracle::Held& held, const VertexStatus& vertex, std::uint64_t at,
+                               std::uint64_t offset) const {
+    if (vertex.kind == VertexKind::linear) {
+        for (const VertexStatus& child : vertex.children) {
+            const std::uint64_t part = child.size_bytes / Oracle::sector_bytes * Oracle::sector_bytes;
+            if (at < part) return add_held(held, child, at, offset);
+            at -= part;
+        }
+    } else if (vertex.kind == VertexKind::mirror) {
+        for (const VertexStatus& member : vertex.children) {
+            if (member.state == VertexState::in_sync) add_held(held, member, at, offset);
+        }
+    } else if (world_->is_tree(vertex.name)) {
+        // It is not open: nobody knows which of them counts.
+        for (const std::string& leaf : world_->leaves_of_tree(vertex.name)) add_held(held, leaf, at, offset);
+    } else {
+        add_held(held, vertex.name, at, offset);
+    }
+}
+
+void StorageScenario::add_held(Oracle::Held& held, const std::string& leaf, std::uint64_t at,
+                               std::uint64_t offset) const {
+    const auto add = [](std::vector<Value>& values, Value value) {
+        if (std::find(values.begin(), values.end(), value) == values.end()) values.push_back(value);
+    };
+    const std::vector<SimPlatter::Sector> sectors = world_->platter_of(leaf).may_hold(at / Oracle::sector_bytes);
+    add(held.now, sector_value(sectors.front(), offset));
+    for (const SimPlatter::Sector& sector : sectors) add(held.older, sector_value(sector, offset));
 }
 
 bool StorageScenario::resolve_split(HeadProcess& process) {

@@ -60,7 +60,9 @@ private:
     void end_clients();
 
     // storage_orders.cc
-    void judge_orders(const HeadProcess& process);
+    void judge_orders(HeadProcess& process);
+    void add_held(Oracle::Held& held, const VertexStatus& vertex, std::uint64_t at, std::uint64_t offset) const;
+    void add_held(Oracle::Held& held, const std::string& leaf, std::uint64_t at, std::uint64_t offset) const;
     /// True: one side of the split that keeps it from serving is given up by its next life.
     bool resolve_split(HeadProcess& process);
     bool resolve_members();

@@ -5,8 +5,10 @@
 namespace dst::sim {
 namespace {
 
-SimNetworkOptions draw_network(SimLoop& loop) {
+SimNetworkOptions draw_network(SimLoop& loop, bool fast) {
     SimNetworkOptions options;
+    // What is large takes long enough.
+    if (fast) return options;
     if (loop.chance(300)) options.latency_max = std::chrono::milliseconds(5);
     if (loop.chance(150)) options.chunk_bytes_max = 700;
     if (loop.chance(150)) options.window_bytes = 16u << 10;
@@ -24,7 +26,8 @@ Id machine_id(std::uint8_t number) {
 World::World(Trace& trace, const Shape& shape)
     : trace_(trace),
       loop_(trace.loop()),
-      network_(trace.loop(), draw_network(trace.loop())),
+      leaf_bytes_min_(shape.leaf_bytes_min),
+      network_(trace.loop(), draw_network(trace.loop(), !shape.seams.empty())),
       exported_(shape.exported) {
     for (const std::string host : {"alpha", "beta"}) {
         const auto number = static_cast<std::uint8_t>(heads_.size() + 1);
@@ -44,7 +47,7 @@ World::~World() = default;
 
 SimPlatter& World::add_platter() {
     SimPlatterOptions options;
-    options.size_bytes = (1536u << 10) + loop_.below(64) * 4096;
+    options.size_bytes = leaf_bytes_min_ + loop_.below(64) * 4096;
     if (loop_.chance(200)) options.latency_max = std::chrono::milliseconds(8);
     options.can_unmap = loop_.chance(800);
     if (loop_.chance(300)) options.physical_block_bytes = 4096;

@@ -20,6 +20,8 @@ namespace dst::sim {
 struct Shape {
     spec::Storage storage;
     bool all_remote = false;                        ///< every leaf is a netnode's: another machine may open it
+    std::uint64_t leaf_bytes_min = 1536u << 10;     ///< of each medium; they differ a little
+    std::vector<std::uint64_t> seams;               ///< places where something changes: hot requests lie around them
     std::map<std::string, spec::Storage> exported;  ///< trees that are leaves here, by their names in the tree
     std::string text;                               ///< "mirror(node1 node2)"
 };
@@ -93,6 +95,7 @@ private:
 
     Trace& trace_;
     SimLoop& loop_;
+    std::uint64_t leaf_bytes_min_;
     SimNetwork network_;
     std::vector<std::unique_ptr<SimPlatter>> platters_;
     std::vector<std::unique_ptr<SimStoreFile>> journals_;

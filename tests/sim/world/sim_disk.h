@@ -63,6 +63,8 @@ public:
     Bytes read(const Extent& extent) const { return sectors_.read(extent); }
     void write(std::uint64_t offset, std::span<const std::byte> bytes);
     bool all_zero() const { return sectors_.all_zero(); }
+    /// What the sector may hold when power is lost, what it does now first. After it, of a medium that was taken out.
+    std::vector<Sector> may_hold(std::uint64_t index) const;
     /// Sectors with writes that would be in doubt if power went now.
     std::size_t volatile_sectors() const noexcept { return volatile_.size(); }
 

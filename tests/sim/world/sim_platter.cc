@@ -20,8 +20,12 @@ SimPlatter::SimPlatter(SimLoop& loop, const SimPlatterOptions& options)
 SimPlatter::~SimPlatter() { DST_ASSERT(opener_ == nullptr); }
 
 void SimPlatter::store(std::uint64_t index, const Sector& bytes, bool durable) {
+    static constexpr Sector zero{};
     if (durable) {
         volatile_.erase(index);
+    } else if (sectors_.is_zero(index) && bytes == zero && !volatile_.contains(index)) {
+        // Large discards: it stays what it is, durable or not.
+        return;
     } else {
         std::vector<Version>& versions = volatile_[index];
         if (versions.empty()) {
@@ -40,6 +44,18 @@ void SimPlatter::write(std::uint64_t offset, std::span<const std::byte> bytes) {
         std::memcpy(to.data(), bytes.data() + at, sector_bytes);
         store((offset + at) / sector_bytes, to, true);
     }
+}
+
+std::vector<SimPlatter::Sector> SimPlatter::may_hold(std::uint64_t index) const {
+    std::vector<Sector> all{sectors_.read(index)};
+    if (const auto found = volatile_.find(index); found != volatile_.end()) {
+        for (const Version& version : found->second) all.push_back(*version.bytes);
+    }
+    for (const std::optional<Content>& elsewhere : {std::cref(taken_out_), std::cref(renamed_)}) {
+        if (elsewhere) all.push_back(elsewhere->sectors.read(index));
+    }
+    if (exchanged_ != nullptr) all.push_back(exchanged_->sectors_.read(index));
+    return all;
 }
 
 void SimPlatter::crash() {

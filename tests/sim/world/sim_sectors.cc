@@ -37,6 +37,11 @@ SimSectors::Sector SimSectors::read(std::uint64_t index) const {
     return found == pages_.end() ? Sector{} : found->second->sectors[index % page_sectors];
 }
 
+bool SimSectors::is_zero(std::uint64_t index) const {
+    const auto found = pages_.find(index / page_sectors);
+    return found == pages_.end() || !found->second->not_zero[index % page_sectors];
+}
+
 void SimSectors::write(std::uint64_t index, const Sector& bytes) {
     static constexpr Sector zero{};
     const bool not_zero = std::memcmp(bytes.data(), zero.data(), sector_bytes) != 0;

@@ -29,6 +29,7 @@ public:
     Sector read(std::uint64_t index) const;
     void write(std::uint64_t index, const Sector& bytes);
     bool all_zero() const noexcept { return pages_.empty(); }
+    bool is_zero(std::uint64_t index) const;
     /// Zeroes the sectors from `index` on.
     void cut_at(std::uint64_t index);
 

@@ -125,5 +125,31 @@ TEST_F(OracleTest, ASectorOfAnotherPlaceIsGarbage) {
     EXPECT_FALSE(oracle.check_read(2, one_sector, bytes).empty());
 }
 
+TEST_F(OracleTest, WhenDataAreGivenUpThatCountsWhichIsThere) {
+    acknowledged(1, 5, true);
+    acknowledged(2, 6);
+    Oracle::Held held{{5}, {5}};
+    const auto all = [&](std::uint64_t offset) { return offset == one_sector.offset ? held : Oracle::Held{{0}, {0}}; };
+    oracle.begin_anew(2, all);
+    EXPECT_TRUE(reads(3, 5, oracle));
+    EXPECT_FALSE(reads(3, 6, oracle));
+    // The media disagree: the first read decides, unless caches are lost.
+    held = {{5, 6}, {5, 6, 7}};
+    oracle.begin_anew(2, all);
+    EXPECT_TRUE(reads(3, 5, oracle));
+    EXPECT_TRUE(reads(3, 6, oracle));
+    EXPECT_FALSE(reads(3, 7, oracle));
+    oracle.forget_unflushed(3);
+    EXPECT_TRUE(reads(4, 7, oracle));
+}
+
+TEST_F(OracleTest, AFlushMakesDurableWhatWasThereThen) {
+    oracle.begin_anew(0, [](std::uint64_t) { return Oracle::Held{{6}, {6, 5}}; });
+    oracle.flush_acknowledged(oracle.flush_begun(), 1);
+    oracle.forget_unflushed(1);
+    EXPECT_TRUE(reads(2, 6, oracle));
+    EXPECT_FALSE(reads(2, 5, oracle));
+}
+
 }  // namespace
 }  // namespace dst::sim
