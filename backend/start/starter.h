@@ -140,7 +140,7 @@ private:
     void draw_ids(MirrorWork& work);
     void note_generations();
     bool resolved_before(const MirrorWork& work) const;
-    bool forced_before(const MirrorWork& work) const;
+    bool only_begun(const Record& record) const;
     void resolve(Vertex& mirror, const Discard& discard);
     bool force(Vertex& mirror, const std::optional<Record>& journal);
     bool forced_below(const Vertex& vertex) const;

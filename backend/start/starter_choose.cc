@@ -170,10 +170,10 @@ void Starter::records_read(Vertex& mirror) {
                 const bool split = compare_descent(*journal, work.choice.record) == Descent::split;
                 const bool apart = keep_apart(work.choice.record, *journal);
                 if (apart) work.choice.record.generation_id = context_.loop.random_id();
-                if (split || apart) work.other_side = in_sync_names(*journal);
+                if ((split || apart) && !only_begun(*journal)) work.other_side = in_sync_names(*journal);
             }
             work.resolved = work.resolved || resolved_before(work);
-            if (forced_before(work)) {
+            if (ordered(StartOrder::accept_data_loss) && only_begun(work.choice.record)) {
                 work.ordered = "mirror " + mirror.spec->name + " starts from " + in_sync_names(work.choice.record) +
                                ", as ordered and begun by an attempt before; its other members are owed everything";
             }

@@ -12,6 +12,11 @@ namespace {
 /// So long after the opening what is there is not taken for all that can come, when data are lost with it.
 constexpr Duration grace_before_loss = std::chrono::seconds(5);
 
+const std::string begun_and_left =
+    "had begun to carry it out: a member that was there then, and is not now, may have its record, and a head that "
+    "finds "
+    "that one alone would start from it";
+
 }  // namespace
 
 void Starter::order_given() {
@@ -95,13 +100,11 @@ bool Starter::resolved_before(const MirrorWork& work) const {
     });
 }
 
-/// An attempt before, of this life or the last, has written the record of a forced start to members, and ended: whoever
-/// was cut off by it stays so, whether he is there by now or not.
-bool Starter::forced_before(const MirrorWork& work) const {
-    const Record& record = work.choice.record;
+/// The record of a forced start of this head that was never established: nothing was acknowledged by it. On members,
+/// whoever was cut off by it stays so, whether he is there by now or not.
+bool Starter::only_begun(const Record& record) const {
     const Epoch& established = context_.journal.journal().established;
-    return ordered(StartOrder::accept_data_loss) && record.forced && record.epoch.head == established.head &&
-           record.epoch.number > established.number;
+    return record.forced && record.epoch.head == established.head && record.epoch.number > established.number;
 }
 
 /// Of a generation that an order makes.
@@ -285,7 +288,7 @@ void Starter::take_late_order_back() {
 
 void Starter::tell_orders() {
     forcing_.clear();
-    order_begun_ = false;
+    const bool begun = std::exchange(order_begun_, false);
     take_late_order_back();
     bool told = false;
     bool resolved = false;
@@ -305,7 +308,10 @@ void Starter::tell_orders() {
         case StartOrder::takeover: done("the order to take the storage over is done; later starts ask again"); break;
         case StartOrder::accept_data_loss:
             done(told ? "the order to accept the loss of data is carried out; later starts do not follow it"
-                      : "the order to accept the loss of data was not needed, and is taken back");
+                 : begun
+                     ? "the order to accept the loss of data is not needed any more, and is taken back. An attempt " +
+                           begun_and_left
+                     : "the order to accept the loss of data was not needed, and is taken back");
             break;
         case StartOrder::resolve:
             if (!left_alone.empty()) {

@@ -18,6 +18,7 @@ using ::testing::HasSubstr;
 struct OrderInTime : testing::Test {
     OrderInTime() {
         EXPECT_TRUE(world.init().done);
+        world.close(world.serve("other"));
         EngineWorld::Head* head = &world.serve();
         EXPECT_EQ(world.write(*head, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
         world.close(*head);
@@ -65,10 +66,10 @@ TEST_F(OrderInTime, AMemberThatComesBeforeARecordIsWrittenIsNotGivenUp) {
 }
 
 /// The record is on a member when the attempt ends, or the head dies: what it gave up is given up, and told of once.
-class OrderBegun : public OrderInTime, public testing::WithParamInterface<bool> {
+class OrderBegun : public OrderInTime {
 public:
-    EngineWorld::Head& begin_and_end() {
-        EngineWorld::Head& head = world.open();
+    EngineWorld::Head& begin_and_end(const std::string& journal = "head0") {
+        EngineWorld::Head& head = world.open(journal);
         world.loop.run_for(seconds(20));
         sim::SimPlatter& platter = world.platter("/c");
         bool written = false;
@@ -78,7 +79,9 @@ public:
             copy_from_pieces(request.pieces, bytes);
             const Result<DecodedRecord> record = decode_record(bytes);
             written = record && record->record.forced;
-            if (written) platter.fail(Operation::write, {0, platter.geometry().size_bytes}, Errc::medium_error, 1);
+            // It stands, and the mark that it serves does not.
+            const std::uint64_t labels = leaf_size_bytes(platter.geometry().size_bytes);
+            if (written) platter.fail(Operation::write, {labels, label_area_bytes}, Errc::medium_error, 1);
         };
         EXPECT_TRUE(head.engine->order({StartOrder::accept_data_loss, {}, {}, 0}));
         const auto again = [&] { return written && world.events.count("start-again") != 0; };
@@ -94,7 +97,9 @@ public:
     }
 };
 
-TEST_P(OrderBegun, IsToldOfWhenItIsCarriedOut) {
+class OrderBegunAndDied : public OrderBegun, public testing::WithParamInterface<bool> {};
+
+TEST_P(OrderBegunAndDied, IsToldOfWhenItIsCarriedOut) {
     EngineWorld::Head* head = &begin_and_end();
     if (GetParam()) {
         world.crash(*head);
@@ -110,7 +115,19 @@ TEST_P(OrderBegun, IsToldOfWhenItIsCarriedOut) {
     EXPECT_THAT(last("start-order-done"), HasSubstr("was not needed"));
 }
 
-INSTANTIATE_TEST_SUITE_P(, OrderBegun, testing::Bool());
+/// The others are there when it begins again, and it is not: nothing was acknowledged by what it was given.
+TEST_F(OrderBegun, IsToldOfWhenItIsNotNeededAnyMore) {
+    EngineWorld::Head& head = begin_and_end("other");
+    world.platter("/c").set_missing(true);
+    for (const char* path : {"/a", "/b"}) world.platter(path).set_missing(false);
+    expect_last_data(head);
+    EXPECT_EQ(world.events.count("start-forced"), 0u);
+    EXPECT_EQ(world.events.count("start-other-side"), 0u);
+    EXPECT_THAT(last("start-order-done"), HasSubstr("is not needed any more, and is taken back. An attempt had begun"));
+    world.close(head);
+}
+
+INSTANTIATE_TEST_SUITE_P(, OrderBegunAndDied, testing::Bool());
 
 }  // namespace
 }  // namespace dst
