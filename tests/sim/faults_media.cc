@@ -2,6 +2,8 @@
 
 #include "faults.h"
 #include "media/label.h"
+#include "media/layout.h"
+#include "media/record.h"
 
 /// Media, journals and metadata that are not what they were. All but rot and the journal are put right after a while.
 namespace dst::sim {
@@ -37,6 +39,16 @@ std::optional<Label> label_on(const SimPlatter::Content& content) {
     }
     return choose_label(copies).label;
 }
+
+namespace {
+
+/// The newer of those that end where the two copies do.
+std::optional<Record> record_on(const SimPlatter::Content& content) {
+    const MirrorLayout layout = mirror_layout(leaf_size_bytes(content.size_bytes), 1u << 20);
+    return choose_record(content.read(layout.record_copy(0)), content.read(layout.record_copy(1))).record;
+}
+
+}  // namespace
 
 // Somebody copies media and journals away now and then, to put the copies back later.
 void Faults::keep_copies() {
@@ -87,6 +99,28 @@ bool Faults::blank_medium() {
     return true;
 }
 
+// Without the journal of all starts, another member's record must tell it: that it has acknowledged more. And it must
+// be there: one that was in sync alone starts alone.
+bool Faults::others_know(SimPlatter& platter, const SimPlatter::Content& copy) const {
+    const std::optional<Label> label = label_on(copy);
+    const std::optional<Record> old = record_on(copy);
+    const auto in_sync = [](const RecordMember& member) { return member.state == MemberState::in_sync; };
+    if (!label || !old || !std::all_of(old->members.begin(), old->members.end(), in_sync)) return false;
+    bool known = false;
+    for (const auto& [name, other] : host_.world().leaves()) {
+        if (other->taken_out()) return false;
+        const std::optional<Record> record = record_on(other->durable());
+        if (other == &platter || !record || record->mirror != old->mirror) continue;
+        for (const RecordMember& member : record->members) {
+            if (!in_sync(member)) return false;
+            const bool it = member.leaves.size() == 1 && member.leaves.front().medium == label->medium;
+            if (it && member.revision <= old->revision) return false;
+            known = known || it;
+        }
+    }
+    return known;
+}
+
 // A copy from before the last start on it that came to serve: one that is newer is outside the fault model.
 bool Faults::has_older_copy(SimPlatter& platter) const {
     const auto copy = copies_.find(&platter);
@@ -117,6 +151,11 @@ void Faults::die_at_its_promise(SimPlatter& platter) {
 
 bool Faults::older_medium() {
     const auto [name, platter] = any_leaf();
+    const auto copy = copies_.find(platter);
+    if (copy != copies_.end() && others_know(*platter, copy->second.content)) {
+        put_in_place("medium replaced by an older copy that the others know: " + name, *platter, copy->second.content);
+        return true;
+    }
     if (!has_older_copy(*platter)) return false;
     journal_needed_ = true;
     const std::string what = "medium replaced by an older copy: " + name;

@@ -79,6 +79,8 @@ bool StorageScenario::waits(const World::Head& head) const {
 void StorageScenario::judge_orders(HeadProcess& process) {
     const bool other_side = !forked_.empty() && (process.machine().host != forked_ || !process.decided_by_journal());
     bool given_up = process.forced() || other_side;
+    // It had begun to carry an order out, perhaps, and then found what it gave up: the record may lie somewhere.
+    if (!given_up && orders_.contains(process.machine().host)) forked_ = process.machine().host;
     for (auto& [host, order] : orders_) {
         given_up = given_up || host != process.machine().host || order.starts > order.starts_sure;
         order = {};
