@@ -253,6 +253,8 @@ void Starter::write_journal() {
     take_order_away();
     journal.establish(epoch_, [this, attempt = attempt_, before](const Result<void>& written) {
         if (!written && ordered(StartOrder::none)) context_.journal.put_order_back(before.order, before.discards);
+        // Carried out, whatever becomes of this attempt.
+        if (written) tell_orders();
         if (!stopped(attempt, written)) serve_roots();
     });
 }
@@ -288,7 +290,7 @@ void Starter::serve_roots() {
     auto step = std::make_shared<StartStep>(context_.loop, [this, attempt = attempt_](const Result<void>& result) {
         if (stopped(attempt, result)) return;
         state_ = State::serving;
-        tell_orders();
+        take_late_order_back();
         tell_bad_maps();
         tell_other_sides();
         told_wait_.clear();

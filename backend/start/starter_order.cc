@@ -289,14 +289,13 @@ void Starter::take_late_order_back() {
 void Starter::tell_orders() {
     forcing_.clear();
     const bool begun = std::exchange(order_begun_, false);
-    take_late_order_back();
     bool told = false;
     bool resolved = false;
     std::string left_alone;
     for (const auto& [vertex, work] : work_) {
-        if (work.resolved && vertex->mirror->serving()) resolved = true;
-        if (work.resolved && !vertex->mirror->serving()) left_alone = vertex->spec->name;
-        if (work.ordered.empty() || !vertex->mirror->serving()) continue;
+        if (work.resolved && in_use(*vertex)) resolved = true;
+        if (work.resolved && !in_use(*vertex)) left_alone = vertex->spec->name;
+        if (work.ordered.empty() || !in_use(*vertex)) continue;
         told = true;
         context_.events.event(Severity::critical, "start-forced", work.ordered, {{"storage", context_.storage.name}});
     }

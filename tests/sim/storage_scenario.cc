@@ -36,6 +36,8 @@ StorageScenario::StorageScenario(Trace& trace)
     client_options_.write_through = !shape_.storage.policy.write_cache;
     client_options_.depth = static_cast<unsigned>(1 + loop_.below(12));
     client_options_.hot_bytes = (16u << 10) << loop_.below(6);
+    const spec::Policy& policy = shape_.storage.policy;
+    client_options_.answer_limit = policy.on_loss.give_up + 3 * policy.member_timeout;
     client_options_.seams = shape_.seams;
     if (!shape_.seams.empty()) client_options_.large_bytes_max = 80u << 20;
     client_options_.think_max = loop_.chance(200) ? milliseconds(60) : milliseconds(500);

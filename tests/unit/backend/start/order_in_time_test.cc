@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "media/journal.h"
 #include "media/label.h"
 #include "media/record.h"
 #include "start/order.h"
@@ -113,6 +114,27 @@ TEST_P(OrderBegunAndDied, IsToldOfWhenItIsCarriedOut) {
     world.close(world.serve());
     EXPECT_EQ(world.events.count("start-forced"), 1u);
     EXPECT_THAT(last("start-order-done"), HasSubstr("was not needed"));
+}
+
+/// With the journal's write it is carried out, and no start after it follows it: so it is told of then.
+TEST_F(OrderInTime, ItIsToldOfThoughAMemberIsLostBeforeItServes) {
+    EngineWorld::Head& head = world.open();
+    world.loop.run_for(seconds(20));
+    ASSERT_TRUE(head.engine->order({StartOrder::accept_data_loss, {}, {}, 0}));
+    bool lost = false;
+    world.journal().on_written = [&](const Bytes& slot) {
+        const Result<Journal> journal = decode_journal(slot);
+        if (!journal || journal->order != StartOrder::none || std::exchange(lost, true)) return;
+        world.platter("/c").set_missing(true);
+    };
+    ASSERT_TRUE(world.loop.run_until([&] { return lost; }, seconds(12)));
+    world.loop.run_for(seconds(3));
+    ASSERT_EQ(head.serving, 0);
+    world.platter("/c").set_missing(false);
+    ASSERT_TRUE(world.loop.run_until([&] { return head.serving == 1; }, seconds(60)));
+    EXPECT_EQ(world.events.count("start-forced"), 1u);
+    EXPECT_EQ(world.events.count("start-order-done"), 1u);
+    world.close(head);
 }
 
 /// The others are there when it begins again, and it is not: nothing was acknowledged by what it was given.
