@@ -35,6 +35,7 @@ constexpr std::array<std::string_view, rule_count> tokens{
     "m9-write-back",
     "m10-last-stays",
     "m10-only-one-there",
+    "m10-older-last",
     "m11-order",
     "m12-buffers",
     "m13-discards",

@@ -38,13 +38,14 @@ enum class Rule : std::uint8_t {
     m9_write_back,         ///< left out: what a member could not read is not written back
     m10_last_stays,        ///< left out: the last member in sync may be called dirty
     m10_only_one_there,  ///< left out: the only member that is there may leave for those that have a write and are gone
+    m10_older_last,      ///< left out: the last member in sync is not asked for its record when it comes back changed
     m11_order,           ///< left out: overlapping requests run together
     m12_buffers,         ///< left out: a request is completed while a member may still use its buffer
     m13_discards,        ///< left out: a member that did not take an unmap or zeroes stays in sync
     m14_incarnation,     ///< left out: a member that comes back is used whatever its incarnation
 };
 
-inline constexpr std::uint8_t rule_count = 33;
+inline constexpr std::uint8_t rule_count = 34;
 
 /// The dashed name that `sim --break` takes: "m2-record-before-ack".
 std::string_view to_token(Rule rule) noexcept;

@@ -199,6 +199,11 @@ private:
     void returned_changed(Member& member);
     void judge_changed();
     bool older_data_below(Mask changed);
+    bool records_seen(Mask changed);
+    void see_record(Member& member);
+    bool is_older(const Member& member, const FoundRecord& found) const;
+    void tell_older(Member& member);
+    bool takes_record(const Member& member) const;
     bool may_return(Member& member);
     bool anybody_left();
     void away_too_long(Member& member);

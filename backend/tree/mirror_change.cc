@@ -208,10 +208,13 @@ void Mirror::write_record_to(Member& member,
                                  });
 }
 
+/// One that came back changed only with the record that says so, once it is known to be no older copy.
+bool Mirror::takes_record(const Member& member) const { return !member.changed || (redraw_medium_ && !member.doubted); }
+
 void Mirror::write_to_member(Member& member) {
     if (!change_ || !change_->in_journal || change_->superseded || member.metadata_in_flight) return;
     if ((change_->pending & ~failed_ & member.mask()) == 0) return;
-    if (!member.device.up() || (member.changed && !redraw_medium_)) {
+    if (!member.device.up() || !takes_record(member)) {
         if (may_return(member)) return;
         // Its time ran out before there was a record to write.
         if (may_fail(member) && reachable() != 0) return fail_member(member, member.reason);

@@ -24,7 +24,7 @@ void Mirror::change_failed(const Error& why) {
         // The last member does not take its record: reads go on (M10), and what is above hears of the loss below.
         redraw_medium_ = false;
         record_.medium = failed->next.medium;
-        for (const auto& member : members_) member->changed = false;
+        for (const auto& member : members_) member->changed = member->changed && member->doubted;
     }
     // Those that wait for the next one too: nobody may ask for it until they are taken back.
     for (const auto& member : members_) {

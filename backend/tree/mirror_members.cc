@@ -68,6 +68,7 @@ void Mirror::returned(Member& member) {
     // What a failed flush does to a disk's incarnation drops its member as well (M2).
     if (changed && !std::exchange(member.flush_failed, false)) return returned_changed(member);
     member.changed = false;
+    member.doubted = false;
     member.reason.clear();
     environment_.events.event(Severity::notice, "member-back", "a member is back as if nothing had been",
                               {{"mirror", name_}, {"member", member.name}});
@@ -80,6 +81,7 @@ void Mirror::returned(Member& member) {
 /// What it acknowledged and nobody flushed may be lost on it.
 void Mirror::returned_changed(Member& member) {
     member.changed = true;
+    member.doubted = true;
     ++member.losses;
     ++losses_;
     member.reason = "it came back and may have lost writes that were not flushed";
@@ -87,67 +89,6 @@ void Mirror::returned_changed(Member& member) {
     judge_changed();
     // A record may have waited for it.
     write_to_member(member);
-}
-
-/// Members that came back changed leave when another is there that did not; when there is no other, they are all that
-/// is left (M10), and are used once all of them are there, and those too that no record has left out yet.
-void Mirror::judge_changed() {
-    Mask changed = 0;
-    Mask down = 0;
-    Mask left = 0;
-    const Mask members = in_sync_ & ~failed_ & joined_;
-    for (const auto& member : members_) {
-        if ((members & member->mask()) == 0) {
-            if (may_be_taken_back(*member)) left |= member->mask();
-            continue;
-        }
-        if (member->changed) changed |= member->mask();
-        if (!member->is_back()) down |= member->mask();
-    }
-    // They went away again before the record that says so reached them.
-    if (changed == 0 && redraw_medium_ && down == 0 && !change_) return request_change();
-    if (changed == 0) return;
-    if (reachable() != 0 || take_back()) {
-        for (const auto& member : members_) {
-            // The record that the first one leaves with may have taken others along.
-            if ((changed & in_sync_ & ~failed_ & member->mask()) == 0 || !may_fail(*member)) continue;
-            fail_member(*member, member->reason);
-        }
-        return;
-    }
-    if (down != 0 || left != 0 || older_data_below(changed)) return;
-    for (const auto& member : members_) {
-        if ((changed & member->mask()) == 0) continue;
-        member->incarnation = member->device.incarnation();
-        environment_.events.event(Severity::error, "last-member-changed",
-                                  "the last member in sync came back and may have lost writes that were never flushed; "
-                                  "the storage carries on with it, and initiators are told. Check the file systems and "
-                                  "data bases on the storage",
-                                  {{"mirror", name_}, {"member", member->name}});
-    }
-    // Each may have lost something else of what was not flushed.
-    mark_intents_unreconciled();
-    redraw_medium_ = true;
-    environment_.keeper->on_last_changed(name_);
-    request_change();
-}
-
-/// Of the last members, all of them in `changed`: whether one lacks what was flushed, too. What the others hold cannot
-/// be told then, and whether to go on with that the administrator says, with a start.
-bool Mirror::older_data_below(Mask changed) {
-    for (const auto& member : members_) {
-        if ((changed & member->mask()) == 0) continue;
-        if (same_data(member->incarnation, member->device.incarnation())) continue;
-        const char* const why = "it was started with loss of data, and there is no other member in sync";
-        if (std::exchange(member->reason, why) == why) return true;
-        environment_.events.event(Severity::critical, "last-member-older",
-                                  "the last member in sync was started with loss of data; nothing is answered with "
-                                  "it. To go on with what it holds, close the storage, open it again and give it "
-                                  "'dstctl start --accept-data-loss'",
-                                  {{"mirror", name_}, {"member", member->name}});
-        return true;
-    }
-    return false;
 }
 
 /// Whether requests may wait for a member that is down. Its requests may end before it says that it went down.
@@ -177,7 +118,7 @@ void Mirror::away_too_long(Member& member) {
     // One that is there waits for the record that says what it may have lost; requests do not wait for that longer.
     give_up_resending(member);
     // It is written to, unless it must not be used while those that may have all are away.
-    const bool unusable = !is_there || (member.changed && !redraw_medium_ && !member.metadata_in_flight);
+    const bool unusable = !is_there || (!takes_record(member) && !member.metadata_in_flight);
     if (unusable && change_ && change_->in_journal && (change_->pending & ~failed_ & member.mask()) != 0) {
         if (may_fail(member) && reachable() != 0) {
             fail_member(member, member.reason);

@@ -93,25 +93,27 @@ struct Mirror::Member {
     std::uint32_t number = 0;
 
     // In use:
-    Incarnation incarnation;         ///< when it joined
-    std::uint64_t acknowledged = 0;  ///< revision of the record
-    Id known_generation;             ///< of the last record that it acknowledged
-    std::vector<Id> may_have;        ///< generation ids that its record may name, newest first
-    bool changed = false;            ///< came back with another incarnation, and is not used until judged
-    bool flush_failed = false;       ///< Rule::m2_flush_drops is left out: may come back changed
-    std::uint32_t losses = 0;        ///< times that it came back changed
-    std::uint64_t arrivals = 0;      ///< times that it came up
-    bool told_up = false;            ///< the last that it said, while its requests may already have ended
-    Timer away;                      ///< runs while it is down and may come back as if nothing had been (M14)
-    Task give_up;                    ///< ends the parts in `resend`
-    PartList outstanding;            ///< sent and not answered, oldest first
-    std::size_t awaited = 0;         ///< of them: all but reads
-    PartList resend;                 ///< to be sent again when it comes back
-    TimePoint answered{-1};          ///< when the newest request that it answered was sent
-    TimePoint last_answer{-1};       ///< when it answered last
-    TimePoint quiet_since{-1};       ///< that, or when something was sent to it while it had nothing to answer
-    TimePoint answering_since{-1};   ///< when it came up, or answered after it had been silent for long
-    TimePoint metadata_since;        ///< of the record's write in flight
+    Incarnation incarnation;          ///< when it joined
+    std::uint64_t acknowledged = 0;   ///< revision of the record
+    Id known_generation;              ///< of the last record that it acknowledged
+    std::vector<Id> may_have;         ///< generation ids that its record may name, newest first
+    bool changed = false;             ///< came back with another incarnation, and is not used until judged
+    bool doubted = false;             ///< came back changed, and its record has not been seen: it may be an older copy
+    std::uint64_t asked_arrival = 0;  ///< of `arrivals`, when it was asked for its record
+    bool flush_failed = false;        ///< Rule::m2_flush_drops is left out: may come back changed
+    std::uint32_t losses = 0;         ///< times that it came back changed
+    std::uint64_t arrivals = 0;       ///< times that it came up
+    bool told_up = false;             ///< the last that it said, while its requests may already have ended
+    Timer away;                       ///< runs while it is down and may come back as if nothing had been (M14)
+    Task give_up;                     ///< ends the parts in `resend`
+    PartList outstanding;             ///< sent and not answered, oldest first
+    std::size_t awaited = 0;          ///< of them: all but reads
+    PartList resend;                  ///< to be sent again when it comes back
+    TimePoint answered{-1};           ///< when the newest request that it answered was sent
+    TimePoint last_answer{-1};        ///< when it answered last
+    TimePoint quiet_since{-1};        ///< that, or when something was sent to it while it had nothing to answer
+    TimePoint answering_since{-1};    ///< when it came up, or answered after it had been silent for long
+    TimePoint metadata_since;         ///< of the record's write in flight
     bool metadata_in_flight = false;
     TimePoint cut_at{-1};          ///< when it was cut last for what it held
     std::uint64_t stream_end = 0;  ///< where the last read ended

@@ -106,6 +106,7 @@ private:
     void put_in_place(const std::string& name, SimPlatter& platter, SimPlatter::Content content);
     bool blank_medium();
     bool others_know(SimPlatter& platter, const SimPlatter::Content& copy) const;
+    bool journal_knows(SimPlatter& platter, const SimPlatter::Content& copy) const;
     bool has_older_copy(SimPlatter& platter) const;
     void die_at_its_promise(SimPlatter& platter);
     bool older_medium();

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "faults.h"
+#include "media/journal.h"
 #include "media/label.h"
 #include "media/layout.h"
 #include "media/record.h"
@@ -99,18 +100,23 @@ bool Faults::blank_medium() {
     return true;
 }
 
-// Without the journal of all starts, another member's record must tell it: that it has acknowledged more. And it must
-// be there: one that was in sync alone starts alone.
+// Another member's record must tell it, where no journal does: that it has acknowledged more, and is in sync by all of
+// them. And the other one must be there: one that was in sync alone starts alone, and one that another machine served
+// last, that machine's journal decides for.
 bool Faults::others_know(SimPlatter& platter, const SimPlatter::Content& copy) const {
     const std::optional<Label> label = label_on(copy);
+    const std::optional<Label> label_now = label_on(platter.durable());
     const std::optional<Record> old = record_on(copy);
+    const std::optional<Record> now = record_on(platter.durable());
     const auto in_sync = [](const RecordMember& member) { return member.state == MemberState::in_sync; };
-    if (!label || !old || !std::all_of(old->members.begin(), old->members.end(), in_sync)) return false;
+    if (!label || !label_now || !old || !now || label->served.head != label_now->served.head) return false;
+    if (!std::all_of(old->members.begin(), old->members.end(), in_sync)) return false;
     bool known = false;
     for (const auto& [name, other] : host_.world().leaves()) {
         if (other->taken_out()) return false;
         const std::optional<Record> record = record_on(other->durable());
         if (other == &platter || !record || record->mirror != old->mirror) continue;
+        if (record->generation_id != now->generation_id) return false;
         for (const RecordMember& member : record->members) {
             if (!in_sync(member)) return false;
             const bool it = member.leaves.size() == 1 && member.leaves.front().medium == label->medium;
@@ -119,6 +125,24 @@ bool Faults::others_know(SimPlatter& platter, const SimPlatter::Content& copy) c
         }
     }
     return known;
+}
+
+// The only head's journal tells it: that the member has acknowledged more, perhaps since the head began to serve.
+bool Faults::journal_knows(SimPlatter& platter, const SimPlatter::Content& copy) const {
+    const std::optional<Label> label = label_on(copy);
+    const std::optional<Record> old = record_on(copy);
+    if (platter.taken_out() || journal_changed_ || host_.has_rival() || !label || !old) return false;
+    const SimStoreFile& file = *host_.world().heads().front()->machine.journal;
+    const JournalChoice choice = choose_journal({file.slots, file.machine, file.inode});
+    if (!choice.journal) return false;
+    for (const Record& record : choice.journal->records) {
+        if (record.mirror != old->mirror) continue;
+        for (const RecordMember& member : record.members) {
+            const bool it = member.leaves.size() == 1 && member.leaves.front().medium == label->medium;
+            if (it) return member.revision > old->revision;
+        }
+    }
+    return false;
 }
 
 // A copy from before the last start on it that came to serve: one that is newer is outside the fault model.
@@ -154,6 +178,12 @@ bool Faults::older_medium() {
     const auto copy = copies_.find(platter);
     if (copy != copies_.end() && others_know(*platter, copy->second.content)) {
         put_in_place("medium replaced by an older copy that the others know: " + name, *platter, copy->second.content);
+        return true;
+    }
+    if (copy != copies_.end() && loop_.chance(500) && journal_knows(*platter, copy->second.content)) {
+        journal_needed_ = true;
+        put_in_place("medium replaced by an older copy that the journal knows: " + name, *platter,
+                     copy->second.content);
         return true;
     }
     if (!has_older_copy(*platter)) return false;

@@ -408,6 +408,7 @@ TEST(MirrorLoss, M10LastMemberThatGoesAwayAgainBeforeItsRecordCarriesOnWhenItRet
     world.device(0).change_incarnation();
     world.hold_journal = true;
     world.device(0).go_up();
+    world.loop.run_for(milliseconds(10));
     world.device(0).go_down();
     world.release_journal();
     world.loop.run_for(seconds(5));

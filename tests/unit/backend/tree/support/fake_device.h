@@ -33,7 +33,7 @@ public:
         go_down();
         notify_down(why);
     }
-    void change_incarnation() { incarnation_.id.bytes[0] ^= 1; }
+    void change_incarnation() { incarnation_.id.bytes[0] += 1; }
 
     /// From now on requests are held until answer() or release().
     void hold() { holding_ = true; }

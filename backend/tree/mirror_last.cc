@@ -1,0 +1,122 @@
+#include <algorithm>
+#include <utility>
+
+#include "block/breaks.h"
+#include "tree/mirror_parts.h"
+
+/// Members that came back changed, and what becomes of the last of them (M10, M14).
+namespace dst {
+
+/// Members that came back changed leave when another is there that did not; when there is no other, they are all that
+/// is left (M10), and are used once all of them are there, and those too that no record has left out yet.
+void Mirror::judge_changed() {
+    Mask changed = 0;
+    Mask down = 0;
+    Mask left = 0;
+    const Mask members = in_sync_ & ~failed_ & joined_;
+    for (const auto& member : members_) {
+        if ((members & member->mask()) == 0) {
+            if (may_be_taken_back(*member)) left |= member->mask();
+            continue;
+        }
+        if (member->changed) changed |= member->mask();
+        if (!member->is_back()) down |= member->mask();
+    }
+    // They went away again before the record that says so reached them.
+    if (changed == 0 && redraw_medium_ && down == 0 && !change_) return request_change();
+    if (changed == 0) return;
+    if (reachable() != 0 || take_back()) {
+        for (const auto& member : members_) {
+            // The record that the first one leaves with may have taken others along.
+            if ((changed & in_sync_ & ~failed_ & member->mask()) == 0 || !may_fail(*member)) continue;
+            fail_member(*member, member->reason);
+        }
+        return;
+    }
+    if (down != 0 || left != 0 || older_data_below(changed) || !records_seen(changed)) return;
+    for (const auto& member : members_) {
+        if ((changed & member->mask()) == 0) continue;
+        member->incarnation = member->device.incarnation();
+        environment_.events.event(Severity::error, "last-member-changed",
+                                  "the last member in sync came back and may have lost writes that were never flushed; "
+                                  "the storage carries on with it, and initiators are told. Check the file systems and "
+                                  "data bases on the storage",
+                                  {{"mirror", name_}, {"member", member->name}});
+    }
+    // Each may have lost something else of what was not flushed.
+    mark_intents_unreconciled();
+    redraw_medium_ = true;
+    environment_.keeper->on_last_changed(name_);
+    request_change();
+}
+
+/// Of the last members, all of them in `changed`: whether one lacks what was flushed, too. What the others hold cannot
+/// be told then, and whether to go on with that the administrator says, with a start.
+bool Mirror::older_data_below(Mask changed) {
+    for (const auto& member : members_) {
+        if ((changed & member->mask()) == 0) continue;
+        if (same_data(member->incarnation, member->device.incarnation())) continue;
+        const char* const why = "it was started with loss of data, and there is no other member in sync";
+        if (std::exchange(member->reason, why) == why) return true;
+        environment_.events.event(Severity::critical, "last-member-older",
+                                  "the last member in sync was started with loss of data; nothing is answered with "
+                                  "it. To go on with what it holds, close the storage, open it again and give it "
+                                  "'dstctl start --accept-data-loss'",
+                                  {{"mirror", name_}, {"member", member->name}});
+        return true;
+    }
+    return false;
+}
+
+/// Whether none of them can be an older copy that was put in its place: a label does not tell that, when it was copied
+/// since this head began to serve, but the record does. Those that have not been asked are.
+bool Mirror::records_seen(Mask changed) {
+    bool seen = true;
+    for (const auto& member : members_) {
+        if ((changed & member->mask()) == 0 || !member->doubted || broken(Rule::m10_older_last)) continue;
+        seen = false;
+        if (member->asked_arrival != member->arrivals) see_record(*member);
+    }
+    return seen;
+}
+
+void Mirror::see_record(Member& member) {
+    member.asked_arrival = member.arrivals;
+    ++in_flight_;
+    member.metadata.read_record([this, &member, arrival = member.arrivals](const Result<FoundRecord>& found) {
+        --in_flight_;
+        check_closed();
+        if (state_ != State::serving || member.arrivals != arrival || !member.doubted) return;
+        // It is asked again when it has been down and up.
+        if (!found && is_lost(found.error().code)) {
+            return member.device.cut({Errc::disconnected, "its record could not be read"});
+        }
+        // A record that cannot be read says nothing against it.
+        if (found && is_older(member, *found)) return tell_older(member);
+        member.doubted = false;
+        judge_changed();
+        write_to_member(member);
+    });
+}
+
+bool Mirror::is_older(const Member& member, const FoundRecord& found) const {
+    if (!found.record) return !found.damaged;
+    const Record& record = *found.record;
+    const bool its_line =
+        record.generation_id == member.known_generation ||
+        std::find(member.may_have.begin(), member.may_have.end(), record.generation_id) != member.may_have.end();
+    return record.mirror != record_.mirror || !its_line || record.revision < member.acknowledged;
+}
+
+void Mirror::tell_older(Member& member) {
+    member.reason = "an older copy of its medium is in its place, and there is no other member in sync";
+    environment_.events.event(Severity::critical, "last-member-older",
+                              "an older copy of its medium is in the place of the last member in sync; nothing is "
+                              "answered with it, and nothing written to it, until the newest one is there again. To go "
+                              "on with the older data, close the storage, open it again and give it 'dstctl start "
+                              "--accept-data-loss'",
+                              {{"mirror", name_}, {"member", member.name}});
+    announce_task_.post();
+}
+
+}  // namespace dst

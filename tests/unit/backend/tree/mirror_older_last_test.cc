@@ -1,0 +1,133 @@
+// M10, M7: an older copy of its medium in the place of the last member in sync, while a head serves.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/mirror_world.h"
+
+namespace dst {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+struct MirrorOlderLast : testing::Test {
+    MirrorOlderLast() {
+        EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+        copy = all();
+        // The record without the other one is written since.
+        world.device(1).fail(Operation::write, Errc::medium_error);
+        EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 8)), Errc::ok);
+        EXPECT_FALSE(world.in_sync(1));
+        world.device(1).go_down();
+        newest = all();
+    }
+    Bytes all() { return world.device(0).bytes(0, world.device(0).geometry().size_bytes); }
+    void replace(const Bytes& bytes) {
+        world.device(0).go_down();
+        world.device(0).put(0, bytes);
+        world.device(0).change_incarnation();
+        world.device(0).go_up();
+    }
+    Bytes read_all() {
+        TestRequest request(Operation::read, {0, 4096});
+        request.submit(*world.mirror);
+        EXPECT_TRUE(world.loop.run_until([&] { return request.done; }, seconds(5)));
+        return request.bytes;
+    }
+    MirrorWorld world;
+    Bytes copy;
+    Bytes newest;
+};
+
+TEST_F(MirrorOlderLast, IsNotUsedAndNotWrittenTo) {
+    replace(copy);
+    world.loop.run_for(seconds(10));
+    EXPECT_FALSE(world.mirror->up());
+    EXPECT_EQ(world.events.count("last-member-older"), 1u);
+    EXPECT_EQ(world.events.count("last-member-changed"), 0u);
+    EXPECT_THAT(world.mirror->child_status(0).reason, HasSubstr("an older copy of its medium is in its place"));
+    EXPECT_EQ(all(), copy);
+    replace(newest);
+    world.loop.run_for(seconds(1));
+    EXPECT_TRUE(world.mirror->up());
+    EXPECT_EQ(world.events.count("last-member-changed"), 1u);
+    EXPECT_EQ(read_all(), filled(4096, 8));
+}
+
+/// It went away again before the record that says what it may have lost reached it.
+TEST_F(MirrorOlderLast, GetsNoRecordThatWaitsForTheNewest) {
+    world.hold_journal = true;
+    replace(newest);
+    world.loop.run_for(milliseconds(10));
+    ASSERT_TRUE(world.pending_keep);
+    world.device(0).go_down();
+    world.release_journal();
+    replace(copy);
+    world.loop.run_for(seconds(10));
+    EXPECT_FALSE(world.mirror->up());
+    EXPECT_EQ(all(), copy);
+    replace(newest);
+    ASSERT_TRUE(world.loop.run_until([&] { return world.mirror->up(); }, seconds(40)));
+    EXPECT_EQ(read_all(), filled(4096, 8));
+}
+
+/// Reads go on when the journal takes no record, but not with the older data.
+TEST_F(MirrorOlderLast, IsNotReadWhenTheJournalTakesNoRecord) {
+    world.hold_journal = true;
+    replace(newest);
+    world.loop.run_for(milliseconds(10));
+    ASSERT_TRUE(world.pending_keep);
+    replace(copy);
+    world.loop.run_for(milliseconds(10));
+    world.fail_journal = true;
+    world.hold_journal = false;
+    std::exchange(world.pending_keep, nullptr)(Error{Errc::no_space, "full"});
+    world.loop.run_for(seconds(2));
+    EXPECT_EQ(world.events.count("mirror-record-failed"), 1u);
+    EXPECT_FALSE(world.mirror->up());
+    EXPECT_EQ(all(), copy);
+}
+
+/// From between two records of one generation: the other member was marked as being brought up to date.
+TEST_F(MirrorOlderLast, IsToldByTheRevisionAsWell) {
+    world.device(1).hold_but_reads();
+    world.device(1).go_up();
+    world.admit(1);
+    world.loop.run_for(milliseconds(100));
+    world.device(1).go_down();
+    ASSERT_GT(world.record_on(0).revision, 2u);
+    replace(newest);
+    world.loop.run_for(seconds(2));
+    EXPECT_FALSE(world.mirror->up());
+    EXPECT_EQ(world.events.count("last-member-older"), 1u);
+}
+
+TEST_F(MirrorOlderLast, NorIsOneWithoutARecord) {
+    replace(Bytes(newest.size()));
+    world.loop.run_for(seconds(2));
+    EXPECT_FALSE(world.mirror->up());
+    EXPECT_EQ(world.events.count("last-member-older"), 1u);
+}
+
+/// What cannot be read says nothing against it: the label does.
+TEST_F(MirrorOlderLast, ARecordThatCannotBeReadDoesNotKeepItOut) {
+    world.device(0).fail(Operation::read, Errc::medium_error, 2);
+    replace(newest);
+    ASSERT_TRUE(world.loop.run_until([&] { return world.mirror->up(); }, seconds(5)));
+    EXPECT_EQ(read_all(), filled(4096, 8));
+}
+
+TEST_F(MirrorOlderLast, IsAskedAgainWhenTheAnswerIsLost) {
+    world.device(0).fail(Operation::read, Errc::disconnected, 1);
+    replace(copy);
+    ASSERT_TRUE(world.loop.run_until([&] { return world.device(0).cuts == 1; }, seconds(5)));
+    world.loop.run_for(milliseconds(1));
+    world.device(0).go_up();
+    world.loop.run_for(seconds(2));
+    EXPECT_EQ(world.events.count("last-member-older"), 1u);
+    EXPECT_FALSE(world.mirror->up());
+}
+
+}  // namespace
+}  // namespace dst
