@@ -1,47 +1,30 @@
 #!/usr/bin/env python3
-"""Random walks over the mirror's membership rules (M1, M2, M5, M6, M7): two heads, some members, one register.
+"""Random walks over the mirror's membership rules (M1, M2, M5 to M8) and orders: two heads, some members, one register.
 
-A serving head never reads a value older than the newest acknowledged one, and after each walk everything is mended and
-a head must serve again. With --break a rule is left out, and a walk must be found that breaks the promise.
+A serving head never reads what lacks an acknowledged write, unless an order gave that up; nothing is overwritten that
+nobody gave up; and after each walk everything is mended and a head must serve again, with all members. With --break a
+rule is left out, and a walk must be found that breaks the promise.
 """
 
 import argparse
 import random
 import sys
 
-from world import Finding, World
-
-BREAKS = {
-    "ack_before_record": "M2: a write is acknowledged before the record without the lost member is durable",
-    "any_member": "M5: one member is enough although the journal does not decide",
-    "journal_always": "M5: a journal decides although another head has served since",
-    "claim_kept": "M5: a journal that did not decide keeps its claim",
-    "no_served_mark": "M5: no served mark is written",
-    "no_record_at_start": "M5: the record is not written again at a start",
-    "no_cas": "M6: a promise does not look whether the label and the record are as they were peeked",
-    "no_fence": "M6: lower epochs are not refused",
-    "epoch_only_first": "M6: only one of the members used is promised",
-    "add_journal_first": "M8: a promotion is in the journal before the members have it",
-    "joiner_first": "M8: the new member has the promotion before the old ones",
-    "no_pending": "M8: the coming generation is not noted before the promotion",
-    "degrade_uncommitted": "M2: a promotion that not all old members hold is built upon",
-    "readd_without_copy": "M8: a member is promoted without what it missed",
-}
-
-# No walk is known that needs these.
-UNSEEN = {"degrade_uncommitted"}
+from breaks import BREAKS, LEFT_OUT, UNSEEN
+from promise import Finding
+from world import World
 
 
-def walk(seed, arguments, left_out):
+def walk(seed, arguments):
     """Empty, or what was found and how it came to it; and how many starts served."""
-    world = World(arguments.members, random.Random(seed), left_out)
+    world = World(arguments.members, random.Random(seed))
     try:
         for _ in range(arguments.steps):
             world.step()
         world.heal()
     except Finding as finding:
-        return [f"seed {seed}: {finding}"] + world.story[-45:], world.starts_served
-    return [], world.starts_served
+        return [f"seed {seed}: {finding}"] + world.story[-arguments.story:], world
+    return [], world
 
 
 def is_missed(arguments, rule):
@@ -53,22 +36,27 @@ def is_missed(arguments, rule):
 
 
 def walks(arguments, left_out):
-    """The first finding, and the number of starts that served."""
-    served = 0
-    seeds = range(arguments.walks) if arguments.seed is None else [arguments.seed]
+    """The first finding, and the number of starts that served, and of orders carried out."""
+    LEFT_OUT.clear()
+    LEFT_OUT.update([left_out] if left_out else [])
+    served, ordered = 0, 0
+    seeds = range(arguments.first, arguments.first + arguments.walks) if arguments.seed is None else [arguments.seed]
     for seed in seeds:
-        found, starts = walk(seed, arguments, left_out)
-        served += starts
+        found, world = walk(seed, arguments)
+        served += world.starts_served
+        ordered += len(world.promise.orders)
         if found:
-            return found, served
-    return [], served
+            return found, served, ordered
+    return [], served, ordered
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--walks", type=int, default=20000)
+    parser.add_argument("--first", type=int, default=0, help="the first walk's seed")
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--members", type=int, default=2)
+    parser.add_argument("--story", type=int, default=45, help="how many of the last steps are told")
     parser.add_argument("--break", dest="left_out", choices=sorted(BREAKS), default="")
     parser.add_argument("--every-break", action="store_true", help="each rule is left out in turn, and must be missed")
     parser.add_argument("--seed", type=int, help="only this walk")
@@ -77,11 +65,11 @@ def main():
         not_missed = [rule for rule in sorted(BREAKS.keys() - UNSEEN) if not is_missed(arguments, rule)]
         print(f"{len(BREAKS) - len(UNSEEN)} rules left out, not found: {' '.join(not_missed) or 'none'}")
         return 1 if not_missed else 0
-    found, served = walks(arguments, arguments.left_out)
+    found, served, ordered = walks(arguments, arguments.left_out)
     if found:
         print("\n".join(found))
         return 1
-    print(f"no finding, {served} starts served")
+    print(f"no finding, {served} starts served, {ordered} orders carried out")
     return 0
 
 

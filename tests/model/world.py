@@ -1,34 +1,33 @@
-"""The model's world: members and heads that die, lose each other and come back, and one register that they keep.
+"""The model's world: members and heads that die, lose each other and come back, and an administrator.
 
-Each step is one thing that can happen; a crash falls between any two. Rule names (M2, M5...) are those of docs/mirror.md.
+Each step is one thing that can happen; a head may die within it, between any two of its writes. Rule names (M2, M5...)
+are those of docs/mirror.md.
 """
 
 from dataclasses import dataclass, field
 
+import service
+import start
+from breaks import broken
+from orders import LOSS, RESOLVE
+from promise import Finding, Promise
+from record import Record, Standing
 
-class Finding(Exception):
-    """A promise was broken."""
 
-
-@dataclass(frozen=True)
-class Record:
-    """Who is in sync. `lineage`: ids of the generations up to this one, its own first."""
-
-    generation: int
-    generation_id: int
-    in_sync: frozenset
-    lineage: tuple
+class Ended(Exception):
+    """What a head was about ends here: it died, or was fenced."""
 
 
 @dataclass
 class Member:
-    """A medium: what it promised, who served on it last, its record, and the register's value."""
+    """A medium: what it promised, who served on it last, its record, what it holds, and who is owed everything."""
 
+    promised: tuple
+    served: tuple
+    record: Record
     up: bool = True
-    promised: tuple = (0, None)
-    served: tuple = (0, None)
-    record: Record = None
-    value: int = 0
+    held: frozenset = frozenset()
+    owes: frozenset = frozenset()
 
     def label(self):
         """What a start peeks at, and compares when it promises (M6)."""
@@ -36,56 +35,76 @@ class Member:
 
 
 @dataclass
+class Journal:
+    established: int = None  # epoch; None: it claims nothing
+    tried: int = 0
+    record: Record = None
+    order: tuple = None  # LOSS or RESOLVE, and the member that is given up
+
+
+@dataclass
 class Head:
     number: int
-    tried: int = 0
-    journal: tuple = None  # (established epoch, record), or lost
-    state: str = "off"  # off, registering, serving
-    record: Record = None
-    epoch: int = None
-    registered: set = field(default_factory=set)
-    needed: set = None
-    seen: dict = field(default_factory=dict)
+    id: int  # one per journal
+    journal: Journal = field(default_factory=Journal)
+    unserved: set = field(default_factory=set)  # generations that its orders made, and no start served
+    granted: bool = False  # the administrator has given an order, and no start has been established since
 
-    def reset(self):
-        self.state, self.record, self.epoch = "off", None, None
-        self.registered, self.needed = set(), None
+    def __post_init__(self):
+        self.crash()
+
+    def crash(self):
+        self.void = False  # the journal is of the side that resolve gives up
+        self.end()
+
+    def end(self):
+        self.state = "off"  # off, registering, serving
+        self.waits_for = ""  # what the administrator reads: wait, split
+        self.choice = self.record = self.submitted = self.epoch = self.target = None
+        self.registered, self.joined, self.failed = set(), set(), set()
+        self.sure = False  # the journal decides
+        self.seen, self.saw, self.known = {}, [], {}
+        self.session = None
 
     def mark(self):
-        return (self.epoch, self.number)
+        return (self.epoch, self.id)
 
 
 class World:
-    def __init__(self, members, random, left_out):
+    def __init__(self, members, random):
         self.random = random
-        self.left_out = left_out  # the rule that is left out, or ""
-        self.members = [Member() for _ in range(members)]
-        self.heads = [Head(0), Head(1)]
+        self.heads = [Head(0, 0), Head(1, 1)]
         self.links = {(head, member): True for head in (0, 1) for member in range(members)}
-        self.acknowledged = 0
-        self.next_value = 1
-        self.last_generation_id = 1
+        self.promise = Promise()
+        self.last_id = 1  # of heads and generations
         self.starts_served = 0
         self.story = []
-        first = Record(1, 1, frozenset(range(members)), (1,))
-        for member in self.members:
-            member.record = first
-            member.promised = member.served = (1, 0)
-        self.heads[0].journal = (1, first)
-
-    def breaks(self, rule):
-        return self.left_out == rule
+        # Orders excuse losses: half of the walks do without.
+        self.ordering = random.random() < 0.5
+        first = Record(1, 1, (), 1, (1, 0), tuple(Standing(revision=1) for _ in range(members)))
+        self.members = [Member((1, 0), (1, 0), first) for _ in range(members)]
+        self.heads[0].journal = Journal(1, 1, first)
 
     def say(self, *what):
         self.story.append(" ".join(map(str, what)))
 
-    def dies(self, head, chance, when):
-        """The head may die here."""
-        if self.random.random() >= chance:
-            return False
-        head.reset()
-        self.say(head.number, "crash", when)
-        return True
+    def new_id(self):
+        self.last_id += 1
+        return self.last_id
+
+    def shuffled(self, numbers):
+        return self.random.sample(sorted(numbers), len(numbers))
+
+    def may_die(self, head, chance, when):
+        if self.random.random() < chance:
+            self.say(head.number, "crash", when)
+            head.crash()
+            raise Ended
+
+    def fenced(self, head):
+        self.say(head.number, "fenced")
+        head.crash()
+        raise Ended
 
     def connected(self, head, number):
         return self.members[number].up and self.links[head.number, number]
@@ -93,26 +112,26 @@ class World:
     def reachable(self, head):
         return [number for number in range(len(self.members)) if self.connected(head, number)]
 
-    def accepts(self, head, number):
-        """A request reaches the member: accepted, fenced (False), or None: it is not reached (M6)."""
+    def reaches(self, head, number):
+        """A request reaches the member, and is accepted; or the head is fenced (M6)."""
+        if self.random.random() < 0.01:
+            self.links[head.number, number] = False
+            self.say("link", (head.number, number), "lost")
         if not self.connected(head, number):
-            return None
-        return self.breaks("no_fence") or self.members[number].promised == head.mark()
-
-    def fenced(self, head):
-        head.reset()
-        self.say(head.number, "fenced")
-
-    def next_record(self, record, in_sync):
-        self.last_generation_id += 1
-        own = self.last_generation_id
-        return Record(record.generation + 1, own, frozenset(in_sync), (own,) + record.lineage)
+            return False
+        if self.members[number].promised != head.mark() and not broken("no_fence"):
+            self.fenced(head)
+        return True
 
     # --- One step.
 
     def step(self):
-        dice = self.random.random()
-        head = self.random.choice(self.heads)
+        try:
+            self.try_step(self.random.choice(self.heads), self.random.random())
+        except Ended:
+            pass
+
+    def try_step(self, head, dice):
         if dice < 0.12:
             number = self.random.randrange(len(self.members))
             self.members[number].up = not self.members[number].up
@@ -122,267 +141,75 @@ class World:
             self.links[link] = not self.links[link]
             self.say("link", link, self.links[link])
         elif dice < 0.30 and head.state != "off":
-            head.reset()
+            head.crash()
             self.say(head.number, "crash")
-        elif dice < 0.31:
-            if head.state == "off":
-                head.journal = None
-            self.say(head.number, "journal lost if off")
+        elif dice < 0.31 and head.state == "off":
+            self.lose_journal(head)
+        elif dice < (0.55 if head.waits_for else 0.33) and head.state == "off" and self.ordering:
+            self.order_something(head)
         elif head.state == "off":
-            self.begin(head)
+            start.begin(self, head)
         elif head.state == "registering":
-            self.register(head)
-        elif dice < 0.7:
-            self.write(head)
-        elif dice < 0.9:
-            self.read(head)
+            start.register(self, head)
+        elif dice < 0.65:
+            service.write(self, head)
+        elif dice < 0.85:
+            service.read(self, head)
         else:
-            self.rejoin(head)
+            service.look_around(self, head)
+
+    def lose_journal(self, head):
+        self.say(head.number, "loses its journal")
+        head.crash()
+        head.journal, head.granted, head.id = Journal(), False, self.new_id()
+        head.unserved.clear()
+
+    def order_something(self, head):
+        """Mostly what a head that waits, or found a split, asks for; sometimes anything, or nothing any more."""
+        dice = self.random.random()
+        if dice < 0.1:
+            head.journal.order, head.granted = None, False
+            self.say(head.number, "its order is taken back")
+        elif head.waits_for == "split" or dice < 0.15:
+            self.order(head, (RESOLVE, self.random.randrange(len(self.members))))
+        elif head.waits_for == "wait" or dice < 0.2:
+            self.order(head, (LOSS, None))
+
+    def order(self, head, order):
+        head.journal.order, head.granted, head.void = order, True, False
+        self.say(head.number, "is ordered", *order)
+
+    # --- The end of a walk.
 
     def heal(self):
-        """Everything is mended: the storage must serve, and read what was acknowledged."""
+        """Everything is mended: the storage must serve, with all members, and read what was acknowledged."""
         for member in self.members:
             member.up = True
-        for link in self.links:
-            self.links[link] = True
         for head in self.heads:
-            head.reset()
-        head = self.heads[0]
-        for _ in range(200):
-            if head.state == "off":
-                self.begin(head)
-            elif head.state == "registering":
-                self.register(head)
-            else:
-                break
-        if head.state != "serving":
-            raise Finding("never serves again after everything is healed")
-        self.read(head)
+            head.crash()
+        head = self.heads[self.random.randrange(2)]
+        self.say("all is mended, for head", head.number)
+        for _ in range(400):
+            for link in self.links:
+                self.links[link] = True
+            try:
+                if head.state == "serving" and len(head.joined) == len(self.members):
+                    return service.read_all(self, head)
+                self.heal_step(head)
+            except Ended:
+                pass
+        raise Finding("never serves with all members after everything is mended")
 
-    # --- A start (M5, M6).
-
-    def decides(self, head):
-        """M5 step 2: no other head has served since."""
-        if head.journal is None:
-            return False
-        if self.breaks("journal_always"):
-            return True
-        served = [self.members[number].served for number in self.reachable(head)]
-        return all(epoch <= head.journal[0] or by == head.number for epoch, by in served)
-
-    def choose(self, head, records):
-        """The record to stand on, and who must be there: None for any one of its members."""
-        decides = self.decides(head)
-        best, needed = None, None
-        if decides:
-            own = head.journal[1]
-            descends = [record for record in records if own.generation_id in record.lineage]
-            best = max(
-                [own] + descends, key=lambda record: (record.generation_id != own.generation_id, record.generation)
-            )
-        elif records:
-            best = max(records, key=lambda record: record.generation)
-            needed = best.in_sync
-        if self.breaks("any_member") and best is not None:
-            needed = None
-            if records:
-                best = max(records, key=lambda record: record.generation)
-        return decides, best, needed
-
-    def begin(self, head):
-        reachable = self.reachable(head)
-        records = [self.members[number].record for number in reachable if self.members[number].record]
-        decides, best, needed = self.choose(head, records)
-        if best is None:
-            return
-        use = [
-            number
-            for number in reachable
-            if number in best.in_sync
-            and self.members[number].record
-            and self.members[number].record.generation_id in best.lineage
-        ]
-        if not use or (needed is not None and not needed <= set(use)):
-            return  # it waits
-        highest = max([self.members[number].promised[0] for number in reachable] + [head.journal[0] if head.journal else 0])
-        # M5 step 5: a claim that does not decide is given up before anything is promised.
-        if not decides and not self.breaks("claim_kept"):
-            head.journal = None
-        head.epoch = head.tried = max(highest, head.tried) + 1
-        head.record = best
-        head.registered = set()
-        head.needed = set(use)
-        head.seen = {number: self.members[number].label() for number in use}
-        head.state = "registering"
-        self.say(head.number, "begins epoch", head.epoch, "generation", best.generation, set(best.in_sync), decides)
-
-    def register(self, head):
-        """One promise, or when all have promised the rest of the start."""
-        todo = sorted(head.needed - head.registered)
-        if self.breaks("epoch_only_first") and head.registered:
-            todo = []
-        if not todo:
-            return self.establish(head)
-        number = self.random.choice(todo)
-        member = self.members[number]
-        if not self.connected(head, number):
-            head.reset()
-            self.say(head.number, "start given up: lost", number)
-            return None
-        higher = member.promised[0] < head.epoch or self.breaks("no_fence")
-        as_seen = member.label() == head.seen[number] or self.breaks("no_cas")
-        if not higher or not as_seen:
-            head.reset()
-            self.say(head.number, "start given up: moved on at", number)
-            return None
-        member.promised = head.mark()
-        head.registered.add(number)
-        self.say(head.number, "registers at", number)
-        return None
-
-    def establish(self, head):
-        """M5 steps 7 and 8: record, served mark, journal."""
-        for rule, write in (("no_record_at_start", self.write_record), ("no_served_mark", self.write_mark)):
-            if self.breaks(rule):
-                continue
-            for number in sorted(head.needed):
-                if not self.accepts(head, number):
-                    head.reset()
-                    self.say(head.number, "start given up at", number)
-                    return
-                write(head, self.members[number])
-                if self.dies(head, 0.05, "in the start"):
-                    return
-        head.journal = (head.epoch, head.record)
-        head.state = "serving"
-        self.starts_served += 1
-        self.say(head.number, "serves with", head.needed)
-
-    @staticmethod
-    def write_record(head, member):
-        member.record = head.record
-
-    @staticmethod
-    def write_mark(head, member):
-        member.served = head.mark()
-
-    # --- Service (M1, M2, M9).
-
-    def write(self, head):
-        value = self.next_value
-        self.next_value += 1
-        lost, done = set(), 0
-        for number in self.random.sample(sorted(head.record.in_sync), len(head.record.in_sync)):
-            accepted = self.accepts(head, number)
-            if accepted is None:
-                lost.add(number)
-            elif not accepted:
-                return self.fenced(head)
-            else:
-                self.members[number].value = value
-                done += 1
-            if self.dies(head, 0.04, f"in the middle of write {value}"):
-                return None
-        if not done:
-            return self.say(head.number, "holds write", value)
-        if lost:
-            if self.breaks("ack_before_record"):
-                self.acknowledged = max(self.acknowledged, value)
-            if not self.degrade(head, lost):
-                return None
-        self.acknowledged = max(self.acknowledged, value)
-        return self.say(head.number, "acknowledges", value)
-
-    def read(self, head):
-        for number in self.random.sample(sorted(head.record.in_sync), len(head.record.in_sync)):
-            accepted = self.accepts(head, number)
-            if accepted is False:
-                return self.fenced(head)
-            if not accepted:
-                continue
-            value = self.members[number].value
-            if value < self.acknowledged:
-                raise Finding(f"head {head.number} reads {value} from {number}, acknowledged is {self.acknowledged}")
-            return None
-        return None
-
-    def degrade(self, head, lost):
-        """M2: a record without `lost`, in the journal first. True when it is durable."""
-        in_sync = head.record.in_sync - lost
-        if not in_sync:
-            return False
-        record = self.next_record(head.record, in_sync)
-        head.journal = (head.epoch, record)
-        if self.dies(head, 0.1, f"after the journal of generation {record.generation}"):
-            return False
-        for number in sorted(in_sync):
-            accepted = self.accepts(head, number)
-            if accepted is None:
-                head.record = record
-                return self.degrade(head, {number})
-            if not accepted:
-                self.fenced(head)
-                return False
-            self.members[number].record = record
-            if self.dies(head, 0.05, f"in the record of generation {record.generation}"):
-                return False
-        head.record = record
-        self.say(head.number, "degrades to generation", record.generation, set(in_sync))
-        return True
-
-    # --- A member comes back (M7, M8).
-
-    def rejoin(self, head):
-        for number in self.reachable(head):
-            member = self.members[number]
-            if number in head.record.in_sync:
-                if member.promised[0] < head.epoch:
-                    member.promised = member.served = head.mark()
-                    self.say(head.number, "registers late at", number)
-                continue
-            if member.promised[0] > head.epoch:
-                return self.fenced(head)
-            if member.record and member.record.generation_id not in head.record.lineage:
-                self.say(head.number, "split at", number)
-                continue
-            member.promised = member.served = head.mark()
-            sources = [other for other in head.record.in_sync if self.accepts(head, other)]
-            if not sources:
-                return None
-            if not self.breaks("readd_without_copy"):
-                member.value = self.members[sources[0]].value
-            return self.promote(head, number)
-        return None
-
-    def promote(self, head, joiner):
-        """M8: the coming generation is noted in the journal; old members, the new one, the journal last."""
-        record = self.next_record(head.record, head.record.in_sync | {joiner})
-        old = head.record
-        if not self.breaks("no_pending"):
-            lineage = (old.generation_id, record.generation_id) + old.lineage[1:]
-            old = head.record = Record(old.generation + 1, old.generation_id, old.in_sync, lineage)
-            head.journal = (head.epoch, old)
-        if self.breaks("add_journal_first"):
-            head.journal = (head.epoch, record)
-        if self.dies(head, 0.1, "before the records of a promotion"):
-            return
-        order = sorted(old.in_sync) + [joiner]
-        if self.breaks("joiner_first"):
-            order = [joiner] + sorted(old.in_sync)
-        for number in order:
-            accepted = self.accepts(head, number)
-            if accepted is None:
-                # When all old members hold the addition it stands; else it is abandoned.
-                if number == joiner or self.breaks("degrade_uncommitted"):
-                    head.record = record
-                self.degrade(head, {number})
-                return
-            if not accepted:
-                self.fenced(head)
-                return
-            self.members[number].record = record
-            if self.dies(head, 0.05, "in the record of a promotion"):
-                return
-        head.record = record
-        head.journal = (head.epoch, record)
-        self.say(head.number, "promoted", joiner, "generation", record.generation)
+    def heal_step(self, head):
+        if head.waits_for and self.ordering and self.random.random() < 0.5:
+            what = RESOLVE if head.waits_for == "split" else LOSS
+            head.crash()
+            if self.random.random() < 0.02:
+                self.lose_journal(head)  # the last resort
+            self.order(head, (what, self.random.randrange(len(self.members))))
+        if head.state == "off":
+            start.begin(self, head)
+        elif head.state == "registering":
+            start.register(self, head)
+        else:
+            service.look_around(self, head)

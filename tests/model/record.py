@@ -1,0 +1,166 @@
+"""Records and how they stand to each other (media/record.h), and who can be used (start/choose_record.h, M7)."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from breaks import broken
+
+IN_SYNC, DIRTY, RESYNCING = "in sync", "dirty", "resyncing"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a record says of one member."""
+
+    state: str = IN_SYNC
+    revision: int = 0  # of the record, last acknowledged by it
+    last: int = None  # not in sync: the last generation that it is known to have; None: it is owed everything
+    may_have: tuple = ()  # (generation, up to which revision) that its own record may be of
+
+    def among_others(self, generation, revision):
+        """What it may have, with that."""
+        known = dict(self.may_have)
+        revision = max(revision, known.pop(generation, 0))
+        return ((generation, revision),) + tuple(known.items())
+
+    def may_have_of(self, generation):
+        if broken("one_revision"):
+            return max([self.revision] + [revision for _, revision in self.may_have])
+        return dict(self.may_have)[generation]
+
+
+@dataclass(frozen=True)
+class Record:
+    generation: int
+    id: int
+    lineage: tuple  # ids before its own, newest first
+    revision: int
+    mark: tuple  # epoch and head that wrote it
+    standings: tuple  # one per member
+
+    @cached_property
+    def in_sync(self):
+        return frozenset(number for number, standing in enumerate(self.standings) if standing.state == IN_SYNC)
+
+    def has(self, generation):
+        return generation == self.id or generation in self.lineage
+
+    def age(self, generation):
+        """How far back on its line."""
+        line = (self.id,) + self.lineage
+        return line.index(generation) if generation in line else len(line)
+
+    def renewed(self, own_id, generation_max=0):
+        """A new generation that descends from this one."""
+        generation = max(self.generation, generation_max) + 1
+        return replace(self, generation=generation, id=own_id, lineage=(self.id,) + self.lineage)
+
+    def with_standing(self, number, **what):
+        standings = list(self.standings)
+        standings[number] = replace(standings[number], **what)
+        return replace(self, standings=tuple(standings))
+
+    def now_known(self, number, generation, revision):
+        """What a member holds when it is given up: a later record is another head's, which has gone on."""
+        return self.with_standing(number, may_have=self.standings[number].among_others(generation, revision))
+
+    def left_out(self, number, generation, revision):
+        """Owed everything. `generation`, `revision`: of the record in which it stands as it was."""
+        standing = self.standings[number]
+        if broken("order_owes_nothing"):
+            return self.with_standing(number, state=DIRTY, last=standing.last or generation)
+        record = self
+        if standing.state == IN_SYNC:
+            record = record.now_known(number, generation, revision).with_standing(number, state=DIRTY)
+        elif standing.last is not None:
+            record = record.now_known(number, standing.last, revision)
+        return record.with_standing(number, last=None)
+
+
+def went_on(record, found):
+    """The generation of `found` was given up in `record`'s line, and somebody has written the record since."""
+    if broken("no_went_on") or (record.mark[1] == found.mark[1] and found.mark[0] <= record.mark[0]):
+        return False
+    return any(
+        theirs.state == IN_SYNC
+        and ours.state != IN_SYNC
+        and ours.last is None
+        and found.id in dict(ours.may_have)
+        and found.revision > ours.may_have_of(found.id)
+        for ours, theirs in zip(record.standings, found.standings)
+    )
+
+
+def compare(first, second):
+    """`first` is the same as, newer or older than `second`, or they are split."""
+    if first.id == second.id:
+        return "same"
+    first_descends = second.id in first.lineage and not went_on(first, second)
+    second_descends = first.id in second.lineage and not went_on(second, first)
+    if first_descends and second_descends:
+        if first.generation == second.generation:
+            return "split"
+        first_descends = first.generation > second.generation
+        second_descends = not first_descends
+    if first_descends:
+        return "newer"
+    return "older" if second_descends else "split"
+
+
+def newest(candidates):
+    """Of a split, one side's."""
+    best = candidates[0]
+    for candidate in candidates:
+        descent = compare(candidate, best)
+        if descent == "newer" or (descent == "same" and candidate.revision > best.revision):
+            best = candidate
+    return best
+
+
+def is_split(best, candidates):
+    return any(compare(candidate, best) in ("split", "newer") for candidate in candidates)
+
+
+def is_usable(best, journal, number, found):
+    """Whether a member that is in sync by `best` can be used; `journal`: None when it does not decide."""
+    known = best.standings[number].revision
+    if journal is not None:
+        known = max(known, journal.standings[number].revision)
+    return best.has(found.id) and found.revision >= known
+
+
+@dataclass
+class Choice:
+    verdict: str  # use, wait or split
+    record: Record = None
+    used: frozenset = frozenset()
+    ordered: bool = False  # an order makes a new generation
+    sides: tuple = ()  # split: two members, or None for the journal
+
+
+def choose(journal, decides, views):
+    """M5 step 2. `views`: the record of each member that is reached."""
+    journal = journal if decides else None
+    candidates = ([(None, journal)] if journal is not None else []) + sorted(views.items())
+    if not candidates:
+        return Choice("wait")
+    best = newest([record for _, record in candidates])
+    for number, candidate in candidates:
+        if compare(candidate, best) in ("split", "newer"):
+            member = next(one for one, record in candidates if record is best)
+            return Choice("split", sides=(member, number))
+    used = frozenset(
+        number for number in best.in_sync if number in views and is_usable(best, journal, number, views[number])
+    )
+    enough = used and (decides or used == best.in_sync or broken("any_member"))
+    return Choice("use" if enough else "wait", best, used)
+
+
+def judge_return(mine, number, found):
+    """M7, of a member that is not in sync: split, everything (is owed to it), or known (what it lacks)."""
+    if not mine.has(found.id) or went_on(mine, found):
+        return "split"
+    standing = mine.standings[number]
+    if found.revision < standing.revision or standing.last is None or not mine.has(standing.last):
+        return "everything"
+    return "known" if mine.age(found.id) <= mine.age(standing.last) else "everything"
