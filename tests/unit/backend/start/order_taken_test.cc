@@ -84,6 +84,8 @@ TEST_F(OrderTaken, ToLoseDataDecidesNoSplitAndDoesNotStay) {
     ASSERT_TRUE(order(world, StartOrder::accept_data_loss));
     EngineWorld::Head& head = open_split();
     EXPECT_THAT(head.failed->text, HasSubstr("decides no split, and is taken back: 'dstctl resolve' decides it"));
+    world.loop.run_for(seconds(1));
+    EXPECT_FALSE(order_of(head, StartOrder::none)) << "there is none any more";
     world.close(head);
     EXPECT_EQ(ordered(), StartOrder::none);
     ASSERT_TRUE(order(world, StartOrder::resolve, "/a"));
@@ -327,6 +329,38 @@ TEST_F(OrderTaken, M5InTheMiddleOfAnAttemptDoesNotBringBackTheJournalThatIsGiven
         each.expect_data(head, 1);
         each.world.close(head);
     }
+}
+
+/// What it says of the split it says after the next attempt, too.
+TEST_F(OrderTaken, ToResolveIsKeptWholeWhenTheJournalDoesNotTakeItsEnd) {
+    split();
+    ASSERT_TRUE(order(world, StartOrder::resolve, "/b"));
+    EngineWorld::Head& head = world.open();
+    world.journal().on_written = [&](const Bytes&) {
+        if (ordered() == StartOrder::none) world.journal().fail_write = Errc::no_space;
+    };
+    ASSERT_TRUE(world.loop.run_until([&] { return world.events.count("journal-write-failed") == 1; }, seconds(30)));
+    world.journal().on_written = nullptr;
+    world.journal().fail_write = Errc::ok;
+    ASSERT_TRUE(world.loop.run_until([&] { return head.serving == 1; }, seconds(30)));
+    EXPECT_THAT(told("start-order-done"), HasSubstr("the split is resolved as ordered"));
+    expect_data(head, 1);
+}
+
+TEST_F(OrderTaken, ToResolveIsKeptWholeWhenTheJournalDoesNotTakeThatItIsTakenBack) {
+    split();
+    world.live_elsewhere = true;
+    ASSERT_TRUE(order(world, StartOrder::resolve, "/b"));
+    EngineWorld::Head& head = world.open();
+    world.loop.run_for(seconds(5));
+    world.journal().fail_write = Errc::no_space;
+    EXPECT_TRUE(order_of(head, StartOrder::none));
+    world.loop.run_for(seconds(1));
+    ASSERT_EQ(world.events.count("start-order-stays"), 1u);
+    world.journal().fail_write = Errc::ok;
+    world.live_elsewhere = false;
+    ASSERT_TRUE(world.loop.run_until([&] { return head.serving == 1; }, seconds(30)));
+    expect_data(head, 1);
 }
 
 }  // namespace
