@@ -37,8 +37,8 @@ public:
     }
     ~MirrorWorld() override {
         bool closed = false;
-        for (const auto& device : devices) device->release();
         mirror->close([&] { closed = true; });
+        for (const auto& device : devices) device->release();
         EXPECT_TRUE(loop.run_until([&] { return closed; }, std::chrono::minutes(5)));
         loop.run_for(std::chrono::seconds(1));
     }
