@@ -253,6 +253,7 @@ TEST_F(OrderTaken, ToLoseDataStandsWhenTheJournalDoesNotTakeThatASplitEndsIt) {
     ASSERT_TRUE(world.loop.run_until([&] { return world.events.count("journal-write-failed") == 1; }, seconds(1)));
     world.journal().fail_write = Errc::ok;
     EXPECT_EQ(ordered(), StartOrder::accept_data_loss);
+    EXPECT_THAT(told("start-order-stays"), HasSubstr("'dstctl start vol0 --cancel'"));
     EXPECT_TRUE(order_of(head, StartOrder::none));
     world.loop.run_for(seconds(1));
     EXPECT_EQ(ordered(), StartOrder::none);
@@ -267,6 +268,7 @@ TEST_F(OrderTaken, ToResolveStaysWhenTheJournalDoesNotTakeThatASplitEndsTheOneBe
     ASSERT_TRUE(order_of(head, StartOrder::resolve, "/a"));
     ASSERT_TRUE(world.loop.run_until([&] { return world.events.count("journal-write-failed") == 1; }, seconds(1)));
     world.journal().fail_write = Errc::ok;
+    EXPECT_EQ(told("start-order-stays"), "");
     world.close(head);
     EXPECT_EQ(ordered(), StartOrder::resolve);
     expect_data(world.serve(), 2);
