@@ -217,6 +217,8 @@ void Starter::wait(std::string reason, Duration again) {
 }
 
 void Starter::fail(Errc code, const std::string& why, bool split) {
+    // It was given when the split had been found, and may decide it.
+    if (split && new_order_) return begin_again("another order was given");
     state_ = split ? State::split : State::failed;
     reason_ = why + (split ? loss_order_refused() : way_on_after_failure());
     context_.events.event(Severity::error, split ? "storage-split" : "start-refused", sentence(reason_),

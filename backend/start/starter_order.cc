@@ -264,7 +264,13 @@ std::string Starter::loss_order_refused() {
     if (!ordered(StartOrder::accept_data_loss)) return {};
     context_.journal.take_order_away();
     context_.journal.write([this](const Result<void>& written) {
-        if (!written && ordered(StartOrder::none)) context_.journal.put_order_back(StartOrder::accept_data_loss, {});
+        if (written || !ordered(StartOrder::none)) return;
+        context_.journal.put_order_back(StartOrder::accept_data_loss, {});
+        context_.events.event(Severity::error, "start-order-stays",
+                              "the order to start with loss of data could not be taken out of the journal, and stands: "
+                              "mend the journal's filesystem, and take the order back with 'dstctl start " +
+                                  command_target() + " --cancel'",
+                              {{"storage", context_.storage.name}, {"why", to_string(written.error())}});
     });
     return ". The order to start with loss of data decides no split, and is taken back: 'dstctl resolve' decides it";
 }

@@ -56,6 +56,59 @@ TEST(InitRefuse, AMediumThatCannotBeLookedThrough) {
     EXPECT_FALSE(world.label_of("/a"));
 }
 
+TEST(InitRefuse, WithForceNothingIsLookedThrough) {
+    EngineWorld world(two_disks());
+    world.platter("/b").write(0, EngineWorld::pattern(4096, 7));
+    world.platter("/b").fail(Operation::read, {0, 4096}, Errc::medium_error);
+    EXPECT_TRUE(world.init(with_force(true)).done);
+}
+
+TEST(InitRefuse, DataAnywhereOnASmallMedium) {
+    EngineWorld world(two_disks());
+    world.add_platter("/b", {.size_bytes = (4u << 20) + label_area_bytes});
+    world.platter("/b").write(3u << 20, EngineWorld::pattern(4096, 7));
+    EXPECT_THAT(world.init().leaves[1].text,
+                HasSubstr("holds data that are not known, at byte " + std::to_string(3u << 20)));
+}
+
+TEST(InitRefuse, AMediumThatALiveHeadServesEvenWithForce) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    const auto before = world.label_of("/a");
+    world.live_elsewhere = true;
+    const InitReport report = world.init(with_force(true));
+    EXPECT_FALSE(report.done);
+    EXPECT_EQ(report.leaves[0].code, Errc::busy);
+    EXPECT_THAT(report.leaves[0].text, HasSubstr("/a is being served as a part of the storage 'vol0' by a head"));
+    EXPECT_EQ(world.label_of("/a"), before);
+}
+
+TEST(InitRefuse, ADamagedLabelUnlessForced) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    const Bytes area = world.platter("/b").read({leaf_bytes, label_area_bytes});
+    Bytes rotten = area;
+    for (std::size_t at = 0; at < rotten.size(); at += 4096) rotten[at + 40] ^= std::byte{1};
+    world.platter("/b").write(leaf_bytes, rotten);
+    EXPECT_THAT(world.init().leaves[1].text, HasSubstr("/b has a damaged DST label; --force overwrites it"));
+    EXPECT_TRUE(world.init(with_force(true)).done);
+}
+
+TEST(InitRefuse, ALabelAreaThatCannotBeRead) {
+    EngineWorld world(two_disks());
+    world.platter("/b").fail(Operation::read, {leaf_bytes, label_area_bytes}, Errc::medium_error, 100);
+    const InitReport report = world.init();
+    EXPECT_FALSE(report.done);
+    EXPECT_THAT(report.leaves[1].text, HasSubstr("/b cannot read its label area"));
+    EXPECT_FALSE(world.label_of("/a"));
+}
+
+TEST(InitRefuse, TheFirstOfSeveralIsTheOneThatIsTold) {
+    EngineWorld world(two_disks());
+    for (const char* path : {"/a", "/b"}) world.platter(path).set_found("ext4 filesystem");
+    EXPECT_THAT(world.init().error.text, HasSubstr("nothing was changed: /a carries ext4 filesystem"));
+}
+
 TEST(InitRefuse, OneDiskUnderTwoNames) {
     EngineWorld world(two_disks());
     world.one_medium = true;
@@ -76,6 +129,14 @@ TEST(InitRefuse, DataAtTheEndOfWhatIsAdoptedUnlessForced) {
     EXPECT_THAT(report.leaves[1].text, HasSubstr("holds data there, at byte " + std::to_string(leaf_bytes - 4096)));
     EXPECT_EQ(world.platter("/b").read({leaf_bytes - 4096, 4096}), EngineWorld::pattern(4096, 8));
     EXPECT_TRUE(world.init(with_force(true, "/b")).done);
+}
+
+TEST(InitRefuse, AnEndOfWhatIsAdoptedThatCannotBeRead) {
+    EngineWorld world(two_disks());
+    world.platter("/b").fail(Operation::read, {leaf_bytes - 4096, 4096}, Errc::medium_error);
+    const InitReport report = world.init(with_force(false, "/b"));
+    EXPECT_FALSE(report.done);
+    EXPECT_THAT(report.leaves[1].text, HasSubstr("/b: it could not be read at byte "));
 }
 
 TEST(InitRefuse, DataOfWhatIsAdoptedBehindTheEndOfASmallerMember) {
@@ -102,7 +163,19 @@ TEST(InitRefuse, AdoptionOfALabelledDiskSaysWhatForceKeeps) {
     EXPECT_FALSE(report.done);
     EXPECT_THAT(report.leaves[0].text, HasSubstr("and its data are lost"));
     EXPECT_THAT(report.leaves[1].text, HasSubstr("--force makes it anew with the data that lie on this one"));
+    EXPECT_THAT(report.leaves[1].text, HasSubstr("those of the other members are lost"));
     EXPECT_THAT(report.leaves[1].text, Not(HasSubstr("and its data are lost")));
+}
+
+TEST(InitRefuse, AdoptionOfAnotherStoragesDiskSaysWhatForceKeeps) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.storage.name = "vol1";
+    const InitReport report = world.init(with_force(false, "/b"));
+    const std::string with_data = "with the data that lie on this one";
+    EXPECT_THAT(report.leaves[0].text, HasSubstr("--force takes it away from there"));
+    EXPECT_THAT(report.leaves[0].text, Not(HasSubstr(with_data)));
+    EXPECT_THAT(report.leaves[1].text, HasSubstr("--force takes it away from there " + with_data));
 }
 
 }  // namespace

@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <memory>
+#include <utility>
+
 #include "media/journal.h"
 #include "media/label.h"
 #include "start/order.h"
@@ -38,6 +42,33 @@ struct OrderTaken : testing::Test {
         const JournalChoice choice = choose_journal({world.journal().slots, {}, 0, false});
         return choice.journal ? choice.journal->order : StartOrder::none;
     }
+    bool claims(const std::string& journal) {
+        const JournalChoice choice = choose_journal({world.journal(journal).slots, {}, 0, false});
+        return choice.journal && !choice.journal->established.none();
+    }
+    EngineWorld::Head& open_split() {
+        EngineWorld::Head& head = world.open();
+        EXPECT_TRUE(world.loop.run_until([&] { return head.failed.has_value(); }, seconds(10)));
+        EXPECT_EQ(head.engine->status().state, StorageState::split);
+        return head;
+    }
+    /// `then` hears whether it writes a label.
+    void on_request(const char* path, const std::function<void(bool label)>& then) {
+        const std::uint64_t labels = world.platter(path).geometry().size_bytes - label_area_bytes;
+        world.platter(path).on_carry_out = [=](const Request& request) {
+            then(request.operation == Operation::write && request.extent.offset >= labels);
+        };
+    }
+    void at_first_promise(const char* path, const std::function<void()>& then) {
+        on_request(path, [then, promised = std::make_shared<bool>(false)](bool label) {
+            if (label && !std::exchange(*promised, true)) then();
+        });
+    }
+    void expect_data(EngineWorld::Head& head, unsigned seed) {
+        Bytes bytes(4096);
+        ASSERT_EQ(world.read(head, 0, bytes), Errc::ok);
+        EXPECT_EQ(bytes, EngineWorld::pattern(4096, seed));
+    }
     std::string told(const std::string& id) const {
         std::string lines;
         for (const auto& entry : world.events.entries) {
@@ -51,10 +82,10 @@ struct OrderTaken : testing::Test {
 TEST_F(OrderTaken, ToLoseDataDecidesNoSplitAndDoesNotStay) {
     split();
     ASSERT_TRUE(order(world, StartOrder::accept_data_loss));
-    EngineWorld::Head& head = world.open();
-    ASSERT_TRUE(world.loop.run_until([&] { return head.failed.has_value(); }, seconds(10)));
-    EXPECT_EQ(head.engine->status().state, StorageState::split);
+    EngineWorld::Head& head = open_split();
     EXPECT_THAT(head.failed->text, HasSubstr("decides no split, and is taken back: 'dstctl resolve' decides it"));
+    world.loop.run_for(seconds(1));
+    EXPECT_FALSE(order_of(head, StartOrder::none)) << "there is none any more";
     world.close(head);
     EXPECT_EQ(ordered(), StartOrder::none);
     ASSERT_TRUE(order(world, StartOrder::resolve, "/a"));
@@ -211,6 +242,127 @@ TEST_F(OrderTaken, StandsWhenTheJournalDoesNotTakeThatItIsTakenBack) {
     EXPECT_EQ(world.events.count("start-order-done"), 1u);
     EXPECT_EQ(ordered(), StartOrder::none);
     world.close(head);
+}
+
+/// At a split: the head knows of it as the journal does, and it can be taken back when that is mended.
+TEST_F(OrderTaken, ToLoseDataStandsWhenTheJournalDoesNotTakeThatASplitEndsIt) {
+    split();
+    ASSERT_TRUE(order(world, StartOrder::accept_data_loss));
+    world.journal().fail_write = Errc::no_space;
+    EngineWorld::Head& head = open_split();
+    ASSERT_TRUE(world.loop.run_until([&] { return world.events.count("journal-write-failed") == 1; }, seconds(1)));
+    world.journal().fail_write = Errc::ok;
+    EXPECT_EQ(ordered(), StartOrder::accept_data_loss);
+    EXPECT_THAT(told("start-order-stays"), HasSubstr("'dstctl start vol0 --cancel'"));
+    EXPECT_TRUE(order_of(head, StartOrder::none));
+    world.loop.run_for(seconds(1));
+    EXPECT_EQ(ordered(), StartOrder::none);
+    world.close(head);
+}
+
+TEST_F(OrderTaken, ToResolveStaysWhenTheJournalDoesNotTakeThatASplitEndsTheOneBefore) {
+    split();
+    ASSERT_TRUE(order(world, StartOrder::accept_data_loss));
+    world.journal().fail_write = Errc::no_space;
+    EngineWorld::Head& head = open_split();
+    ASSERT_TRUE(order_of(head, StartOrder::resolve, "/a"));
+    ASSERT_TRUE(world.loop.run_until([&] { return world.events.count("journal-write-failed") == 1; }, seconds(1)));
+    world.journal().fail_write = Errc::ok;
+    EXPECT_EQ(told("start-order-stays"), "");
+    world.close(head);
+    EXPECT_EQ(ordered(), StartOrder::resolve);
+    expect_data(world.serve(), 2);
+}
+
+/// The members have been promised its epoch, and none has a record by it.
+TEST_F(OrderTaken, InTheMiddleOfAnAttemptIsFollowedInPlaceOfTheOneBefore) {
+    split();
+    ASSERT_TRUE(order(world, StartOrder::resolve, "/b"));
+    EngineWorld::Head& head = world.open();
+    bool given = false;
+    at_first_promise("/a", [&] { given = order_of(head, StartOrder::resolve, "/a").has_value(); });
+    ASSERT_TRUE(world.loop.run_until([&] { return head.serving == 1; }, seconds(30)));
+    EXPECT_TRUE(given);
+    expect_data(head, 2);
+}
+
+TEST_F(OrderTaken, InTheMiddleOfAnAttemptEndsTheOneToLoseData) {
+    world.close(world.serve());
+    go_on_without("/b", "head0", 1);
+    world.platter("/a").set_missing(true);
+    ASSERT_TRUE(order(world, StartOrder::accept_data_loss));
+    EngineWorld::Head& head = world.open();
+    bool given = false;
+    at_first_promise("/b", [&] { given = order_of(head, StartOrder::takeover).has_value(); });
+    world.loop.run_for(seconds(30));
+    EXPECT_TRUE(given);
+    EXPECT_EQ(head.serving, 0);
+    world.platter("/a").set_missing(false);
+    ASSERT_TRUE(world.loop.run_until([&] { return head.serving == 1; }, seconds(30)));
+    expect_data(head, 1);
+    EXPECT_EQ(world.events.count("start-forced"), 0u);
+}
+
+/// The journal is of the side that is given up. Whenever another order comes: once members are promised an epoch, it
+/// claims nothing.
+TEST_F(OrderTaken, M5InTheMiddleOfAnAttemptDoesNotBringBackTheJournalThatIsGivenUp) {
+    bool promised = false;
+    for (unsigned at = 1; !promised; ++at) {
+        struct Each : OrderTaken {
+            void TestBody() override {}
+        } each;
+        each.split();
+        // Of an epoch that the other side has not heard of, it decides.
+        each.go_on_without("/a", "other", 3);
+        ASSERT_TRUE(order(each.world, StartOrder::resolve, "/b", "other"));
+        EngineWorld::Head& head = each.world.open("other");
+        const auto again = [&] { return each.world.events.count("start-again") == 1; };
+        ASSERT_TRUE(each.world.loop.run_until(again, seconds(30))) << "the journal does not count from now on";
+        unsigned requests = 0;
+        bool given = false;
+        each.on_request("/a", [&](bool label) {
+            if (++requests == at) given = order_of(head, StartOrder::resolve, "/b").has_value();
+            if (!label) return;
+            EXPECT_FALSE(each.claims("other")) << at;
+            promised = promised || requests <= at;
+        });
+        ASSERT_TRUE(each.world.loop.run_until([&] { return head.serving == 1; }, seconds(30)));
+        EXPECT_TRUE(given) << at;
+        each.expect_data(head, 1);
+        each.world.close(head);
+    }
+}
+
+/// What it says of the split it says after the next attempt, too.
+TEST_F(OrderTaken, ToResolveIsKeptWholeWhenTheJournalDoesNotTakeItsEnd) {
+    split();
+    ASSERT_TRUE(order(world, StartOrder::resolve, "/b"));
+    EngineWorld::Head& head = world.open();
+    world.journal().on_written = [&](const Bytes&) {
+        if (ordered() == StartOrder::none) world.journal().fail_write = Errc::no_space;
+    };
+    ASSERT_TRUE(world.loop.run_until([&] { return world.events.count("journal-write-failed") == 1; }, seconds(30)));
+    world.journal().on_written = nullptr;
+    world.journal().fail_write = Errc::ok;
+    ASSERT_TRUE(world.loop.run_until([&] { return head.serving == 1; }, seconds(30)));
+    EXPECT_THAT(told("start-order-done"), HasSubstr("the split is resolved as ordered"));
+    expect_data(head, 1);
+}
+
+TEST_F(OrderTaken, ToResolveIsKeptWholeWhenTheJournalDoesNotTakeThatItIsTakenBack) {
+    split();
+    world.live_elsewhere = true;
+    ASSERT_TRUE(order(world, StartOrder::resolve, "/b"));
+    EngineWorld::Head& head = world.open();
+    world.loop.run_for(seconds(5));
+    world.journal().fail_write = Errc::no_space;
+    EXPECT_TRUE(order_of(head, StartOrder::none));
+    world.loop.run_for(seconds(1));
+    ASSERT_EQ(world.events.count("start-order-stays"), 1u);
+    world.journal().fail_write = Errc::ok;
+    world.live_elsewhere = false;
+    ASSERT_TRUE(world.loop.run_until([&] { return head.serving == 1; }, seconds(30)));
+    expect_data(head, 1);
 }
 
 }  // namespace

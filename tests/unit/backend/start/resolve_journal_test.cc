@@ -61,5 +61,56 @@ TEST_P(ResolveJournal, M5ItIsGivenUpAsOrdered) {
 
 INSTANTIATE_TEST_SUITE_P(Writes, ResolveJournal, testing::Bool());
 
+/// m0 is split, m1 is not: head0 went on with /a, and the other head, whose journal decides, with /b.
+struct ResolveOne : testing::Test {
+    ResolveOne() {
+        EXPECT_TRUE(world.init().done);
+        world.close(world.serve());
+        go_on_without("/b", "head0", 1);
+        EXPECT_TRUE(order(world, StartOrder::accept_data_loss, {}, "other"));
+        go_on_without("/a", "other", 2);
+    }
+    void go_on_without(const char* missing, const std::string& journal, unsigned seed) {
+        world.platter(missing).set_missing(true);
+        EngineWorld::Head& head = world.serve(journal);
+        EXPECT_EQ(world.write(head, 0, EngineWorld::pattern(4096, seed)), Errc::ok);
+        world.close(head);
+        world.platter(missing).set_missing(false);
+    }
+    EngineWorld world{linear_node("l0", {two_disks(), mirror_node("m1", {disk_node("/c"), disk_node("/d")})})};
+};
+
+/// /d is away, and m1 needs it until then.
+TEST_F(ResolveOne, M5JournalDecidesAgainWhenTheOtherSideIsGivenUpInstead) {
+    world.platter("/d").set_missing(true);
+    ASSERT_TRUE(order(world, StartOrder::resolve, "/b", "other"));
+    EngineWorld::Head& head = world.open("other");
+    world.loop.run_for(seconds(5));
+    ASSERT_THAT(head.engine->status().reason, HasSubstr("waits for /d"));
+    ASSERT_TRUE(head.engine->order({StartOrder::resolve, "/a", {}, 0}));
+    ASSERT_TRUE(world.loop.run_until([&] { return head.serving == 1; }, seconds(10)));
+    Bytes bytes(4096);
+    ASSERT_EQ(world.read(head, 0, bytes), Errc::ok);
+    EXPECT_EQ(bytes, EngineWorld::pattern(4096, 2));
+}
+
+/// At every moment of an attempt that would end in the split, which is found before m1 is looked at.
+TEST_F(ResolveOne, OrderIsFollowedByAnAttemptThatHasFoundTheSplitAlready) {
+    bool given = true;
+    for (unsigned at = 1; given; ++at) {
+        struct Each : ResolveOne {
+            void TestBody() override {}
+        } each;
+        EngineWorld::Head& head = each.world.open();
+        given = false;
+        each.world.platter("/c").on_carry_out = [&, requests = 0u](const Request&) mutable {
+            if (++requests == at) given = head.engine->order({StartOrder::resolve, "/b", {}, 0}).has_value();
+        };
+        ASSERT_TRUE(each.world.loop.run_until([&] { return head.serving == 1 || head.failed; }, seconds(30)));
+        EXPECT_EQ(head.serving, given ? 1 : 0) << at << ": " << head.engine->status().reason;
+        each.world.close(head);
+    }
+}
+
 }  // namespace
 }  // namespace dst

@@ -51,7 +51,8 @@ TEST(Tree, JournalOnAMediumIsAMistake) {
 }
 
 TEST(Tree, GivenNameMayBeThatOfANodeWithoutOne) {
-    for (const std::string name : {"127.0.0.1:13777/disk0", "[fe80::1%eth0]:7790/d", "/dev/disk/by-id/a:b c", "m@x"}) {
+    for (const std::string name :
+         {"127.0.0.1:13777/disk0", "[fe80::1%eth0]:7790/d", "/dev/disk/by-id/a:b c", "m@x", "a-b_c"}) {
         EXPECT_EQ(good_storage(with_tree("{disk: {path: /a, name: \"" + name + "\"}}")).tree.name, name);
     }
 }
@@ -124,6 +125,8 @@ INSTANTIATE_TEST_SUITE_P(
         TreeCase{"DiskWithoutPath", "{disk: {read: prefer}}", "2:14: a disk without \"path\""},
         TreeCase{"DiskReadPreference", "{disk: {path: /a, read: often}}",
                  "2:31: \"often\"; automatic, prefer or avoid"},
+        TreeCase{"NodeNameBegins", "{disk: {path: /a, name: -a}}", "2:31: \"-a\"; a node name of at most 255"},
+        TreeCase{"NodeNameEmpty", "{disk: {path: /a, name: \"\"}}", "2:31: \"\"; a node name of at most 255"},
         TreeCase{"NodeName", "{disk: {path: /a, name: \"a b\"}}", "2:31: \"a b\"; a node name of at most 255"},
         TreeCase{"LinearWithMembers", "{linear: {children: [disk: /a], members: []}}",
                  "2:39: the unknown key \"members\"; a linear takes name, children and read"},

@@ -37,21 +37,27 @@ public:
     }
     ~MirrorWorld() override {
         bool closed = false;
-        for (const auto& device : devices) device->release();
         mirror->close([&] { closed = true; });
+        for (const auto& device : devices) device->release();
         EXPECT_TRUE(loop.run_until([&] { return closed; }, std::chrono::minutes(5)));
         loop.run_for(std::chrono::seconds(1));
     }
 
-    /// Stops, and starts with all members as they are now.
+    /// Stops, and starts with all members in sync as they are now.
     void start_again() {
-        const Record record = mirror->record();
-        mirror->stop();
-        loop.run_for(std::chrono::milliseconds(10));
-        mirror->stand(record, (1u << devices.size()) - 1);
-        bool served = false;
-        mirror->serve(0, [&](const Result<void>& serving) { served = serving.has_value(); });
-        EXPECT_TRUE(loop.run_until([&] { return served; }));
+        const Record record = stop();
+        mirror->stand(record, in_sync_by(record));
+        serve_again();
+    }
+    /// Stops, and starts without one that is in sync, which comes later.
+    void start_without(std::size_t index) {
+        Record record = stop();
+        ++record.revision;
+        mirror->stand(record, in_sync_by(record) & ~(1u << index));
+        bool done = false;
+        mirror->write_start_record(record, 0, [&](const Result<void>& written) { done = written.has_value(); });
+        EXPECT_TRUE(loop.run_until([&] { return done; }));
+        serve_again();
     }
 
     FakeDevice& device(std::size_t index) { return *devices.at(index); }
@@ -107,6 +113,25 @@ public:
     int downs = 0;
 
 private:
+    Record stop() {
+        const Record record = mirror->record();
+        mirror->stop();
+        loop.run_for(std::chrono::milliseconds(10));
+        return record;
+    }
+    std::uint32_t in_sync_by(const Record& record) const {
+        std::uint32_t mask = 0;
+        for (std::size_t i = 0; i < devices.size(); ++i) {
+            const RecordMember* const member = find_member(record, static_cast<std::uint32_t>(i) + 1);
+            if (member != nullptr && member->state == MemberState::in_sync) mask |= 1u << i;
+        }
+        return mask;
+    }
+    void serve_again() {
+        bool served = false;
+        mirror->serve(0, [&](const Result<void>& serving) { served = serving.has_value(); });
+        EXPECT_TRUE(loop.run_until([&] { return served; }));
+    }
     void serve(const std::function<void(MirrorWorld&)>& unclean) {
         Record record;
         record.storage = loop.random_id();
