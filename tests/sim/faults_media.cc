@@ -44,15 +44,12 @@ void Faults::keep_copies() {
     if (!platter->taken_out() && (!copies_.contains(platter) || loop_.chance(100))) {
         copies_[platter] = {platter->durable(), host_.times_served()};
     }
-    if (journal_copy_ == nullptr || loop_.chance(300)) {
-        const SimStoreFile& journal = *host_.world().heads().front()->machine.journal;
-        journal_copy_ = std::make_unique<SimStoreFile>(loop_);
-        journal_copy_->copy_from(journal, journal.machine);
-    }
+    keep_journals();
 }
 
 // Comes with many a change of media, too: nothing runs while it is made.
 void Faults::all_off(bool power, unsigned per_mille) {
+    if (per_mille >= 1000) host_.world().kill_ending_netnodes(power);
     const auto struck = [&] { return per_mille >= 1000 || loop_.chance(per_mille); };
     for (const auto& head : host_.world().heads()) {
         if (head->process == nullptr || !struck()) continue;
@@ -88,9 +85,9 @@ bool Faults::blank_medium() {
 }
 
 // A copy from before the last start on it that came to serve: one that is newer is outside the fault model.
-bool Faults::has_older_copy(SimPlatter& platter) const {
+bool Faults::has_older_copy(SimPlatter& platter) {
     const auto copy = copies_.find(&platter);
-    if (platter.taken_out() || copy == copies_.end() || journal_changed_ || host_.has_rival()) return false;
+    if (platter.taken_out() || copy == copies_.end() || journal_changed(platter) || host_.has_rival()) return false;
     if (copy->second.times_served == host_.times_served()) return false;
     const auto then = label_on(copy->second.content);
     const auto now = label_on(platter.durable());
@@ -118,7 +115,7 @@ void Faults::die_at_its_promise(SimPlatter& platter) {
 bool Faults::older_medium() {
     const auto [name, platter] = any_leaf();
     if (!has_older_copy(*platter)) return false;
-    journal_needed_ = true;
+    need_journal(*platter);
     const std::string what = "medium replaced by an older copy: " + name;
     if (loop_.chance(400)) {
         put_in_place(what, *platter, copies_[platter].content);
@@ -150,7 +147,7 @@ bool Faults::older_part() {
     }
     if (parts.empty()) return false;
     const auto& [name, platter] = parts[loop_.below(parts.size())];
-    journal_needed_ = true;
+    need_journal(*platter);
     die_at_its_promise(*platter);
     older_after_a_clean_end("part replaced by an older copy: " + name, *platter);
     return true;
@@ -177,10 +174,10 @@ bool Faults::foreign_medium() {
     if (platter->taken_out() || !label) return false;
     label->medium = loop_.random_id();
     label->storage = loop_.random_id();
-    if (journal_changed_ || host_.has_rival() || loop_.chance(500)) {
+    if (journal_changed(*platter) || host_.has_rival() || loop_.chance(500)) {
         label->storage_name = "other";
     } else {
-        journal_needed_ = true;
+        need_journal(*platter);
     }
     label->promised = {loop_.below(20), loop_.random_id()};
     label->served = label->promised;
@@ -198,26 +195,6 @@ bool Faults::exchange_media() {
     if (off) all_off();
     platter->exchange_with(*other);
     later(milliseconds(500), seconds(15), [one = platter] { one->put_back(); });
-    return true;
-}
-
-// It is not put right: a journal that is lost decides nothing, and neither does a copy.
-bool Faults::change_journal() {
-    World::Head& head = *host_.world().heads().front();
-    if (journal_needed_ || host_.world().ending(head)) return false;
-    const bool lost = loop_.chance(500);
-    note((lost ? "journal lost: " : "journal replaced by an older copy: ") + head.machine.host);
-    if (head.process != nullptr) {
-        host_.head_ends(head, false);
-        host_.world().crash(head, false);
-        later(milliseconds(50), seconds(8), [this, &head] { host_.start_head(head); });
-    }
-    journal_changed_ = true;
-    if (lost) {
-        head.machine.journal->remove();
-    } else {
-        head.machine.journal->copy_from(*journal_copy_, head.machine.journal->machine);
-    }
     return true;
 }
 

@@ -111,9 +111,8 @@ bool Faults::give_up_both_sides() {
         for (const auto& each : host_.world().heads()) kill_head(*each);
         set_away(first, true);
         set_away(second, false);
-        if (&one == &other && !journal_needed_ && loop_.chance(500)) {
-            journal_changed_ = true;
-            one.machine.journal->remove();
+        if (&one == &other && loop_.chance(500)) {
+            lose_journal(*one.machine.journal);
         }
         start_with_order(other);
     });
