@@ -103,7 +103,7 @@ private:
     bool give_up_what_is_away();
     bool give_up_both_sides();
     std::pair<Leaves, Leaves> two_parts();
-    void set_away(const Leaves& leaves, bool away);
+    void set_away(const Leaves& leaves, bool away, bool power = false);
     void order_if_it_waits(World::Head& head);
     void start_with_order(World::Head& head);
 

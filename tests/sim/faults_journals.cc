@@ -184,8 +184,10 @@ bool Faults::fail_journal_and_members() {
     note("members fail while the journal cannot be written: " + process->machine().host);
     fail_for_a_while(*process->machine().journal);
     const auto [first, second] = two_parts();
+    // With its power a member may lose what was not flushed, and then those that failed have more.
+    const bool power = loop_.chance(250);
     away_in_turn([this, first = first](bool away) { set_away(first, away); },
-                 [this, second = second](bool away) { set_away(second, away); });
+                 [this, second = second, power](bool away) { set_away(second, away, power); });
     return true;
 }
 

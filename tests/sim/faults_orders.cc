@@ -37,7 +37,7 @@ std::pair<Faults::Leaves, Faults::Leaves> Faults::two_parts() {
     return {one, other};
 }
 
-void Faults::set_away(const Leaves& leaves, bool away) {
+void Faults::set_away(const Leaves& leaves, bool away, bool power) {
     for (const auto& [name, platter] : leaves) {
         World::Netnode* const node = host_.world().netnode_of(platter);
         if (node == nullptr) {
@@ -45,7 +45,7 @@ void Faults::set_away(const Leaves& leaves, bool away) {
         } else if (!away) {
             host_.world().start(*node);
         } else if (node->process != nullptr) {
-            host_.world().crash(*node, false);
+            host_.world().crash(*node, power);
         }
     }
 }

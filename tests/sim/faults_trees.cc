@@ -163,15 +163,19 @@ bool Faults::give_up_in_tree() {
     SimPlatter* const newer = &world.platter_of(members[(which + 1) % members.size()]);
     note("data are given up in a tree: " + leaf);
     journals_needed_.insert(tree->machine.journal);
-    quiet_until_ = loop_.now() + seconds(14);
     set_member_away(node, *older, true);
-    // So that the storage above may not notice that the tree was away.
+    // Long enough that no map above names what it misses; or so that the storage above may not notice that the tree
+    // was away.
+    const bool forgotten = loop_.chance(500);
     const bool silent = loop_.chance(400);
-    later(milliseconds(1500), seconds(4), [this, leaf = leaf, older, newer, silent] {
+    const Duration before = forgotten ? seconds(9) : seconds(0);
+    quiet_until_ = loop_.now() + before + seconds(14);
+    if (forgotten) at(milliseconds(2500), [this] { host_.silence(seconds(8)); });
+    later(before + milliseconds(1500), before + seconds(4), [this, leaf = leaf, older, newer, silent] {
         if (silent) host_.silence(seconds(8));
         restart_tree(leaf, *older, *newer);
     });
-    later(seconds(12), seconds(18), [this, &node, newer] { set_member_away(node, *newer, false); });
+    later(before + seconds(12), before + seconds(18), [this, &node, newer] { set_member_away(node, *newer, false); });
     return true;
 }
 
