@@ -53,12 +53,12 @@ void Faults::strike() {
         Share{20, [](Faults& f) { return f.duel(); }},
         Share{30, [](Faults& f) { return f.die_in_a_promotion(); }},
         Share{10, [](Faults& f) { return f.lose_power_in_a_resync(); }},
-        Share{10, [](Faults& f) { return f.fail_journal(); }},
+        Share{10, [](Faults& f) { return f.fail_journal(f.any_journal()); }},
         Share{10, [](Faults& f) { return f.blank_medium(); }},
         Share{10, [](Faults& f) { return f.other_size(); }},
         Share{10, [](Faults& f) { return f.foreign_medium(); }},
         Share{10, [](Faults& f) { return f.exchange_media(); }},
-        Share{10, [](Faults& f) { return f.change_journal(); }},
+        Share{10, [](Faults& f) { return f.change_journal(f.any_journal()); }},
         Share{20, [](Faults& f) { return f.rot_slot(); }},
         Share{20, [](Faults& f) { return f.older_medium(); }},
         Share{40, [](Faults& f) { return f.older_part(); }},
@@ -76,6 +76,7 @@ void Faults::strike() {
                 (loop_.chance(500)   ? duel()
                  : loop_.chance(700) ? die_in_a_promotion()
                                      : lose_power_in_a_resync());
+    if (!done && loop_.chance(200)) done = strike_elsewhere();
     for (int tries = 0; tries < 20 && !done; ++tries) {
         std::uint64_t dice = loop_.below(1000);
         const Share* chosen = shares.data();
@@ -97,7 +98,7 @@ void Faults::disturb() {
         case 5: spoil_sectors(); return;
         case 6: hang_disk(); return;
         case 7: slow_disk(); return;
-        default: fail_journal(); return;
+        default: fail_journal(any_journal()); return;
     }
 }
 
@@ -221,7 +222,7 @@ bool Faults::end_head(bool power, bool clean) {
              : power ? "head loses power: " + head->machine.host
                      : "head killed: " + head->machine.host);
         if (clean) {
-            end_cleanly(*head);
+            loop_.chance(500) ? close_in_use(*head) : end_cleanly(*head);
         } else {
             host_.head_ends(*head, false);
             host_.world().crash(*head, power);
@@ -240,6 +241,12 @@ void Faults::end_cleanly(World::Head& head) {
     host_.world().stop(head);
 }
 
+// What its clients have sent is answered while it ends.
+void Faults::close_in_use(World::Head& head) {
+    host_.head_closes(head);
+    host_.world().stop(head);
+}
+
 bool Faults::start_rival() {
     if (!host_.has_rival()) return false;
     for (const auto& head : host_.world().heads()) {
@@ -249,15 +256,6 @@ bool Faults::start_rival() {
         return true;
     }
     return false;
-}
-
-bool Faults::fail_journal() {
-    SimStoreFile* journal = host_.world().heads().front()->machine.journal;
-    note("journal cannot be written");
-    journal->fail_write = Errc::io_error;
-    journal->fails_in_part = loop_.chance(500);
-    later(milliseconds(500), seconds(8), [journal] { journal->fail_write = Errc::ok; });
-    return true;
 }
 
 }  // namespace dst::sim

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,6 +27,8 @@ public:
     virtual void start_head(World::Head& head) = 0;
     /// A head is about to die or to be stopped.
     virtual void head_ends(World::Head& head, bool clean) = 0;
+    /// It is about to be stopped with requests in flight: they are still answered.
+    virtual void head_closes(World::Head& head) = 0;
     /// How often a head has begun to serve.
     virtual std::size_t times_served() const = 0;
     /// More than one machine may open the storage.
@@ -36,6 +39,12 @@ public:
     virtual void order(World::Head& head, const Order& order) = 0;
     /// It runs, and does not serve for want of something.
     virtual bool waits(const World::Head& head) const = 0;
+    /// The head that serves; null: none does.
+    virtual const HeadProcess* serving() = 0;
+    /// What the exported tree holds is held as well by another member in sync of a mirror above, which is there.
+    virtual bool another_has(const std::string& tree) = 0;
+    /// An administrator has the exported tree start with loss of data: now, or when its netnode starts next.
+    virtual void give_up_in_tree(const std::string& tree) = 0;
 };
 
 /// Draws faults and mends them again after a while. Everything that was broken is mended by World::heal() at the end.
@@ -68,8 +77,8 @@ private:
     bool end_head(bool power, bool clean);
     /// Runs the world until its clients have their answers.
     void end_cleanly(World::Head& head);
+    void close_in_use(World::Head& head);
     bool start_rival();
-    bool fail_journal();
 
     // faults_duel.cc
     bool duel();
@@ -95,7 +104,7 @@ private:
     bool give_up_what_is_away();
     bool give_up_both_sides();
     std::pair<Leaves, Leaves> two_parts();
-    void set_away(const Leaves& leaves, bool away);
+    void set_away(const Leaves& leaves, bool away, bool power = false);
     void order_if_it_waits(World::Head& head);
     void start_with_order(World::Head& head);
 
@@ -106,8 +115,8 @@ private:
     void put_in_place(const std::string& name, SimPlatter& platter, SimPlatter::Content content);
     bool blank_medium();
     bool others_know(SimPlatter& platter, const SimPlatter::Content& copy) const;
-    bool journal_knows(SimPlatter& platter, const SimPlatter::Content& copy) const;
-    bool has_older_copy(SimPlatter& platter) const;
+    bool journal_knows(SimPlatter& platter, const SimPlatter::Content& copy);
+    bool has_older_copy(SimPlatter& platter);
     void die_at_its_promise(SimPlatter& platter);
     bool older_medium();
     void older_after_a_clean_end(const std::string& what, SimPlatter& platter);
@@ -115,11 +124,47 @@ private:
     bool other_size();
     bool foreign_medium();
     bool exchange_media();
-    bool change_journal();
 
     // faults_rot.cc
     bool rot_slot();
-    bool rot_journal();
+
+    // faults_journals.cc
+    /// One that some machine keeps, and whose it is: a head's, or that of a tree that a netnode exports.
+    struct KnownJournal {
+        SimStoreFile* file = nullptr;
+        World::Head* head = nullptr;
+        World::Netnode* node = nullptr;
+        std::string host;
+    };
+    std::vector<KnownJournal> journals();
+    KnownJournal any_journal();
+    void keep_journals();
+    /// Those of the storages that the medium is of: the tree that it lies below, and the whole one.
+    std::vector<SimStoreFile*> journals_over(const SimPlatter& platter);
+    bool journal_changed(const SimPlatter& platter);
+    void need_journal(const SimPlatter& platter);
+    bool lose_journal(SimStoreFile& journal);
+    KnownJournal journal_of_a_tree();
+    bool fail_journal(const KnownJournal& journal);
+    bool hang_journal(const KnownJournal& journal);
+    bool change_journal(const KnownJournal& journal);
+    bool rot_journal(const KnownJournal& journal);
+    void fail_for_a_while(SimStoreFile& file);
+    void away_in_turn(const std::function<void(bool)>& first, const std::function<void(bool)>& second);
+    bool fail_journal_and_members();
+
+    // faults_trees.cc
+    struct InnerLink;
+    bool strike_elsewhere();
+    bool stop_netnode();
+    bool come_late();
+    std::optional<InnerLink> any_inner_link();
+    bool cut_inner_link();
+    bool part_in_tree();
+    bool fail_journal_and_members_in_tree();
+    bool give_up_in_tree();
+    void set_member_away(World::Netnode& node, SimPlatter& platter, bool away);
+    void restart_tree(const std::string& tree, SimPlatter& back, SimPlatter& away);
 
     Trace& trace_;
     SimLoop& loop_;
@@ -133,9 +178,10 @@ private:
         std::size_t times_served = 0;
     };
     std::map<SimPlatter*, Copy> copies_;  ///< of media, made some time ago
-    std::unique_ptr<SimStoreFile> journal_copy_;
-    bool journal_needed_ = false;  ///< with it lost as well, this would be outside the fault model
-    bool journal_changed_ = false;
+    std::map<const SimStoreFile*, std::unique_ptr<SimStoreFile>> journal_copies_;
+    std::set<const SimStoreFile*> journals_needed_;  ///< with it lost as well, this would be outside the fault model
+    std::set<const SimStoreFile*> journals_changed_;
+    unsigned journal_hangs_ = 0;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 

@@ -112,6 +112,7 @@ void Faults::duel_with_a_slow_start(World::Head& one, World::Head& other) {
     SimStoreFile* const journal = one.machine.journal;
     const Duration slow = loop_.between(seconds(2), seconds(4));
     journal->latency_min = journal->latency_max = slow;
+    journal->touched = true;
     quiet_until_ = loop_.now() + 4 * slow + seconds(3);
     host_.start_head(one);
     at(part_of(slow, 110 + loop_.below(90)), [this, &one] {

@@ -57,15 +57,12 @@ void Faults::keep_copies() {
     if (!platter->taken_out() && (!copies_.contains(platter) || loop_.chance(100))) {
         copies_[platter] = {platter->durable(), host_.times_served()};
     }
-    if (journal_copy_ == nullptr || loop_.chance(300)) {
-        const SimStoreFile& journal = *host_.world().heads().front()->machine.journal;
-        journal_copy_ = std::make_unique<SimStoreFile>(loop_);
-        journal_copy_->copy_from(journal, journal.machine);
-    }
+    keep_journals();
 }
 
 // Comes with many a change of media, too: nothing runs while it is made.
 void Faults::all_off(bool power, unsigned per_mille) {
+    if (per_mille >= 1000) host_.world().kill_ending_netnodes(power);
     const auto struck = [&] { return per_mille >= 1000 || loop_.chance(per_mille); };
     for (const auto& head : host_.world().heads()) {
         if (head->process == nullptr || !struck()) continue;
@@ -127,28 +124,29 @@ bool Faults::others_know(SimPlatter& platter, const SimPlatter::Content& copy) c
     return known;
 }
 
-// The only head's journal tells it: that the member has acknowledged more, perhaps since the head began to serve.
-bool Faults::journal_knows(SimPlatter& platter, const SimPlatter::Content& copy) const {
+// The journal of its only head tells it: that the member has acknowledged more, perhaps since that head began to serve.
+bool Faults::journal_knows(SimPlatter& platter, const SimPlatter::Content& copy) {
     const std::optional<Label> label = label_on(copy);
     const std::optional<Record> old = record_on(copy);
-    if (platter.taken_out() || journal_changed_ || host_.has_rival() || !label || !old) return false;
-    const SimStoreFile& file = *host_.world().heads().front()->machine.journal;
-    const JournalChoice choice = choose_journal({file.slots, file.machine, file.inode});
-    if (!choice.journal) return false;
-    for (const Record& record : choice.journal->records) {
-        if (record.mirror != old->mirror) continue;
-        for (const RecordMember& member : record.members) {
-            const bool it = member.leaves.size() == 1 && member.leaves.front().medium == label->medium;
-            if (it) return member.revision > old->revision;
+    if (platter.taken_out() || journal_changed(platter) || host_.has_rival() || !label || !old) return false;
+    for (const SimStoreFile* const file : journals_over(platter)) {
+        const JournalChoice choice = choose_journal({file->slots, file->machine, file->inode});
+        if (!choice.journal) return false;
+        for (const Record& record : choice.journal->records) {
+            if (record.mirror != old->mirror) continue;
+            for (const RecordMember& member : record.members) {
+                const bool it = member.leaves.size() == 1 && member.leaves.front().medium == label->medium;
+                if (it) return member.revision > old->revision;
+            }
         }
     }
     return false;
 }
 
 // A copy from before the last start on it that came to serve: one that is newer is outside the fault model.
-bool Faults::has_older_copy(SimPlatter& platter) const {
+bool Faults::has_older_copy(SimPlatter& platter) {
     const auto copy = copies_.find(&platter);
-    if (platter.taken_out() || copy == copies_.end() || journal_changed_ || host_.has_rival()) return false;
+    if (platter.taken_out() || copy == copies_.end() || journal_changed(platter) || host_.has_rival()) return false;
     if (copy->second.times_served == host_.times_served()) return false;
     const auto then = label_on(copy->second.content);
     const auto now = label_on(platter.durable());
@@ -181,13 +179,13 @@ bool Faults::older_medium() {
         return true;
     }
     if (copy != copies_.end() && loop_.chance(500) && journal_knows(*platter, copy->second.content)) {
-        journal_needed_ = true;
+        need_journal(*platter);
         put_in_place("medium replaced by an older copy that the journal knows: " + name, *platter,
                      copy->second.content);
         return true;
     }
     if (!has_older_copy(*platter)) return false;
-    journal_needed_ = true;
+    need_journal(*platter);
     const std::string what = "medium replaced by an older copy: " + name;
     if (loop_.chance(400)) {
         put_in_place(what, *platter, copies_[platter].content);
@@ -219,7 +217,7 @@ bool Faults::older_part() {
     }
     if (parts.empty()) return false;
     const auto& [name, platter] = parts[loop_.below(parts.size())];
-    journal_needed_ = true;
+    need_journal(*platter);
     die_at_its_promise(*platter);
     older_after_a_clean_end("part replaced by an older copy: " + name, *platter);
     return true;
@@ -246,10 +244,10 @@ bool Faults::foreign_medium() {
     if (platter->taken_out() || !label) return false;
     label->medium = loop_.random_id();
     label->storage = loop_.random_id();
-    if (journal_changed_ || host_.has_rival() || loop_.chance(500)) {
+    if (journal_changed(*platter) || host_.has_rival() || loop_.chance(500)) {
         label->storage_name = "other";
     } else {
-        journal_needed_ = true;
+        need_journal(*platter);
     }
     label->promised = {loop_.below(20), loop_.random_id()};
     label->served = label->promised;
@@ -267,26 +265,6 @@ bool Faults::exchange_media() {
     if (off) all_off();
     platter->exchange_with(*other);
     later(milliseconds(500), seconds(15), [one = platter] { one->put_back(); });
-    return true;
-}
-
-// It is not put right: a journal that is lost decides nothing, and neither does a copy.
-bool Faults::change_journal() {
-    World::Head& head = *host_.world().heads().front();
-    if (journal_needed_ || host_.world().ending(head)) return false;
-    const bool lost = loop_.chance(500);
-    note((lost ? "journal lost: " : "journal replaced by an older copy: ") + head.machine.host);
-    if (head.process != nullptr) {
-        host_.head_ends(head, false);
-        host_.world().crash(head, false);
-        later(milliseconds(50), seconds(8), [this, &head] { host_.start_head(head); });
-    }
-    journal_changed_ = true;
-    if (lost) {
-        head.machine.journal->remove();
-    } else {
-        head.machine.journal->copy_from(*journal_copy_, head.machine.journal->machine);
-    }
     return true;
 }
 

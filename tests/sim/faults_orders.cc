@@ -37,7 +37,7 @@ std::pair<Faults::Leaves, Faults::Leaves> Faults::two_parts() {
     return {one, other};
 }
 
-void Faults::set_away(const Leaves& leaves, bool away) {
+void Faults::set_away(const Leaves& leaves, bool away, bool power) {
     for (const auto& [name, platter] : leaves) {
         World::Netnode* const node = host_.world().netnode_of(platter);
         if (node == nullptr) {
@@ -45,7 +45,7 @@ void Faults::set_away(const Leaves& leaves, bool away) {
         } else if (!away) {
             host_.world().start(*node);
         } else if (node->process != nullptr) {
-            host_.world().crash(*node, false);
+            host_.world().crash(*node, power);
         }
     }
 }
@@ -111,9 +111,8 @@ bool Faults::give_up_both_sides() {
         for (const auto& each : host_.world().heads()) kill_head(*each);
         set_away(first, true);
         set_away(second, false);
-        if (&one == &other && !journal_needed_ && loop_.chance(500)) {
-            journal_changed_ = true;
-            one.machine.journal->remove();
+        if (&one == &other && loop_.chance(500)) {
+            lose_journal(*one.machine.journal);
         }
         start_with_order(other);
     });

@@ -49,7 +49,7 @@ void rot(SimLoop& loop, Bytes& bytes, std::size_t below) {
 }  // namespace
 
 bool Faults::rot_slot() {
-    if (loop_.chance(200)) return rot_journal();
+    if (loop_.chance(200)) return rot_journal(any_journal());
     const auto [name, platter] = any_leaf();
     if (platter->taken_out()) return false;
     std::optional<Copies> copies = any_copies(loop_, *platter);
@@ -76,17 +76,6 @@ bool Faults::rot_slot() {
     Bytes bytes = platter->read({at, SimPlatter::sector_bytes});
     rot(loop_, bytes, length - sector * SimPlatter::sector_bytes);
     platter->write(at, bytes);
-    return true;
-}
-
-bool Faults::rot_journal() {
-    note("a copy of the journal rots");
-    all_off();
-    auto& slots = host_.world().heads().front()->machine.journal->slots;
-    for (const Bytes& slot : slots) {
-        if (open_envelope(slot, journal_magic).state != EnvelopeState::good) return true;
-    }
-    rot(loop_, slots[loop_.below(2)], Store::slot_bytes_max);
     return true;
 }
 

@@ -3,16 +3,21 @@
 #include <algorithm>
 #include <utility>
 
-#include "start/storage_engine.h"
-
 namespace dst::sim {
 namespace {
 
 /// A storage that a netnode exports, opened once.
 class EngineTree final : public TreeStorage, private StorageEngine::Observer {
 public:
-    EngineTree(const spec::Storage& storage, EngineEnvironment environment, TreeStorage::Observer& observer)
-        : observer_(&observer), engine_(storage, std::move(environment), static_cast<StorageEngine::Observer*>(this)) {}
+    /// `open`: where its engine is to be found as long as it is there.
+    EngineTree(const spec::Storage& storage, EngineEnvironment environment, TreeStorage::Observer& observer,
+               StorageEngine*& open)
+        : observer_(&observer),
+          engine_(storage, std::move(environment), static_cast<StorageEngine::Observer*>(this)),
+          open_(open) {
+        open_ = &engine_;
+    }
+    ~EngineTree() override { open_ = nullptr; }
 
     void open() override { engine_.open(); }
     BlockDevice& root() override { return engine_.root(); }
@@ -36,6 +41,7 @@ private:
 
     TreeStorage::Observer* observer_;  ///< null: closing
     StorageEngine engine_;
+    StorageEngine*& open_;
 };
 
 }  // namespace
@@ -66,12 +72,12 @@ void NetnodeProcess::add(const std::string& export_name, std::unique_ptr<RawMedi
 
 std::unique_ptr<TreeMedium> NetnodeProcess::make_tree(const ExportedTree& tree) {
     TreeEnvironment environment{trace_.loop(), tree.storage.name, {}, {}};
-    environment.make = [this, &tree](TreeStorage::Observer& observer) {
+    environment.make = [this, &tree, &open = engines_[tree.storage.name]](TreeStorage::Observer& observer) {
         EngineEnvironment engine{trace_.loop(), events_,
                                  make_leaf_factory(trace_.loop(), events_, network_, tree.machine, machine_.host),
                                  std::make_unique<SimStore>(trace_.loop(), *tree.machine.journal), machine_.host};
         engine.outermost = false;
-        return std::make_unique<EngineTree>(tree.storage, std::move(engine), observer);
+        return std::make_unique<EngineTree>(tree.storage, std::move(engine), observer, open);
     };
     // Nothing but a label ever lies on it, and what it holds otherwise nobody knows.
     environment.probe = [this](BlockDevice&, const std::string&, Callback<Probe> done) {
@@ -82,6 +88,12 @@ std::unique_ptr<TreeMedium> NetnodeProcess::make_tree(const ExportedTree& tree) 
 
 std::optional<StorageStatus> NetnodeProcess::status_of_tree(const std::string& export_name) const {
     return trees_.at(export_name)->status();
+}
+
+Result<std::string> NetnodeProcess::order(const std::string& export_name, const Order& order) {
+    StorageEngine* const engine = engines_[machine_.trees.at(export_name).storage.name];
+    if (engine == nullptr) return Error{Errc::not_found, export_name + " is not open"};
+    return engine->order(order);
 }
 
 Result<Medium*> NetnodeProcess::find(const std::string& export_name, const std::string& peer) {
@@ -120,6 +132,16 @@ void NetnodeProcess::stop() {
     network_.stop_listening(machine_.address);
     for (const auto& session : sessions_) session->close({Errc::cancelled, "the netnode stops"}, [] {});
     if (sessions_.empty()) close_media();
+}
+
+void NetnodeProcess::stop_or_die(Duration limit) {
+    stop();
+    trace_.loop().after(limit, [this, guard = std::weak_ptr<int>(alive_)] {
+        if (guard.expired() || gone() || dead_) return;
+        trace_.coverage().count("netnode killed in its end");
+        trace_.line(machine_.host, "does not end in time, and is killed");
+        crash(false);
+    });
 }
 
 void NetnodeProcess::close_media() {

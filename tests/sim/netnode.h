@@ -12,6 +12,8 @@
 #include "session/server_session.h"
 #include "simworld/sim_disk.h"
 #include "simworld/sim_link.h"
+#include "start/order.h"
+#include "start/storage_engine.h"
 #include "start/tree_medium.h"
 #include "trace.h"
 
@@ -41,6 +43,8 @@ public:
     void crash(bool power);
     /// SIGTERM.
     void stop();
+    /// SIGTERM, and it is killed when it has not ended then.
+    void stop_or_die(Duration limit);
     bool gone() const override { return stopping_ && sessions_.empty() && media_open_ == 0; }
     bool dead() const override { return dead_; }
     const std::string& machine_name() const override { return machine_.host; }
@@ -48,6 +52,8 @@ public:
     const NetnodeMachine& machine() const noexcept { return machine_; }
     /// Of an exported tree, while its storage is open.
     std::optional<StorageStatus> status_of_tree(const std::string& export_name) const;
+    /// An administrator's order for it, while it is open.
+    Result<std::string> order(const std::string& export_name, const Order& order);
 
 private:
     void add(const std::string& export_name, std::unique_ptr<RawMedium> raw);
@@ -62,12 +68,14 @@ private:
     const NetnodeMachine& machine_;
     TracedEvents events_;
     std::map<std::string, const TreeMedium*> trees_;
+    std::map<std::string, StorageEngine*> engines_;  ///< of the trees that are open
     std::map<std::string, std::unique_ptr<Medium>> media_;
     std::vector<std::unique_ptr<ServerSession>> sessions_;
     std::size_t media_open_ = 0;
     bool dead_ = false;
     bool stopping_ = false;
     bool closing_media_ = false;
+    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 
 }  // namespace dst::sim

@@ -61,7 +61,7 @@ void StorageScenario::cache_lost(const std::string& leaf) {
 void StorageScenario::judge_lost_caches() {
     std::erase_if(lost_caches_, [this](const auto& lost) { return lost.second < oracle_->flushed(); });
     if (lost_caches_.empty()) return;
-    if (HeadProcess* head = serving_head()) last_status_ = head->engine().status();
+    if (HeadProcess* head = judged_head()) last_status_ = head->engine().status();
     const bool survived = last_status_.tree && survives(*last_status_.tree);
     if (survived || std::exchange(all_lost_, true)) {
         all_lost_ = !survived;
@@ -69,6 +69,37 @@ void StorageScenario::judge_lost_caches() {
     }
     trace_.line("scenario", "unflushed writes may be lost");
     oracle_->forget_unflushed(counts_.sequence);
+}
+
+// Its requests in flight are still answered, and count.
+void StorageScenario::head_closes(World::Head& head) {
+    if (head.process.get() == serving_head()) last_status_ = head.process->engine().status();
+    Service* service = service_of(*head.process);
+    if (service == nullptr) return;
+    service->client->stop();
+    service->process = nullptr;
+    if (service->client->idle() || !service->client->current()) return;
+    trace_.coverage().count("head closed with requests in flight");
+    service->ending = head.process.get();
+}
+
+void StorageScenario::watch_endings() {
+    for (Service& service : services_) {
+        if (service.ending == nullptr) continue;
+        const bool over = service.client->idle() || service.ending->gone();
+        if (service.ending == judged_head()) last_status_ = service.ending->engine().status();
+        if (!over) continue;
+        if (!service.client->idle()) trace_.finding("progress", "a head ended, and requests in flight did not");
+        service.ending = nullptr;
+    }
+}
+
+HeadProcess* StorageScenario::judged_head() {
+    if (HeadProcess* const head = serving_head()) return head;
+    for (const Service& service : services_) {
+        if (service.ending != nullptr && service.client->current()) return service.ending;
+    }
+    return nullptr;
 }
 
 }  // namespace dst::sim

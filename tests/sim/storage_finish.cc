@@ -28,8 +28,7 @@ void StorageScenario::finish() {
     if (!trace_.failed() && loop_.chance(250)) check_unwritable();
     HeadProcess* const head = serving_head();
     if (trace_.failed() || head == nullptr) return;
-    // What may differ is reconciled in the background.
-    static_cast<void>(run_until([] { return false; }, seconds(30)));
+    watch_while_all_is_well(*head);
     if (trace_.failed()) return;
     judge_lost_caches();
     const StorageStatus status = head->engine().status();
@@ -37,6 +36,20 @@ void StorageScenario::finish() {
     const VertexStatus tree = with_trees(*status.tree);
     check_copies(tree, 0, status.size_bytes);
     check_equal(tree);
+}
+
+void StorageScenario::watch_while_all_is_well(HeadProcess& head) {
+    // One that could not read for a while may have kept another one from coming back.
+    if (!all_come_back()) return;
+    drops_->set_all_well(true);
+    if (loop_.chance(250)) {
+        service_of(head)->client->start(head.engine().root());
+        static_cast<void>(run_until([] { return false; }, seconds(5)));
+        if (trace_.failed() || !all_answered()) return;
+    }
+    // What may differ is reconciled in the background.
+    static_cast<void>(run_until([] { return false; }, seconds(30)));
+    drops_->set_all_well(false);
 }
 
 // All members are in sync; false also when the head has been overtaken.

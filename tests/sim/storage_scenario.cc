@@ -37,18 +37,22 @@ StorageScenario::StorageScenario(Trace& trace)
     client_options_.depth = static_cast<unsigned>(1 + loop_.below(12));
     client_options_.hot_bytes = (16u << 10) << loop_.below(6);
     const spec::Policy& policy = shape_.storage.policy;
-    client_options_.answer_limit = policy.on_loss.give_up + 3 * policy.member_timeout;
+    client_options_.answer_limit = policy.on_loss.give_up + 3 * policy.member_timeout + 2 * seconds(60);
     client_options_.seams = shape_.seams;
     if (!shape_.seams.empty()) client_options_.large_bytes_max = 80u << 20;
     client_options_.think_max = loop_.chance(200) ? milliseconds(60) : milliseconds(500);
 }
 
-StorageScenario::~StorageScenario() = default;
+StorageScenario::~StorageScenario() { trace_.on_event = nullptr; }
 
 ScenarioResult StorageScenario::run() {
     trace_.line("scenario", shape_.text);
     world_ = std::make_unique<World>(trace_, shape_);
     faults_ = std::make_unique<Faults>(trace_, static_cast<FaultHost&>(*this));
+    drops_ = std::make_unique<DropJudge>(trace_, *world_, shape_);
+    trace_.on_event = [this](const std::string& process, std::string_view id, auto fields) {
+        event(process, id, fields);
+    };
     if (initialise() && serve_first()) {
         break_things();
         if (!trace_.failed()) heal_and_wait();
@@ -172,7 +176,7 @@ void StorageScenario::head_serves(HeadProcess& process) {
     const bool late = epoch < epoch_;
     epoch_ = std::max(epoch_, epoch);
     for (Service& service : services_) {
-        if (service.process != nullptr && !late) service.client->supersede();
+        if ((service.process != nullptr || service.ending != nullptr) && !late) service.client->supersede();
     }
     Service service;
     service.process = &process;
@@ -212,8 +216,14 @@ HeadProcess* StorageScenario::serving_head() {
 bool StorageScenario::run_until(const std::function<bool()>& condition, Duration limit) {
     const TimePoint end = loop_.now() + limit;
     while (!trace_.failed() && loop_.now() < end) {
-        if (loop_.run_until(condition, std::min<Duration>(milliseconds(200), end - loop_.now())))
-            return !trace_.failed();
+        const std::function<bool()> watched = [&] {
+            watch_endings();
+            return condition();
+        };
+        const bool one_ends = std::any_of(services_.begin(), services_.end(),
+                                          [](const Service& service) { return service.ending != nullptr; });
+        const Duration slice = std::min<Duration>(milliseconds(200), end - loop_.now());
+        if (loop_.run_until(one_ends ? watched : condition, slice)) return !trace_.failed();
         look();
     }
     return false;
@@ -228,6 +238,7 @@ std::function<bool()> StorageScenario::now_and_then(std::function<bool()> condit
 }
 
 void StorageScenario::look() {
+    watch_endings();
     world_->reap();
     watch_status();
     if (oracle_ != nullptr) judge_lost_caches();

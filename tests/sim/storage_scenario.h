@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "client.h"
+#include "drops.h"
 #include "faults.h"
 #include "scenario.h"
 #include "start/initializer.h"
@@ -28,16 +29,21 @@ private:
     struct Service {
         std::unique_ptr<Client> client;
         HeadProcess* process = nullptr;
+        HeadProcess* ending = nullptr;  ///< it is being closed, and requests are in flight
     };
 
     World& world() override { return *world_; }
     void start_head(World::Head& head) override;
     void head_ends(World::Head& head, bool clean) override;
+    void head_closes(World::Head& head) override;
     std::size_t times_served() const override { return services_.size(); }
     bool has_rival() const override { return rival_; }
     void silence(Duration time) override { counts_.silent_until = loop_.now() + time; }
     void order(World::Head& head, const Order& order) override;
     bool waits(const World::Head& head) const override;
+    const HeadProcess* serving() override { return serving_head(); }
+    bool another_has(const std::string& tree) override;
+    void give_up_in_tree(const std::string& tree) override;
 
     bool initialise();
     /// Answers the size in bytes; nothing after a finding.
@@ -81,6 +87,14 @@ private:
     void watch_status();
     void cache_lost(const std::string& leaf);
     void judge_lost_caches();
+    /// Of heads that are being closed, what they know of their members when the last request is answered.
+    void watch_endings();
+    HeadProcess* judged_head();
+    void event(const std::string& process, std::string_view id, std::initializer_list<EventField> fields);
+    void lose_caches_of_tree(const std::string& tree);
+    static bool held_beside(const VertexStatus& vertex, const std::string& leaf);
+    /// Everything is as it should be, and nothing is broken any more.
+    void watch_while_all_is_well(HeadProcess& head);
     bool left_out_since(const VertexStatus& member) const;
     bool survives(const VertexStatus& vertex) const;
     bool all_in_sync(const VertexStatus& vertex) const;
@@ -96,6 +110,7 @@ private:
     Shape shape_;
     std::unique_ptr<World> world_;
     std::unique_ptr<Faults> faults_;
+    std::unique_ptr<DropJudge> drops_;
     std::unique_ptr<Oracle> oracle_;
     SharedCounts counts_;
     ClientOptions client_options_;
@@ -115,6 +130,7 @@ private:
     std::set<std::string> being_left_;         ///< machines whose journal takes an order just now
     bool any_ordered_ = false;                 ///< to give data up
     std::string forked_;  ///< the machine that gave data up last, until all members have heard of it; else empty
+    std::set<std::string> tree_orders_;  ///< trees that have not come to serve since an order to give up data
     TracedEvents administrator_;
     bool healing_ = false;
     TimePoint mended_at_;  ///< when `healing_` began

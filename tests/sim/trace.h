@@ -41,6 +41,11 @@ public:
 
     bool failed() const noexcept { return failed_; }
     const std::string& first_finding() const noexcept { return first_finding_; }
+
+    /// Called with each event of a process that lives: its name, the event's id and its fields.
+    std::function<void(const std::string& process, std::string_view id, std::initializer_list<EventField> fields)>
+        on_event;
+
     /// The last lines, for the report of a finding.
     void dump(std::FILE* out) const;
     Coverage& coverage() noexcept { return coverage_; }

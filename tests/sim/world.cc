@@ -36,6 +36,10 @@ World::World(Trace& trace, const Shape& shape)
         heads_.back()->machine.host = host;
         heads_.back()->machine.journal = journals_.back().get();
     }
+    const SimNetworkOptions& links = network_.options();
+    trace_.line("scenario", "links take up to " + std::to_string(links.latency_max.count() / 1000) +
+                                " us for pieces of up to " + std::to_string(links.chunk_bytes_max) + " bytes, window " +
+                                std::to_string(links.window_bytes));
     add_leaves(shape.storage.tree, heads_.front()->machine, "");
     // A tree is initialised before it is exported.
     for (const auto& node : netnodes_) {
@@ -135,8 +139,20 @@ World::Netnode* World::netnode_of(const SimPlatter* platter) {
     return nullptr;
 }
 
+Result<std::string> World::order_tree(const std::string& leaf, const Order& order) {
+    const Tree& tree = trees_.at(leaf);
+    if (tree.netnode->process == nullptr) return Error{Errc::not_found, leaf + " is not open"};
+    return tree.netnode->process->order(tree.export_name, order);
+}
+
 void World::start(Netnode& node) {
-    if (node.process != nullptr) return;
+    if (node.process != nullptr || shutting_down_) return;
+    if (ending(node.machine.host)) {
+        loop_.after(std::chrono::milliseconds(100), [this, &node, guard = std::weak_ptr<int>(alive_)] {
+            if (!guard.expired()) start(node);
+        });
+        return;
+    }
     trace_.line(node.machine.host, "starts");
     node.process = std::make_unique<NetnodeProcess>(trace_, network_, node.machine);
 }
@@ -146,6 +162,20 @@ void World::crash(Netnode& node, bool power) {
     trace_.line(node.machine.host, power ? "loses power" : "is killed");
     node.process->crash(power);
     graveyard_.push_back(std::move(node.process));
+}
+
+void World::stop(Netnode& node) {
+    if (node.process == nullptr) return;
+    trace_.line(node.machine.host, "is stopped");
+    node.process->stop_or_die(std::chrono::seconds(15));
+    graveyard_.push_back(std::move(node.process));
+}
+
+void World::kill_ending_netnodes(bool power) {
+    for (const auto& one : graveyard_) {
+        auto* const process = dynamic_cast<NetnodeProcess*>(one.get());
+        if (process != nullptr && !process->gone() && !process->dead()) process->crash(power);
+    }
 }
 
 void World::start(Head& head, const spec::Storage& storage, HeadProcess::Changed changed) {
@@ -184,14 +214,14 @@ void World::heal() {
         journal->fail_write = Errc::ok;
         journal->fails_in_part = false;
         journal->set_latency();
+        journal->set_hung(false);
     }
     for (const auto& node : netnodes_) start(*node);
 }
 
-bool World::ending(const Head& head) const {
-    return std::any_of(graveyard_.begin(), graveyard_.end(), [&head](const auto& process) {
-        return process->machine_name() == head.machine.host && !process->dead();
-    });
+bool World::ending(const std::string& host) const {
+    return std::any_of(graveyard_.begin(), graveyard_.end(),
+                       [&host](const auto& process) { return process->machine_name() == host && !process->dead(); });
 }
 
 void World::reap() {
@@ -213,6 +243,7 @@ bool World::shut_down() {
     };
     // What a tree stands on is there until its head has ended.
     if (!loop_.run_until(all_gone, std::chrono::minutes(10))) return false;
+    shutting_down_ = true;
     for (const bool with_tree : {true, false}) {
         for (const auto& node : netnodes_) {
             if (node->process == nullptr || node->machine.trees.empty() == with_tree) continue;

@@ -63,18 +63,28 @@ public:
     std::optional<StorageStatus> status_of_tree(const std::string& leaf) const;
     /// Every tree by the name of the leaf that it is.
     std::map<std::string, ExportedTree*> trees();
+    /// Whoever exports the tree that this leaf is.
+    Netnode& netnode_of_tree(const std::string& leaf) const { return *trees_.at(leaf).netnode; }
+    /// Of the tree that this leaf is, while it is open.
+    Result<std::string> order_tree(const std::string& leaf, const Order& order);
     /// Whoever has the medium: a netnode; null: the head's own machine.
     Netnode* netnode_of(const SimPlatter* platter);
     SimPlatter& platter_of(const std::string& leaf) { return *leaves_.at(leaf); }
 
+    /// When the process before it has ended.
     void start(Netnode& node);
     void crash(Netnode& node, bool power);
+    /// SIGTERM. What takes longer than 15 s is killed, as Daemon does it.
+    void stop(Netnode& node);
     void start(Head& head, const spec::Storage& storage, HeadProcess::Changed changed);
     void crash(Head& head, bool power);
     void stop(Head& head);
 
     /// An earlier process of the machine has not been reaped yet, and may hold its locks.
-    bool ending(const Head& head) const;
+    bool ending(const Head& head) const { return ending(head.machine.host); }
+    bool ending(const std::string& host) const;
+    /// Netnodes that are being stopped are killed.
+    void kill_ending_netnodes(bool power);
 
     /// Every link and disk works, no error is left to come.
     void heal();
@@ -110,6 +120,8 @@ private:
     std::vector<std::unique_ptr<Netnode>> netnodes_;
     std::vector<std::unique_ptr<Head>> heads_;
     std::vector<std::unique_ptr<Process>> graveyard_;
+    bool shutting_down_ = false;  ///< no netnode starts any more
+    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 
 }  // namespace dst::sim

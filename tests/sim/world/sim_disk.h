@@ -127,6 +127,8 @@ public:
     const Counters& counters() const noexcept { return counters_; }
     const Incarnation& incarnation() const noexcept { return incarnation_; }
     bool is_open() const noexcept { return opener_ != nullptr; }
+    /// Whether anything of what is above has ever happened to it, or was written past its opener.
+    bool touched() const noexcept { return touched_; }
 
     /// Called before each request is carried out, for tests that watch orders of writes.
     std::function<void(const Request&)> on_carry_out;
@@ -183,6 +185,7 @@ private:
     std::string found_;
     Hang hang_ = Hang::none;
     bool missing_ = false;
+    bool touched_ = false;
     SimDisk* opener_ = nullptr;
     std::vector<SimDisk*> disks_;  ///< of all processes, open or not
     bool lock_lingers_ = false;    ///< the kernel still works on requests of nobody

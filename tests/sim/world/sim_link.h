@@ -49,6 +49,8 @@ public:
     void heal(const std::string& from, const std::string& to);
     void heal_all();
     bool partitioned(const std::string& from, const std::string& to) const;
+    /// A link between them has ever been cut or kept from carrying anything, or one of them has ended.
+    bool touched(const std::string& one, const std::string& other) const;
     /// Both ends of every connection between the two hosts hear a reset, what was under way is lost.
     void reset(const std::string& one, const std::string& other);
     /// The process on `host` dies: its ends of connections and its factories fall silent for ever, its listeners end,
@@ -71,7 +73,10 @@ private:
     SimLoop& loop_;
     SimNetworkOptions options_;
     std::map<std::string, Accept> listeners_;
+    void touch(const std::string& one, const std::string& other);
+
     std::set<std::pair<std::string, std::string>> partitions_;
+    std::set<std::pair<std::string, std::string>> touched_;  ///< both ways; a host that ended: with itself
     mutable std::vector<std::weak_ptr<SimConnection>> connections_;
     std::map<std::string, std::uint64_t> lives_;  ///< processes so far, by host
     std::uint64_t ports_ = 40000;

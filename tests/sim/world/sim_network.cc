@@ -119,7 +119,10 @@ SimNetwork::SimNetwork(SimLoop& loop, const SimNetworkOptions& options) : loop_(
 SimNetwork::~SimNetwork() = default;
 
 void SimNetwork::listen(const std::string& address, Accept accept) { listeners_[address] = std::move(accept); }
-void SimNetwork::stop_listening(const std::string& address) { listeners_.erase(address); }
+void SimNetwork::stop_listening(const std::string& address) {
+    touch(host_of(address), host_of(address));
+    listeners_.erase(address);
+}
 
 SimNetwork::Accept SimNetwork::listener(const std::string& address) const {
     const auto found = listeners_.find(address);
@@ -145,7 +148,19 @@ std::vector<std::shared_ptr<SimConnection>> SimNetwork::live() const {
     return found;
 }
 
-void SimNetwork::partition(const std::string& from, const std::string& to) { partitions_.emplace(from, to); }
+void SimNetwork::partition(const std::string& from, const std::string& to) {
+    touch(from, to);
+    partitions_.emplace(from, to);
+}
+
+void SimNetwork::touch(const std::string& one, const std::string& other) {
+    touched_.emplace(one, other);
+    touched_.emplace(other, one);
+}
+
+bool SimNetwork::touched(const std::string& one, const std::string& other) const {
+    return touched_.contains({one, other}) || touched_.contains({one, one}) || touched_.contains({other, other});
+}
 
 void SimNetwork::heal(const std::string& from, const std::string& to) {
     partitions_.erase({from, to});
@@ -168,6 +183,7 @@ bool SimNetwork::partitioned(const std::string& from, const std::string& to) con
 }
 
 void SimNetwork::reset(const std::string& one, const std::string& other) {
+    touch(one, other);
     for (const auto& connection : live()) {
         if (connection->joins(one, other)) connection->cut("connection reset by peer");
     }
@@ -175,6 +191,7 @@ void SimNetwork::reset(const std::string& one, const std::string& other) {
 
 void SimNetwork::crash_host(const std::string& host, bool power) {
     ++lives_[host];
+    touch(host, host);
     std::erase_if(listeners_, [&host](const auto& entry) { return host_of(entry.first) == host; });
     for (const auto& weak : connections_) {
         const auto connection = weak.lock();

@@ -39,6 +39,7 @@ void SimPlatter::store(std::uint64_t index, const Sector& bytes, bool durable) {
 
 void SimPlatter::write(std::uint64_t offset, std::span<const std::byte> bytes) {
     DST_ASSERT(offset % sector_bytes == 0 && bytes.size() % sector_bytes == 0);
+    touched_ = true;
     for (std::size_t at = 0; at < bytes.size(); at += sector_bytes) {
         Sector to;
         std::memcpy(to.data(), bytes.data() + at, sector_bytes);
@@ -59,6 +60,7 @@ std::vector<SimPlatter::Sector> SimPlatter::may_hold(std::uint64_t index) const 
 }
 
 void SimPlatter::crash() {
+    touched_ = true;
     opener_ = nullptr;
     for (SimDisk* const dead : disks_) dead->sever();
     if (!hung()) land_orphans();
@@ -93,6 +95,7 @@ void SimPlatter::flush_failed() {
 void SimPlatter::replace_blank(std::uint64_t size_bytes) { put_in({{}, size_bytes}); }
 
 void SimPlatter::put_in(Content content) {
+    touched_ = true;
     sectors_ = std::move(content.sectors);
     geometry_.size_bytes = content.size_bytes;
     volatile_.clear();
@@ -121,6 +124,7 @@ void SimPlatter::take_out(Content in_place) {
 }
 
 void SimPlatter::rename_over(Content in_place) {
+    touched_ = true;
     DST_ASSERT(!taken_out());
     renamed_ = std::move(in_place);
     if (!is_held()) open_named();
@@ -204,6 +208,7 @@ void SimPlatter::Content::resize(std::uint64_t bytes) {
 }
 
 void SimPlatter::resize(std::uint64_t size_bytes) {
+    touched_ = true;
     const auto beyond = [size_bytes](const auto& entry) { return entry.first * sector_bytes >= size_bytes; };
     sectors_.cut_at((size_bytes + sector_bytes - 1) / sector_bytes);
     std::erase_if(volatile_, beyond);
@@ -213,27 +218,33 @@ void SimPlatter::resize(std::uint64_t size_bytes) {
 
 void SimPlatter::fail(std::optional<Operation> operation, const Extent& range, Errc code, unsigned times,
                       Landing landing) {
+    touched_ = true;
     failures_.push_back({operation, range, code, times, landing});
 }
 
 void SimPlatter::set_hung(Hang hang) {
     hang_ = hang;
+    touched_ = touched_ || hung();
     if (hung()) return;
     land_orphans();
     if (opener_ != nullptr) opener_->finish_due();
 }
 
 void SimPlatter::set_latency(Duration min, Duration max) {
+    // No healthy disk takes so long.
+    touched_ = touched_ || max > std::chrono::milliseconds(10);
     latency_min_ = min;
     latency_max_ = max;
 }
 
 void SimPlatter::set_missing(bool missing) {
     missing_ = missing;
+    touched_ = touched_ || missing;
     if (missing_ && opener_ != nullptr) opener_->go_down({Errc::not_found, opener_->name() + " is gone"});
 }
 
 void SimPlatter::spoil(const Extent& range) {
+    touched_ = true;
     for (std::uint64_t at = range.offset; at < range.end(); at += sector_bytes) spoilt_[at / sector_bytes] = false;
 }
 
@@ -292,6 +303,7 @@ SimPlatter::Failed SimPlatter::take_failure(const Request& request) {
 void SimPlatter::change_incarnation() { incarnation_ = with_other_time(incarnation_, loop_.random_id()); }
 
 void SimPlatter::lose_data() {
+    touched_ = true;
     incarnation_.id = loop_.random_id();
     incarnation_.id.bytes.back() |= 1;
 }

@@ -1,6 +1,7 @@
 #include "simworld/sim_store.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "block/assert.h"
 
@@ -43,6 +44,12 @@ void SimStoreFile::set_latency(Duration min, Duration max) {
     latency_max = max;
 }
 
+void SimStoreFile::set_hung(bool hung) {
+    hung_ = hung;
+    if (hung_) return;
+    for (SimStore* const store : stores_) store->finish_due();
+}
+
 void SimStoreFile::remove() {
     slots = {};
     inode = 0;
@@ -58,8 +65,25 @@ SimStore::~SimStore() {
 void SimStore::open(Callback<StoreContents> done) {
     loop_.after(loop_.between(file_.latency_min, file_.latency_max),
                 [this, guard = std::weak_ptr<int>(alive_), done = std::move(done)] {
-                    if (!guard.expired()) finish_open(done);
+                    if (guard.expired()) return;
+                    when_it_answers([this, done] { finish_open(done); });
                 });
+}
+
+void SimStore::when_it_answers(std::function<void()> run) {
+    if (file_.hung_ && !severed_) {
+        due_.push_back(std::move(run));
+    } else {
+        run();
+    }
+}
+
+void SimStore::finish_due() {
+    for (auto& run : std::exchange(due_, {})) {
+        loop_.defer([run = std::move(run), guard = std::weak_ptr<int>(alive_)] {
+            if (!guard.expired()) run();
+        });
+    }
 }
 
 void SimStore::finish_open(const Callback<StoreContents>& done) {
@@ -82,7 +106,7 @@ void SimStore::write(unsigned slot, Bytes bytes, Callback<void> done) {
     DST_ASSERT(slot < 2 && bytes.size() <= slot_bytes_max && writing_ == nullptr);
     writing_ = std::make_unique<Write>(Write{slot, std::move(bytes), std::move(done)});
     loop_.after(loop_.between(file_.latency_min, file_.latency_max), [this, guard = std::weak_ptr<int>(alive_)] {
-        if (!guard.expired()) finish_write();
+        if (!guard.expired()) when_it_answers([this] { finish_write(); });
     });
 }
 
@@ -104,6 +128,7 @@ void SimStore::finish_write() {
 void SimStore::sever() {
     if (severed_) return;
     severed_ = true;
+    finish_due();
     if (writing_ == nullptr) return;
     Bytes& slot = file_.slots[writing_->slot];
     slot = torn(loop_, slot, writing_->bytes);

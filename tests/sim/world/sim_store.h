@@ -37,6 +37,12 @@ public:
     Duration latency_min = std::chrono::microseconds(100);
     Duration latency_max = std::chrono::milliseconds(4);
     void set_latency(Duration min = std::chrono::microseconds(100), Duration max = std::chrono::milliseconds(4));
+    /// What is asked for is answered when that ends: a write is carried out then.
+    void set_hung(bool hung);
+    bool hung() const noexcept { return hung_; }
+
+    /// Whether anything of that has ever happened to it; whoever does it says so.
+    bool touched = false;
 
     /// Called after each write.
     std::function<void(const Bytes&)> on_written;
@@ -50,6 +56,7 @@ private:
     SimLoop& loop_;
     std::string name_;
     SimStore* opener_ = nullptr;
+    bool hung_ = false;
     std::vector<SimStore*> stores_;  ///< of all processes, open or not
     std::uint64_t writes_ = 0;
 };
@@ -66,6 +73,9 @@ public:
 
 private:
     friend class SimStoreFile;
+    /// At once, or when the file does not hang any more.
+    void when_it_answers(std::function<void()> run);
+    void finish_due();
     void finish_open(const Callback<StoreContents>& done);
     void finish_write();
     void sever();
@@ -79,6 +89,7 @@ private:
         Callback<void> done;
     };
     std::unique_ptr<Write> writing_;
+    std::vector<std::function<void()>> due_;  ///< wait for a hang to end
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 

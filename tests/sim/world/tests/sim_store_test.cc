@@ -40,6 +40,35 @@ TEST_F(SimStoreTest, KeepsWhatWasWritten) {
     EXPECT_TRUE(contents.slots[0].empty());
 }
 
+TEST_F(SimStoreTest, AnswersWhenAHangEnds) {
+    SimStore store(loop, file);
+    ASSERT_TRUE(open(store).has_value());
+    file.set_hung(true);
+    std::optional<Errc> code;
+    store.write(0, Bytes(100, std::byte{7}),
+                [&](Result<void> answer) { code = answer ? Errc::ok : answer.error().code; });
+    loop.run_for(seconds(10));
+    EXPECT_FALSE(code.has_value());
+    EXPECT_TRUE(file.slots[0].empty());
+    file.set_hung(false);
+    loop.run_for(seconds(1));
+    EXPECT_EQ(code, Errc::ok);
+    EXPECT_EQ(file.slots[0], Bytes(100, std::byte{7}));
+}
+
+TEST_F(SimStoreTest, AProcessThatDiesInAHangHearsOfNothing) {
+    SimStore dead(loop, file);
+    ASSERT_TRUE(open(dead).has_value());
+    file.set_hung(true);
+    std::optional<Errc> code;
+    dead.write(0, Bytes(100, std::byte{7}),
+               [&](Result<void> answer) { code = answer ? Errc::ok : answer.error().code; });
+    loop.run_for(seconds(1));
+    file.crash();
+    loop.run_for(seconds(1));
+    EXPECT_EQ(code, Errc::cancelled);
+}
+
 TEST_F(SimStoreTest, IsLockedForLife) {
     SimStore second(loop, file);
     {

@@ -1,0 +1,64 @@
+#include <algorithm>
+
+#include "start/order.h"
+#include "storage_scenario.h"
+
+/// What happens to exported trees, and what it means for what is above.
+namespace dst::sim {
+
+void StorageScenario::event(const std::string& process, std::string_view id, std::initializer_list<EventField> fields) {
+    drops_->event(process, id, fields);
+    if (tree_orders_.empty() || id != "storage-serving") return;
+    for (const auto& [leaf, tree] : world_->trees()) {
+        if (tree->machine.host != process || tree_orders_.erase(leaf) == 0) continue;
+        trace_.coverage().count("tree serves after an order");
+        lose_caches_of_tree(leaf);
+    }
+}
+
+bool StorageScenario::held_beside(const VertexStatus& vertex, const std::string& leaf) {
+    for (const VertexStatus& child : vertex.children) {
+        if (!has_leaf(child, leaf)) continue;
+        const auto has_it = [&](const VertexStatus& other) {
+            return &other != &child && other.state == VertexState::in_sync;
+        };
+        const bool beside = std::any_of(vertex.children.begin(), vertex.children.end(), has_it);
+        return (vertex.kind == VertexKind::mirror && beside) || held_beside(child, leaf);
+    }
+    return false;
+}
+
+bool StorageScenario::another_has(const std::string& tree) {
+    HeadProcess* const head = serving_head();
+    if (head == nullptr) return false;
+    const StorageStatus status = head->engine().status();
+    return status.tree && held_beside(*status.tree, tree);
+}
+
+// Whatever the tree then holds, nothing may be lost: it is down until it has started, and meanwhile nobody leaves the
+// member beside it out. For the storage above it is a member that may have lost anything, so that with the other one's
+// cache what was not flushed may be lost.
+void StorageScenario::give_up_in_tree(const std::string& tree) {
+    const Order order{StartOrder::accept_data_loss, {}, {}, 0};
+    ExportedTree& its = *world_->trees().at(tree);
+    trace_.line("administrator", tree + " is to start with what is there");
+    trace_.coverage().count("order in a tree");
+    tree_orders_.insert(tree);
+    lose_caches_of_tree(tree);
+    const auto answered = [this](const std::string& text) { trace_.line("administrator", "is told: " + text); };
+    if (world_->netnode_of_tree(tree).process != nullptr) {
+        const Result<std::string> answer = world_->order_tree(tree, order);
+        return answered(answer ? *answer : to_string(answer.error()));
+    }
+    leave_order(loop_, administrator_, std::make_unique<SimStore>(loop_, *its.machine.journal), its.storage.name, order,
+                [answered, guard = std::weak_ptr<int>(alive_)](const Result<void>& left) {
+                    if (guard.expired()) return;
+                    answered(left ? "the order is in the journal of the tree" : to_string(left.error()));
+                });
+}
+
+void StorageScenario::lose_caches_of_tree(const std::string& tree) {
+    for (const std::string& leaf : world_->leaves_of_tree(tree)) cache_lost(leaf);
+}
+
+}  // namespace dst::sim
