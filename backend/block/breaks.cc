@@ -27,6 +27,7 @@ constexpr std::array<std::string_view, rule_count> tokens{
     "m7-owed-first",
     "m8-copy",
     "m8-mark-first",
+    "m8-given-up-first",
     "m8-flush-first",
     "m8-note-coming",
     "m8-old-members-first",

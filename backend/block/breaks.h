@@ -30,6 +30,7 @@ enum class Rule : std::uint8_t {
     m7_owed_first,         ///< left out: a medium is labelled and promised before all that it is owed is durable
     m8_copy,               ///< left out: a target is promoted without what it missed
     m8_mark_first,         ///< left out: a target is not marked as resyncing before it is written to
+    m8_given_up_first,     ///< left out: the others know that a member has its mark before it has it
     m8_flush_first,        ///< left out: what was copied is not owed any more before the target has flushed it
     m8_note_coming,        ///< left out: the coming generation is not noted in the journal
     m8_old_members_first,  ///< left out: the new member's record is written with the old ones'
@@ -45,7 +46,7 @@ enum class Rule : std::uint8_t {
     m14_incarnation,     ///< left out: a member that comes back is used whatever its incarnation
 };
 
-inline constexpr std::uint8_t rule_count = 34;
+inline constexpr std::uint8_t rule_count = 35;
 
 /// The dashed name that `sim --break` takes: "m2-record-before-ack".
 std::string_view to_token(Rule rule) noexcept;

@@ -207,20 +207,23 @@ bool all_there_but(const std::optional<Record>& journal, bool decides, const std
 
 void forget_generation(Record& record, std::uint32_t number, const Id& coming) {
     RecordMember* const member = find_member(record, number);
-    if (member == nullptr || member->state == MemberState::in_sync) return;
-    leave_out(*member, {}, record.revision);
+    if (member == nullptr) return;
+    if (member->state != MemberState::in_sync) leave_out(*member, {}, record.revision);
     remember_generation(member->may_have, coming);
 }
 
 namespace {
 
-/// Members of which `notes` knows that they are owed everything, and what they may have all the same.
+/// Members of which `notes` knows that they are owed everything, and what they may have all the same; also of one that
+/// is in sync by the notes, and perhaps no more by the record.
 void forget_as_noted(Record& record, const Record& notes) {
     for (const RecordMember& member : notes.members) {
-        if (member.state == MemberState::in_sync || !member.last_generation.is_nil()) continue;
-        forget_generation(record, member.number, {});
+        const bool in_sync = member.state == MemberState::in_sync;
+        RecordMember* const mine = find_member(record, member.number);
+        if (mine == nullptr || (!in_sync && !member.last_generation.is_nil())) continue;
+        if (!in_sync) forget_generation(record, member.number, {});
         std::for_each(member.may_have.rbegin(), member.may_have.rend(),
-                      [&](const Id& id) { forget_generation(record, member.number, id); });
+                      [&](const Id& id) { remember_generation(mine->may_have, id); });
     }
 }
 

@@ -155,6 +155,8 @@ void Starter::records_read(Vertex& mirror) {
     leave_out_unwritable(mirror, work);
     work.choice = choose_record(journal, work.decides, work.views);
     if (journal && work.decides) take_notes(work.choice.record, *journal);
+    // Whichever line this start goes on with: who knows what the other one had must see that this is later (went_on()).
+    if (journal) work.choice.record.revision = std::max(work.choice.record.revision, journal->revision);
     switch (work.choice.verdict) {
         case Verdict::split:
             work.split = true;

@@ -204,6 +204,7 @@ private:
     bool is_older(const Member& member, const FoundRecord& found) const;
     void tell_older(Member& member);
     bool takes_record(const Member& member) const;
+    bool marked_unknown() const;
     bool may_return(Member& member);
     bool anybody_left();
     void away_too_long(Member& member);

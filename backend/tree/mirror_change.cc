@@ -87,11 +87,15 @@ Record Mirror::next_record() const {
             recorded->revision = member->acknowledged;
             recorded->incarnation = member->incarnation;
         } else if (((targets_ | change_->marked) & member->mask()) != 0 && resync != nullptr) {
-            // It is to have this very record before anything else: one that has not is not the one that was marked.
+            // It is to have this very record before anything else: one that has not is not the one that was marked. But
+            // one that an order gave up may be gone on with by another head until it has it, and is known by that.
             const bool now = (change_->marked & member->mask()) != 0;
+            const bool given_up = now && recorded->state != MemberState::in_sync && recorded->last_generation.is_nil();
             recorded->state = MemberState::resyncing;
-            recorded->last_generation = now ? record.generation_id : member->known_generation;
-            recorded->revision = now ? record.revision : member->acknowledged;
+            if (!given_up || broken(Rule::m8_given_up_first)) {
+                recorded->last_generation = now ? record.generation_id : member->known_generation;
+                recorded->revision = now ? record.revision : member->acknowledged;
+            }
             recorded->incarnation = member->incarnation;
             recorded->size_bytes = member->device.geometry().size_bytes;
             recorded->leaves = resync->admission().leaves;
@@ -316,6 +320,15 @@ void Mirror::step_ended() {
         change_->next, [this, attempt = change_->attempt](const Result<void>& kept) { addition_kept(attempt, kept); });
 }
 
+/// A target has its mark, and by the record nobody knows what it has.
+bool Mirror::marked_unknown() const {
+    return std::any_of(members_.begin(), members_.end(), [this](const auto& member) {
+        const RecordMember* const recorded = member->number == 0 ? nullptr : find_member(record_, member->number);
+        return (targets_ & member->mask()) != 0 && recorded != nullptr && recorded->state == MemberState::resyncing &&
+               recorded->last_generation.is_nil() && member->known_generation == record_.generation_id;
+    });
+}
+
 void Mirror::change_done() {
     const Mask left = failed_;
     const Mask marked = change_->marked;
@@ -348,7 +361,7 @@ void Mirror::change_done() {
         more = more || resync.wants_mark() || resync.wants_promotion();
     }
     release_waiting();
-    if (more && state_ == State::serving && !change_) begin_change();
+    if ((more || marked_unknown()) && state_ == State::serving && !change_) begin_change();
 }
 
 void Mirror::release_waiting() {
