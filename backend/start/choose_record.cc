@@ -31,6 +31,17 @@ std::string member_in_sync(const Record& record) {
     return {};
 }
 
+/// Of a split, when the other side is given up: whether `kept` calls somebody in sync who is not of that side.
+bool somebody_stays(const Record& kept, const std::vector<MemberView>& views) {
+    return std::any_of(kept.members.begin(), kept.members.end(), [&](const RecordMember& member) {
+        const auto goes = [&](const MemberView& view) {
+            return view.number == member.number && view.reachable && view.record &&
+                   compare_descent(*view.record, kept) == Descent::split;
+        };
+        return member.state == MemberState::in_sync && std::none_of(views.begin(), views.end(), goes);
+    });
+}
+
 /// It can only be read, and may have lost what was never flushed.
 bool changed_and_reads_only(const RecordMember& recorded, const MemberView& view, const Record& best,
                             const Record* journal) {
@@ -105,8 +116,10 @@ StartChoice choose_record(const std::optional<Record>& journal, bool decides, co
             choice.reason = best.from + " has " + describe(*best.record) + " and " + candidate.from + " has " +
                             describe(*candidate.record) + ", and neither follows from the other: both sides were " +
                             "written to without each other";
-            choice.one_side = best.member;
-            choice.other_side = candidate.member;
+            const bool one_goes = somebody_stays(*candidate.record, views);
+            const bool other_goes = somebody_stays(*best.record, views);
+            if (one_goes || !other_goes) choice.one_side = best.member;
+            if (other_goes || !one_goes) choice.other_side = candidate.member;
             return choice;
         }
     }
@@ -135,6 +148,12 @@ StartChoice choose_record(const std::optional<Record>& journal, bool decides, co
     const bool enough = choice.used != 0 && (decides || missing.empty() || broken(Rule::m5_all_in_sync));
     if (enough) {
         choice.verdict = Verdict::use;
+        return choice;
+    }
+    if (missing.empty()) {
+        choice.reason =
+            "all members that are in sync by the newest record that counts are given up, as ordered: give up "
+            "the other side instead";
         return choice;
     }
     choice.reason = decides ? "no member in sync can be used: " + list(missing)

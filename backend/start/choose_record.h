@@ -39,7 +39,8 @@ struct StartChoice {
     std::uint32_t used = 0;  ///< a bit per view: in sync, reachable, and passed M7's checks of medium and revision
     std::string reason;      ///< why it waits, or which two are split: a sentence
     bool stale = false;      ///< force_choice(): none of those is in sync by the newest record that can be reached
-    /// Split: one member on each side, as the file names it; empty: nobody on that side can be reached.
+    /// Split: one member on each side that may be given up, as the file names it; empty: nobody on that side can be
+    /// reached, or nobody in sync would be left.
     std::string one_side;
     std::string other_side;
     /// For each view that was reached and is in sync by the record, but is not used: why. Else empty.

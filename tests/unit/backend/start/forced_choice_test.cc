@@ -64,6 +64,29 @@ struct ForcedChoice : ::testing::Test {
     std::optional<Record> journal;
 };
 
+TEST_F(ForcedChoice, OfASplitEitherSideMayBeGivenUp) {
+    const StartChoice choice = choose_record(journal, false, views);
+    ASSERT_EQ(choice.verdict, Verdict::split);
+    EXPECT_EQ(choice.one_side + choice.other_side, "/a/b");
+}
+
+/// The second one was being brought up to date from what the first one held before: it holds no side by itself.
+TEST_F(ForcedChoice, NotTheOneWithoutWhichNobodyInSyncIsLeft) {
+    find_member(theirs, 1)->state = MemberState::in_sync;
+    find_member(theirs, 2)->state = MemberState::resyncing;
+    views[1].record = theirs;
+    const StartChoice choice = choose_record(journal, false, views);
+    ASSERT_EQ(choice.verdict, Verdict::split);
+    EXPECT_EQ(choice.one_side + choice.other_side, "/b");
+    // Ordered all the same, it says why nothing comes of it.
+    ASSERT_TRUE(discard_side(journal, false, views, 1));
+    const StartChoice left = choose_record(journal, false, views);
+    EXPECT_EQ(left.verdict, Verdict::wait);
+    EXPECT_EQ(left.reason,
+              "all members that are in sync by the newest record that counts are given up, as ordered: give up the "
+              "other side instead");
+}
+
 TEST_F(ForcedChoice, M7WhatWasDiscardedIsNoSplitLater) {
     const std::optional<Discard> discard = discard_side(journal, false, views, 2);
     ASSERT_TRUE(discard);
