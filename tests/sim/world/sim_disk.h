@@ -95,6 +95,8 @@ public:
     /// The two media change places, until put_back() of one of them: then both are where they were, with all that was
     /// written and flushed meanwhile. Openers hear both as down. Changes the incarnations.
     void exchange_with(SimPlatter& other);
+    /// What was taken out last comes back even when what is in its place was labelled, if this says so then.
+    void set_comes_back(std::function<bool()> asked) { comes_back_ = std::move(asked); }
     bool taken_out() const noexcept { return taken_out_ || renamed_ || exchanged_ != nullptr; }
     /// Grows or shrinks in place; the opener hears it as down.
     void resize(std::uint64_t size_bytes);
@@ -193,9 +195,11 @@ private:
     std::uint64_t sequence_ = 0;
     SimSectors sectors_;  ///< what reads see
     std::optional<Content> taken_out_;
-    std::optional<Content> renamed_;   ///< what is found at the next opening
-    bool by_rename_ = false;           ///< what was taken out comes back so, too
-    bool returning_ = false;           ///< renamed_ is what was taken out
+    std::optional<Content> renamed_;  ///< what is found at the next opening
+    bool by_rename_ = false;          ///< what was taken out comes back so, too
+    bool returning_ = false;          ///< renamed_ is what was taken out
+    std::function<bool()> comes_back_;
+    bool stays_in_place() const;
     Bytes label_in_place_;             ///< of the other medium when it was put in
     SimPlatter* exchanged_ = nullptr;  ///< whose medium is here
     static constexpr std::uint64_t label_bytes = 8192;

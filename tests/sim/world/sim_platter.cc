@@ -115,6 +115,7 @@ SimPlatter::Content SimPlatter::durable() const {
 
 void SimPlatter::take_out(Content in_place) {
     DST_ASSERT(!taken_out());
+    comes_back_ = nullptr;
     Content kept = durable();
     put_in(std::move(in_place));
     label_in_place_ = label_area();
@@ -131,9 +132,9 @@ void SimPlatter::rename_over(Content in_place) {
 }
 
 /// A medium that was taken in stays, whatever is put back.
-bool SimPlatter::names_another() const {
-    return renamed_.has_value() && (!returning_ || label_area() == label_in_place_);
-}
+bool SimPlatter::stays_in_place() const { return label_area() != label_in_place_ && !(comes_back_ && comes_back_()); }
+
+bool SimPlatter::names_another() const { return renamed_.has_value() && (!returning_ || !stays_in_place()); }
 
 void SimPlatter::open_named() {
     if (!renamed_) return;
@@ -143,8 +144,10 @@ void SimPlatter::open_named() {
     if (std::exchange(returning_, false)) {
         if (other) put_in(std::move(content));
     } else {
+        const std::function<bool()> asked = std::move(comes_back_);
         take_out(std::move(content));
         by_rename_ = true;
+        comes_back_ = asked;
     }
 }
 
@@ -160,7 +163,7 @@ bool SimPlatter::put_back() {
         return true;
     }
     if (!taken_out_) return false;
-    if (label_area() != label_in_place_) {
+    if (stays_in_place()) {
         taken_out_.reset();
         return true;
     }
