@@ -23,10 +23,18 @@ struct Candidate {
     std::string member;  ///< who stands for it
 };
 
+/// In sync by `record`, and seen with a record of another side of a split.
+bool is_of_another_side(const RecordMember& member, const Record& record, const std::vector<MemberView>& views) {
+    return std::any_of(views.begin(), views.end(), [&](const MemberView& view) {
+        return view.number == member.number && view.reachable && view.record &&
+               compare_descent(*view.record, record) == Descent::split;
+    });
+}
+
 /// Who stands for a record of the journal: the first that it calls in sync.
-std::string member_in_sync(const Record& record) {
+std::string member_in_sync(const Record& record, const std::vector<MemberView>& views) {
     for (const RecordMember& member : record.members) {
-        if (member.state == MemberState::in_sync) return member.name;
+        if (member.state == MemberState::in_sync && !is_of_another_side(member, record, views)) return member.name;
     }
     return {};
 }
@@ -34,21 +42,23 @@ std::string member_in_sync(const Record& record) {
 /// Of a split, when the other side is given up: whether `kept` calls somebody in sync who is not of that side.
 bool somebody_stays(const Record& kept, const std::vector<MemberView>& views) {
     return std::any_of(kept.members.begin(), kept.members.end(), [&](const RecordMember& member) {
-        const auto goes = [&](const MemberView& view) {
-            return view.number == member.number && view.reachable && view.record &&
-                   compare_descent(*view.record, kept) == Descent::split;
-        };
-        return member.state == MemberState::in_sync && std::none_of(views.begin(), views.end(), goes);
+        return member.state == MemberState::in_sync && !is_of_another_side(member, kept, views);
     });
 }
 
-/// It can only be read, and may have lost what was never flushed.
-bool changed_and_reads_only(const RecordMember& recorded, const MemberView& view, const Record& best,
-                            const Record* journal) {
-    if (!view.reads_only || view.incarnation == recorded.incarnation) return false;
-    MemberView read = view;
-    read.reachable = true;
-    return check_member(recorded, read, best, journal).empty();
+/// It cannot be used, and is not waited for: it can only be read, and may have lost what was never flushed; or it was
+/// started with loss of data.
+bool changed_and_unusable(const RecordMember& recorded, const MemberView& view, const Record& best,
+                          const Record* journal) {
+    MemberView seen = view;
+    if (view.reads_only && view.incarnation != recorded.incarnation) {
+        seen.reachable = true;
+    } else if (view.reachable && !same_data(recorded.incarnation, view.incarnation)) {
+        seen.incarnation = recorded.incarnation;
+    } else {
+        return false;
+    }
+    return check_member(recorded, seen, best, journal).empty();
 }
 
 }  // namespace
@@ -89,7 +99,7 @@ const Record* newest_record(const std::vector<const Record*>& candidates) {
 StartChoice choose_record(const std::optional<Record>& journal, bool decides, const std::vector<MemberView>& views) {
     StartChoice choice;
     std::vector<Candidate> candidates;
-    if (journal && decides) candidates.push_back({&*journal, "the journal", member_in_sync(*journal)});
+    if (journal && decides) candidates.push_back({&*journal, "the journal", member_in_sync(*journal, views)});
     std::vector<std::string> unreachable;
     for (const MemberView& view : views) {
         if (view.reachable && view.record) {
@@ -174,7 +184,7 @@ IncarnationChoice choose_incarnations(const StartChoice& choice, const std::vect
         for (std::size_t i = 0; i < views.size(); ++i) {
             if (views[i].number != recorded.number) continue;
             const bool used = (choice.used & bit(i)) != 0;
-            there = used || changed_and_reads_only(recorded, views[i], choice.record, journal);
+            there = used || changed_and_unusable(recorded, views[i], choice.record, journal);
             if (used && views[i].incarnation == recorded.incarnation) result.used |= bit(i);
         }
         if (!there) changed.push_back(recorded.name);

@@ -178,6 +178,8 @@ void InnerStart::records_read() {
     if (decides_) leave_out_unwritable();
     opening_.choice = choose_record(known_, decides_, opening_.views);
     if (decides_) take_notes(opening_.choice.record, *known_);
+    // As for every start (starter_choose.cc).
+    if (known_) opening_.choice.record.revision = std::max(opening_.choice.record.revision, known_->revision);
     switch (opening_.choice.verdict) {
         case Verdict::split:
             return finish(End::split,

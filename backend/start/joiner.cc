@@ -61,10 +61,12 @@ bool any_up(const Vertex& mirror) {
                        [&](const auto& child) { return serves(*child); });
 }
 
-/// It serves and is down, and a member in sync finds another medium in its place: it does not come up by itself.
+/// It serves and is down, and a member in sync finds another medium in its place, or has older data: it does not come
+/// up by itself.
 bool lost_a_medium(const Vertex& vertex) {
     Mirror& mirror = *vertex.mirror;
     if (!mirror.serving() || mirror.up()) return false;
+    if (mirror.holds_older_data()) return true;
     return std::any_of(vertex.children.begin(), vertex.children.end(), [&](const auto& child) {
         const RecordMember* const member = find_member(mirror.record(), mirror.number(child->position));
         if (member == nullptr || member->state != MemberState::in_sync) return false;

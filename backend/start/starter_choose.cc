@@ -172,7 +172,8 @@ void Starter::records_read(Vertex& mirror) {
                 const bool split = compare_descent(*journal, work.choice.record) == Descent::split;
                 const bool apart = keep_apart(work.choice.record, *journal);
                 if (apart) work.choice.record.generation_id = context_.loop.random_id();
-                if ((split || apart) && !only_begun(*journal)) work.other_side = in_sync_names(*journal);
+                const bool begun = only_begun(*journal) && (order_begun_ || ordered(StartOrder::accept_data_loss));
+                if ((split || apart) && !begun) work.other_side = in_sync_names(*journal);
             }
             work.resolved = work.resolved || resolved_before(work);
             if (ordered(StartOrder::accept_data_loss) && only_begun(work.choice.record)) {

@@ -255,6 +255,7 @@ void Starter::write_journal() {
         if (!written && ordered(StartOrder::none)) context_.journal.put_order_back(before.order, before.discards);
         // Carried out, whatever becomes of this attempt.
         if (written) tell_orders();
+        if (written) tell_other_sides();
         if (!stopped(attempt, written)) serve_roots();
     });
 }
@@ -273,7 +274,7 @@ void Starter::tell_bad_maps() {
 /// Whoever went on with a member that an order gave up has served since, and this head's own side is not there.
 void Starter::tell_other_sides() {
     for (const auto& [mirror, work] : work_) {
-        if (work.other_side.empty() || !mirror->mirror->serving()) continue;
+        if (work.other_side.empty() || !in_use(*mirror)) continue;
         context_.events.event(
             Severity::critical, "start-other-side",
             "this head has acknowledged writes that only " + work.other_side +
@@ -292,7 +293,6 @@ void Starter::serve_roots() {
         state_ = State::serving;
         take_late_order_back();
         tell_bad_maps();
-        tell_other_sides();
         told_wait_.clear();
         reason_.clear();
         context_.events.event(Severity::notice, "storage-serving", "the storage serves",

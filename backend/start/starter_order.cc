@@ -299,9 +299,11 @@ void Starter::tell_orders() {
     bool resolved = false;
     std::string left_alone;
     for (const auto& [vertex, work] : work_) {
-        if (work.resolved && in_use(*vertex)) resolved = true;
-        if (work.resolved && !in_use(*vertex)) left_alone = vertex->spec->name;
-        if (work.ordered.empty() || !in_use(*vertex)) continue;
+        // One that leaves with this start serves all the same.
+        const bool used = in_use(*vertex) || vertex->mirror->serving();
+        if (work.resolved && used) resolved = true;
+        if (work.resolved && !used) left_alone = vertex->spec->name;
+        if (work.ordered.empty() || !used) continue;
         told = true;
         context_.events.event(Severity::critical, "start-forced", work.ordered, {{"storage", context_.storage.name}});
     }

@@ -147,6 +147,9 @@ public:
     ChildStatus child_status(std::size_t index) const;
     bool degraded() const noexcept;
     const Counters& counters(std::size_t index) const;
+    /// Serving, and down: all that is left in sync came back without what was flushed, and is not used (M10). It does
+    /// not come up by itself, unless the newest media are put back.
+    bool holds_older_data() const;
     /// When a member answered something other than a read last; before the first one, and while nobody can be asked,
     /// long ago.
     TimePoint last_answer() const noexcept;
@@ -198,7 +201,8 @@ private:
     void returned(Member& member);
     void returned_changed(Member& member);
     void judge_changed();
-    bool older_data_below(Mask changed);
+    Mask older_data_below(Mask changed) const;
+    void tell_older_data(Mask older);
     bool records_seen(Mask changed);
     void see_record(Member& member);
     bool is_older(const Member& member, const FoundRecord& found) const;

@@ -129,6 +129,7 @@ void Mirror::begin_change() {
         fail_member(*member, member->reason.empty() ? why : member->reason);
     }
     change_->superseded = false;
+    change_->redraw = redraw_medium_;
     const bool plain = failed_ == 0 && submitted_.generation_id == record_.generation_id && !redraw_medium_;
     for (const auto& resync : resyncs_) {
         Member& member = resync->member();
@@ -332,15 +333,17 @@ bool Mirror::marked_unknown() const {
 void Mirror::change_done() {
     const Mask left = failed_;
     const Mask marked = change_->marked;
+    const bool redrawn = change_->redraw;
     change_->joiner != 0 ? take_over_addition() : take_record(change_->next);
     change_.reset();
     doubtful_ = 0;
     failed_ &= in_sync_;
-    redraw_medium_ = false;
+    redraw_medium_ = redraw_medium_ && !redrawn;
     retry_timer_.stop();
     retry_time_ = {};
     for (const auto& member : members_) {
-        if (!member->changed || (in_sync_ & member->mask()) == 0) continue;
+        // One that came back since is judged by itself.
+        if (!redrawn || !member->changed || member->doubted || (in_sync_ & member->mask()) == 0) continue;
         member->changed = false;
         if (!member->is_back()) continue;
         // What came while it was not used yet.
@@ -361,6 +364,7 @@ void Mirror::change_done() {
         more = more || resync.wants_mark() || resync.wants_promotion();
     }
     release_waiting();
+    if (state_ == State::serving && !change_) judge_changed();
     if ((more || marked_unknown()) && state_ == State::serving && !change_) begin_change();
 }
 

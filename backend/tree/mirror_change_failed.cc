@@ -53,7 +53,8 @@ void Mirror::change_failed(const Error& why) {
 void Mirror::retry_change() {
     if (state_ != State::serving || settling_ || change_) return;
     const bool all_back = std::all_of(members_.begin(), members_.end(), [this](const auto& member) {
-        return (in_sync_ & ~failed_ & joined_ & member->mask()) == 0 || member->is_back();
+        const bool used = (in_sync_ & ~failed_ & joined_ & member->mask()) != 0;
+        return !used || (member->is_back() && takes_record(*member));
     });
     if (reachable() == 0 && take_back()) return judge_changed();
     const bool any_there = std::any_of(members_.begin(), members_.end(), [this](const auto& member) {

@@ -33,9 +33,11 @@ void Mirror::judge_changed() {
         }
         return;
     }
-    if (down != 0 || left != 0 || older_data_below(changed) || !records_seen(changed)) return;
+    const Mask older = older_data_below(changed);
+    if (down != 0 || left != 0 || !records_seen(changed & ~older)) return;
+    if (older == changed) return tell_older_data(older);
     for (const auto& member : members_) {
-        if ((changed & member->mask()) == 0) continue;
+        if ((changed & ~older & member->mask()) == 0) continue;
         member->incarnation = member->device.incarnation();
         environment_.events.event(Severity::error, "last-member-changed",
                                   "the last member in sync came back and may have lost writes that were never flushed; "
@@ -47,25 +49,44 @@ void Mirror::judge_changed() {
     mark_intents_unreconciled();
     redraw_medium_ = true;
     environment_.keeper->on_last_changed(name_);
+    // They lack what was flushed, too, which the others have.
+    for (const auto& member : members_) {
+        if ((older & member->mask()) != 0) fail_member(*member, "it was started with loss of data");
+    }
     request_change();
 }
 
-/// Of the last members, all of them in `changed`: whether one lacks what was flushed, too. What the others hold cannot
-/// be told then, and whether to go on with that the administrator says, with a start.
-bool Mirror::older_data_below(Mask changed) {
+/// Of the last members, all of them in `changed`: those that were started from older data.
+Mirror::Mask Mirror::older_data_below(Mask changed) const {
+    Mask older = 0;
     for (const auto& member : members_) {
-        if ((changed & member->mask()) == 0) continue;
-        if (same_data(member->incarnation, member->device.incarnation())) continue;
+        const bool same = same_data(member->incarnation, member->device.incarnation());
+        if ((changed & member->mask()) != 0 && !same) older |= member->mask();
+    }
+    return older;
+}
+
+/// Nobody has what was flushed. Whether to go on with what they hold the administrator says, with a start.
+void Mirror::tell_older_data(Mask older) {
+    for (const auto& member : members_) {
+        if ((older & member->mask()) == 0) continue;
+        member->older = true;
         const char* const why = "it was started with loss of data, and there is no other member in sync";
-        if (std::exchange(member->reason, why) == why) return true;
+        if (std::exchange(member->reason, why) == why) continue;
         environment_.events.event(Severity::critical, "last-member-older",
                                   "the last member in sync was started with loss of data; nothing is answered with "
                                   "it. To go on with what it holds, close the storage, open it again and give it "
                                   "'dstctl start --accept-data-loss'",
                                   {{"mirror", name_}, {"member", member->name}});
-        return true;
     }
-    return false;
+}
+
+bool Mirror::holds_older_data() const {
+    return state_ == State::serving && reachable() == 0 &&
+           std::any_of(members_.begin(), members_.end(), [this](const auto& member) {
+               return (in_sync_ & ~failed_ & joined_ & member->mask()) != 0 && member->is_back() && member->changed &&
+                      member->older;
+           });
 }
 
 /// Whether none of them can be an older copy that was put in its place: a label does not tell that, when it was copied
@@ -73,7 +94,8 @@ bool Mirror::older_data_below(Mask changed) {
 bool Mirror::records_seen(Mask changed) {
     bool seen = true;
     for (const auto& member : members_) {
-        if ((changed & member->mask()) == 0 || !member->doubted || broken(Rule::m10_older_last)) continue;
+        if (broken(Rule::m10_older_last)) member->doubted = false;
+        if ((changed & member->mask()) == 0 || !member->doubted) continue;
         seen = false;
         if (member->asked_arrival != member->arrivals) see_record(*member);
     }
@@ -87,11 +109,13 @@ void Mirror::see_record(Member& member) {
         --in_flight_;
         check_closed();
         if (state_ != State::serving || member.arrivals != arrival || !member.doubted) return;
-        // It is asked again when it has been down and up.
-        if (!found && is_lost(found.error().code)) {
-            return member.device.cut({Errc::disconnected, "its record could not be read"});
+        const Errc code = found ? Errc::ok : found.error().code;
+        if (code == Errc::fenced) return report_fenced(member);
+        // A record that the medium cannot read says nothing against it; else it is asked again when it is back.
+        if (!found && code != Errc::medium_error && code != Errc::io_error) {
+            if (member.device.up()) member.device.cut({Errc::disconnected, "its record could not be read"});
+            return;
         }
-        // A record that cannot be read says nothing against it.
         if (found && is_older(member, *found)) return tell_older(member);
         member.doubted = false;
         judge_changed();
@@ -109,7 +133,8 @@ bool Mirror::is_older(const Member& member, const FoundRecord& found) const {
 }
 
 void Mirror::tell_older(Member& member) {
-    member.reason = "an older copy of its medium is in its place, and there is no other member in sync";
+    member.older = true;
+    member.reason = "an older copy of its medium is in its place, and no other member in sync can be used";
     environment_.events.event(Severity::critical, "last-member-older",
                               "an older copy of its medium is in the place of the last member in sync; nothing is "
                               "answered with it, and nothing written to it, until the newest one is there again. To go "

@@ -64,6 +64,7 @@ void Mirror::on_down(BlockDevice& device, const Error& why) {
 
 void Mirror::returned(Member& member) {
     member.away.stop();
+    member.older = false;
     const bool changed = member.device.incarnation() != member.incarnation && !broken(Rule::m14_incarnation);
     // What a failed flush does to a disk's incarnation drops its member as well (M2).
     if (changed && !std::exchange(member.flush_failed, false)) return returned_changed(member);

@@ -99,6 +99,7 @@ struct Mirror::Member {
     std::vector<Id> may_have;         ///< generation ids that its record may name, newest first
     bool changed = false;             ///< came back with another incarnation, and is not used until judged
     bool doubted = false;             ///< came back changed, and its record has not been seen: it may be an older copy
+    bool older = false;               ///< came back changed, and lacks what was flushed, too: the last one, not used
     std::uint64_t asked_arrival = 0;  ///< of `arrivals`, when it was asked for its record
     bool flush_failed = false;        ///< Rule::m2_flush_drops is left out: may come back changed
     std::uint32_t losses = 0;         ///< times that it came back changed
@@ -372,6 +373,7 @@ struct Mirror::Change {
     Mask joiner = 0;          ///< the target that it calls in sync (M8), written after those in sync
     Mask late = 0;            ///< of `marked` and `joiner`: to be written yet
     bool late_begun = false;
+    bool redraw = false;  ///< it says that the last members may have lost something (Mirror::redraw_medium_)
     bool ending = false;  ///< an addition is on all members, and goes to the journal
 };
 

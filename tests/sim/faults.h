@@ -116,6 +116,7 @@ private:
     bool blank_medium();
     bool others_know(SimPlatter& platter, const SimPlatter::Content& copy) const;
     bool journal_knows(SimPlatter& platter, const SimPlatter::Content& copy);
+    void put_older_copy(const std::string& what, SimPlatter& platter);
     bool has_older_copy(SimPlatter& platter);
     void die_at_its_promise(SimPlatter& platter);
     bool older_medium();

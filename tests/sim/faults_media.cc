@@ -171,27 +171,27 @@ void Faults::die_at_its_promise(SimPlatter& platter) {
     };
 }
 
+// It may be of the same epoch, and is taken for the right one only when it has been brought up to date.
+void Faults::put_older_copy(const std::string& what, SimPlatter& platter) {
+    const auto revision = [](const std::optional<Record>& record) { return record ? record->revision : 0; };
+    const std::uint64_t before = revision(record_on(platter.durable()));
+    put_in_place(what, platter, copies_[&platter].content);
+    platter.set_comes_back([of = &platter, before, revision] {
+        const std::optional<Record> record = record_on(of->durable());
+        const std::optional<Label> label = label_on(of->durable());
+        if (revision(record) <= before || !label) return true;
+        return std::none_of(record->members.begin(), record->members.end(), [&](const RecordMember& member) {
+            return member.state == MemberState::in_sync && member.leaves.size() == 1 &&
+                   member.leaves.front().medium == label->medium;
+        });
+    });
+}
+
 bool Faults::older_medium() {
     const auto [name, platter] = any_leaf();
     const auto copy = copies_.find(platter);
     if (copy != copies_.end() && others_know(*platter, copy->second.content)) {
-        // Where no journal decides it is waited for, unless the copy has been brought up to date.
-        const auto revision = [](SimPlatter& of) {
-            const std::optional<Record> record = record_on(of.durable());
-            return record ? record->revision : 0;
-        };
-        const std::uint64_t before = revision(*platter);
-        put_in_place("medium replaced by an older copy that the others know: " + name, *platter, copy->second.content);
-        platter->set_comes_back([of = platter, before, revision] {
-            const std::optional<Record> record = record_on(of->durable());
-            const std::optional<Label> label = label_on(of->durable());
-            const auto promoted = [&](const RecordMember& member) {
-                return member.state == MemberState::in_sync && member.leaves.size() == 1 && label &&
-                       member.leaves.front().medium == label->medium;
-            };
-            return !record || record->revision <= before ||
-                   std::none_of(record->members.begin(), record->members.end(), promoted);
-        });
+        put_older_copy("medium replaced by an older copy that the others know: " + name, *platter);
         return true;
     }
     if (copy != copies_.end() && loop_.chance(500) && journal_knows(*platter, copy->second.content)) {

@@ -341,7 +341,8 @@ void StorageScenario::heal_and_wait() {
 bool StorageScenario::all_in_sync(const VertexStatus& vertex) const {
     if (vertex.children.empty() && vertex.kind == VertexKind::netnode && world_->is_tree(vertex.name)) {
         const std::optional<StorageStatus> below = world_->status_of_tree(vertex.name);
-        return below && below->tree && all_in_sync(*below->tree);
+        const bool serves = below && (below->state == StorageState::healthy || below->state == StorageState::degraded);
+        return serves && below->tree && all_in_sync(*below->tree);
     }
     return std::all_of(vertex.children.begin(), vertex.children.end(), [&](const VertexStatus& child) {
         const bool ours = vertex.kind != VertexKind::mirror || child.state == VertexState::in_sync;

@@ -95,7 +95,8 @@ public:
     /// The two media change places, until put_back() of one of them: then both are where they were, with all that was
     /// written and flushed meanwhile. Openers hear both as down. Changes the incarnations.
     void exchange_with(SimPlatter& other);
-    /// What was taken out last comes back even when what is in its place was labelled, if this says so then.
+    /// This says whether what was taken out last comes back, instead of that it does as long as what is in its place
+    /// was not labelled.
     void set_comes_back(std::function<bool()> asked) { comes_back_ = std::move(asked); }
     bool taken_out() const noexcept { return taken_out_ || renamed_ || exchanged_ != nullptr; }
     /// Grows or shrinks in place; the opener hears it as down.

@@ -132,7 +132,7 @@ void SimPlatter::rename_over(Content in_place) {
 }
 
 /// A medium that was taken in stays, whatever is put back.
-bool SimPlatter::stays_in_place() const { return label_area() != label_in_place_ && !(comes_back_ && comes_back_()); }
+bool SimPlatter::stays_in_place() const { return comes_back_ ? !comes_back_() : label_area() != label_in_place_; }
 
 bool SimPlatter::names_another() const { return renamed_.has_value() && (!returning_ || !stays_in_place()); }
 

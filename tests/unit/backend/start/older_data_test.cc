@@ -8,6 +8,7 @@
 namespace dst {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
@@ -104,6 +105,31 @@ TEST_F(OlderData, M5StartThatNeedsItWaitsForTheUser) {
     EXPECT_EQ(world.platter("/a").read({second_region, 4096}), Bytes(4096));
 }
 
+/// What was never flushed is lost with both, and nobody can bring it back.
+TEST_F(OlderData, M10IsNotWaitedForByOneThatHasAllThatWasFlushed) {
+    for (const char* path : {"/a", "/b"}) world.platter(path).set_missing(true);
+    world.loop.run_for(milliseconds(1));
+    world.platter("/a").take_out(world.platter("/a").durable());
+    lose_data();
+    for (const char* path : {"/a", "/b"}) world.platter(path).set_missing(false);
+    ASSERT_TRUE(world.loop.run_until([&] { return healthy(); }, minutes(2)));
+    EXPECT_EQ(world.events.count("last-member-changed"), 1u);
+    EXPECT_EQ(world.events.count("last-member-older"), 0u);
+    EXPECT_EQ(read(), bytes);
+    EXPECT_EQ(tree.read({second_region, 4096}), bytes);
+}
+
+TEST_F(OlderData, M5NorByAStart) {
+    ASSERT_EQ(world.write(*head, 0, bytes), Errc::ok);
+    world.crash(*head);
+    world.platter("/a").power_loss();
+    lose_data();
+    head = &world.serve();
+    EXPECT_EQ(read(), bytes);
+    ASSERT_TRUE(world.loop.run_until([&] { return healthy(); }, minutes(2)));
+    EXPECT_EQ(tree.read({second_region, 4096}), bytes);
+}
+
 TEST_F(OlderData, M10LastMemberIsNotGoneOnWith) {
     world.platter("/a").set_missing(true);
     ASSERT_EQ(world.write(*head, 0, bytes), Errc::ok);
@@ -118,6 +144,28 @@ TEST_F(OlderData, M10LastMemberIsNotGoneOnWith) {
     ASSERT_TRUE(accept_loss(world, "head0"));
     head = &world.serve();
     EXPECT_EQ(world.write(*head, 0, bytes), Errc::ok);
+}
+
+/// It has all that /z has, once it is formed anew: nobody is needed for that.
+TEST(OlderDataBelow, M7MirrorWhoseLastMemberHasOlderDataIsFormedAnew) {
+    EngineWorld world(mirror_node("m0", {disk_node("/z"), mirror_node("m1", {disk_node("/a"), disk_node("/b")})}));
+    ASSERT_TRUE(world.init().done);
+    EngineWorld::Head& head = world.serve();
+    const Bytes bytes = EngineWorld::pattern(4096, 1);
+    ASSERT_EQ(world.write(head, second_region, bytes), Errc::ok);
+    world.platter("/b").set_missing(true);
+    ASSERT_EQ(world.write(head, 0, bytes), Errc::ok);
+    world.platter("/a").set_missing(true);
+    ASSERT_EQ(world.write(head, 0, bytes), Errc::ok);
+    world.platter("/a").write(second_region, Bytes(4096));
+    world.platter("/a").lose_data();
+    world.platter("/a").set_missing(false);
+    world.platter("/b").set_missing(false);
+    const auto healthy = [&] { return head.engine->status().state == StorageState::healthy; };
+    ASSERT_TRUE(world.loop.run_until(healthy, minutes(5)));
+    for (const char* path : {"/z", "/a", "/b"}) {
+        EXPECT_EQ(world.platter(path).read({second_region, 4096}), bytes) << path;
+    }
 }
 
 /// m2 is formed anew from /b, which had left it; of m1 only /y holds everything then.

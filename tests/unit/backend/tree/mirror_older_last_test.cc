@@ -103,6 +103,55 @@ TEST_F(MirrorOlderLast, IsToldByTheRevisionAsWell) {
     EXPECT_EQ(world.events.count("last-member-older"), 1u);
 }
 
+/// A record that was under way when it came back, and ends later, does not make it one that is used.
+TEST_F(MirrorOlderLast, IsNotUsedBecauseARecordThatWasUnderWayEnds) {
+    for (const bool older : {true, false}) {
+        world.device(1).hold_but_reads();
+        world.device(1).go_up();
+        world.admit(1);
+        world.loop.run_for(milliseconds(100));
+        ASSERT_GT(world.device(1).held(), 0u) << "its mark is under way, and on the last member";
+        newest = all();
+        replace(older ? copy : newest);
+        world.device(1).release();
+        world.loop.run_for(seconds(2));
+        EXPECT_EQ(world.mirror->up(), !older);
+        EXPECT_EQ(world.events.count("last-member-changed"), older ? 0u : 2u) << "once in between";
+        world.device(1).go_down();
+        if (older) replace(newest);
+        world.loop.run_for(seconds(2));
+    }
+}
+
+/// The record that the others hold it with waits for it, and the journal is left in peace.
+TEST_F(MirrorOlderLast, DoesNotMakeTheJournalWriteRecordAfterRecord) {
+    world.hold_journal = true;
+    replace(newest);
+    world.loop.run_for(milliseconds(10));
+    world.device(0).go_down();
+    world.release_journal();
+    replace(copy);
+    world.loop.run_for(seconds(10));
+    const std::size_t kept = world.kept.size();
+    world.loop.run_for(std::chrono::minutes(5));
+    EXPECT_EQ(world.kept.size(), kept);
+    EXPECT_FALSE(world.mirror->up());
+    replace(newest);
+    EXPECT_TRUE(world.loop.run_until([&] { return world.mirror->up(); }, seconds(40)));
+}
+
+/// What says nothing of the record: a disk that has no memory just now, for example.
+TEST_F(MirrorOlderLast, IsAskedAgainAfterAnyErrorThatIsNotTheMediums) {
+    world.device(0).fail(Operation::read, Errc::out_of_resources, 1);
+    replace(copy);
+    ASSERT_TRUE(world.loop.run_until([&] { return world.device(0).cuts == 1; }, seconds(5)));
+    EXPECT_EQ(world.events.count("last-member-changed"), 0u);
+    world.loop.run_for(milliseconds(1));
+    world.device(0).go_up();
+    world.loop.run_for(seconds(2));
+    EXPECT_EQ(world.events.count("last-member-older"), 1u);
+}
+
 TEST_F(MirrorOlderLast, NorIsOneWithoutARecord) {
     replace(Bytes(newest.size()));
     world.loop.run_for(seconds(2));
