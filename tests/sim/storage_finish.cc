@@ -41,6 +41,9 @@ void StorageScenario::finish() {
 void StorageScenario::watch_while_all_is_well(HeadProcess& head) {
     // One that could not read for a while may have kept another one from coming back.
     if (!all_come_back()) return;
+    // And of a machine that has lost power, and is back, nobody hears before it is asked.
+    static_cast<void>(run_until([] { return false; }, seconds(20)));
+    if (trace_.failed() || serving_head() == nullptr || !all_come_back()) return;
     drops_->set_all_well(true);
     if (loop_.chance(250)) {
         service_of(head)->client->start(head.engine().root());

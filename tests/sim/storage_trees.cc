@@ -8,6 +8,8 @@ namespace dst::sim {
 
 void StorageScenario::event(const std::string& process, std::string_view id, std::initializer_list<EventField> fields) {
     drops_->event(process, id, fields);
+    // Until the head heard of it, reads were answered by members that had lost nothing, and may be no more.
+    if (id == "last-member-changed" && all_lost_) oracle_->forget_unflushed(counts_.sequence);
     if (tree_orders_.empty() || id != "storage-serving") return;
     for (const auto& [leaf, tree] : world_->trees()) {
         if (tree->machine.host != process || tree_orders_.erase(leaf) == 0) continue;
