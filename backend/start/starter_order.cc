@@ -134,6 +134,11 @@ void Starter::note_generations() {
         if (known == nullptr) continue;
         Record noted = *known;
         work.note(noted, *mirror, epoch_);
+        // Its own line, perhaps, is the one that is given up: if it goes on with that all the same, that must be later
+        // by all that members of the other one come to know (records_read()).
+        if (!decides() && noted.epoch.head == epoch_.head) {
+            noted.revision = std::max(noted.revision, work.start_record(*mirror, epoch_).revision);
+        }
         journal.set_record(noted);
     }
 }

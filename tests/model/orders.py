@@ -80,7 +80,7 @@ def forget(record, number, coming=None):
         return record
     if not in_sync:
         record = record.left_out(number, None, record.revision)
-    return record.now_known(number, *coming) if coming is not None else record
+    return record.may_come(number, *coming) if coming is not None else record
 
 
 def note(noted, coming, used, views):
@@ -90,7 +90,7 @@ def note(noted, coming, used, views):
     for number in used:
         noted = forget(noted, number, (coming.id, coming.revision))
         if number not in noted.in_sync:
-            noted = noted.now_known(number, views[number].id, views[number].revision)
+            noted = noted.may_come(number, views[number].id, views[number].revision)
     return noted
 
 
@@ -100,7 +100,7 @@ def forget_as_noted(record, notes):
             record = forget(record, number)
         if standing.state == IN_SYNC or standing.last is None:
             for coming in standing.may_have[::-1]:
-                record = record.now_known(number, *coming)
+                record = record.may_come(number, *coming)
     return record
 
 

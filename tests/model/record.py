@@ -24,9 +24,7 @@ class Standing:
         return ((generation, revision),) + tuple(known.items())
 
     def may_have_of(self, generation):
-        if broken("one_revision"):
-            return max([self.revision] + [revision for _, revision in self.may_have])
-        return dict(self.may_have)[generation]
+        return self.revision if broken("one_revision") else dict(self.may_have)[generation]
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,14 @@ class Record:
 
     def now_known(self, number, generation, revision):
         """What a member holds when it is given up: a later record is another head's, which has gone on."""
+        standing = self.standings[number]
+        record = self.with_standing(number, may_have=standing.among_others(generation, revision))
+        if broken("one_revision"):
+            return record.with_standing(number, revision=max(standing.revision, revision))
+        return record
+
+    def may_come(self, number, generation, revision):
+        """What a member may hold besides, as a note of a coming generation says."""
         return self.with_standing(number, may_have=self.standings[number].among_others(generation, revision))
 
     def left_out(self, number, generation, revision):

@@ -70,7 +70,10 @@ def next_record(world, head, joiner, marked):
         elif number in head.record.in_sync or number == joiner:
             state, last = IN_SYNC, None
         elif number == marked:
-            state, last, revision = RESYNCING, record.id, record.revision
+            state = RESYNCING
+            # One that an order gave up, and that has not its mark yet, another head may start alone: it is known by that.
+            given_up = standing.state != IN_SYNC and standing.last is None and not broken("mark_members_first")
+            last, revision = (None, standing.revision) if given_up else (record.id, record.revision)
         elif number == head.target:
             state = RESYNCING
         elif state == IN_SYNC:
@@ -85,8 +88,8 @@ def next_record(world, head, joiner, marked):
 
 def change(world, head, joiner=None, marked=None):
     """True when a record without those that failed is durable, and with the one that joins, or is marked as resyncing:
-    journal, members in sync, that one, but a mark is on the one that it is for before; of an addition the journal has
-    only the note before (M8)."""
+    journal, members in sync, that one; of an addition the journal has only the note before (M8). Of one that an order
+    gave up a second record says that it has its mark."""
     while True:
         record = next_record(world, head, joiner, marked)
         kept = record
@@ -95,16 +98,12 @@ def change(world, head, joiner=None, marked=None):
             lineage = kept.lineage if broken("no_pending") else (record.id,) + kept.lineage
             kept = replace(kept, lineage=lineage, revision=kept.revision + 1)
         head.submitted = record
-        if marked is not None and not broken("mark_members_first"):
-            # With its own record from before it could be started alone.
-            if spread(world, head, record, [marked]) is not None:
-                return False
         head.journal.record = kept
         world.may_die(head, 0.05, f"after the journal of generation {record.id}")
         old = in_use(head)
-        late = [one for one in (joiner, marked) if one is not None and world.members[one].record is not record]
+        late = [one for one in (joiner, marked) if one is not None]
         order = late + world.shuffled(old) if broken("joiner_first") else world.shuffled(old) + late
-        lost = spread(world, head, record, order)
+        lost = spread(world, head, record, order, 0.05 if joiner is None else 0.15)
         if lost is None:
             break
         if lost in old and old == {lost}:
@@ -121,10 +120,12 @@ def change(world, head, joiner=None, marked=None):
         head.journal.record = record
     head.failed &= record.in_sync
     world.say(head.number, "has generation", record.id, "revision", record.revision, set(record.in_sync))
+    if marked is not None and record.standings[marked].last is None:
+        return change(world, head)
     return True
 
 
-def spread(world, head, record, numbers):
+def spread(world, head, record, numbers, chance):
     """The member that could not be reached; None: all have the record."""
     for number in numbers:
         known = head.known[number]
@@ -133,7 +134,7 @@ def spread(world, head, record, numbers):
         known.may_have = Standing(may_have=known.may_have).among_others(record.id, record.revision)
         world.members[number].record = record
         known.took(record)
-        world.may_die(head, 0.05, f"in the records of generation {record.id}")
+        world.may_die(head, chance, f"in the records of generation {record.id}")
     return None
 
 

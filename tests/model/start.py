@@ -66,6 +66,9 @@ def choose_as_ordered(world, head, views):
         return loss_accepted(world, head, known, views), views
     if head.sure:
         choice.record = orders.take_notes(choice.record, known)
+    if known is not None:
+        # Whichever line the start goes on with: who knows what the other one had must see that this is later.
+        choice.record = replace(choice.record, revision=max(choice.record.revision, known.revision))
     if discard is not None:
         choice.record = draw(head, orders.resolved(choice.record, discard, world.new_id()))
         choice.ordered = True
@@ -118,7 +121,10 @@ def claim(world, head, views):
     if (choice.ordered or resolved_before(journal, record)) and not broken("order_not_noted"):
         noted = noted_line(journal.record, head.sure, choice, views)
         if noted is not None:
-            journal.record = orders.note(noted, record, choice.used, views)
+            noted = orders.note(noted, record, choice.used, views)
+            if not head.sure and noted.mark[1] == head.id:
+                noted = replace(noted, revision=max(noted.revision, record.revision))
+            journal.record = noted
     if not head.sure and not broken("claim_kept"):
         journal.established = None
     if broken("order_taken_early"):

@@ -51,13 +51,20 @@ public:
     }
     /// Stops, and starts without one that is in sync, which comes later.
     void start_without(std::size_t index) {
+        const Record record = stop();
+        start_by(record, 1u << index);
+    }
+    /// Stops, and starts without one that was in sync, by an order that gives up what it has.
+    void start_and_give_up(std::size_t index) {
         Record record = stop();
-        ++record.revision;
-        mirror->stand(record, in_sync_by(record) & ~(1u << index));
-        bool done = false;
-        mirror->write_start_record(record, 0, [&](const Result<void>& written) { done = written.has_value(); });
-        EXPECT_TRUE(loop.run_until([&] { return done; }));
-        serve_again();
+        RecordMember& given_up = record.members.at(index);
+        given_up.state = MemberState::dirty;
+        given_up.revision = record.revision;
+        given_up.may_have = {record.generation_id};
+        record.lineage.insert(record.lineage.begin(), record.generation_id);
+        record.generation_id = loop.random_id();
+        ++record.generation;
+        start_by(record);
     }
 
     FakeDevice& device(std::size_t index) { return *devices.at(index); }
@@ -126,6 +133,14 @@ private:
             if (member != nullptr && member->state == MemberState::in_sync) mask |= 1u << i;
         }
         return mask;
+    }
+    void start_by(Record record, std::uint32_t missing = 0) {
+        ++record.revision;
+        mirror->stand(record, in_sync_by(record) & ~missing);
+        bool done = false;
+        mirror->write_start_record(record, 0, [&](const Result<void>& written) { done = written.has_value(); });
+        EXPECT_TRUE(loop.run_until([&] { return done; }));
+        serve_again();
     }
     void serve_again() {
         bool served = false;
