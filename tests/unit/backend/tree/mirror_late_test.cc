@@ -52,9 +52,9 @@ struct MirrorLate : testing::Test {
     }
     std::size_t requests() { return world.device(1).log.size(); }
 
+    std::optional<Result<void>> taken;  ///< outlives the mirror, whose end may be what answers
     MirrorWorld world;
     const RecordLeaf leaf{".", {{7}}, 8u << 20, 512, 4096};
-    std::optional<Result<void>> taken;
 };
 
 TEST_F(MirrorLate, M7IsUsedAndTheJournalKnowsOfIt) {
