@@ -119,6 +119,7 @@ private:
     void put_older_copy(const std::string& what, SimPlatter& platter);
     bool has_older_copy(SimPlatter& platter);
     void die_at_its_promise(SimPlatter& platter);
+    bool older_last();
     bool older_medium();
     void older_after_a_clean_end(const std::string& what, SimPlatter& platter);
     bool older_part();

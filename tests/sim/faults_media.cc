@@ -187,6 +187,37 @@ void Faults::put_older_copy(const std::string& what, SimPlatter& platter) {
     });
 }
 
+// The others leave, come back and leave again, so that several records have been written since the copy was made; then
+// it is put in the place of the last member, while the head serves.
+bool Faults::older_last() {
+    const auto [name, platter] = any_leaf();
+    const std::optional<Record> record = record_on(platter->durable());
+    if (host_.has_rival() || platter->taken_out() || journal_changed(*platter) || !record) return false;
+    Leaves others;
+    for (const auto& leaf : host_.world().leaves()) {
+        const std::optional<Record> its = record_on(leaf.second->durable());
+        if (leaf.second != platter && its && its->mirror == record->mirror) others.emplace_back(leaf);
+    }
+    if (others.empty()) return false;
+    note("older copy in the place of the last member: " + name);
+    quiet_until_ = loop_.now() + seconds(18);
+    copies_[platter] = {platter->durable(), host_.times_served()};
+    for (const auto& [other_name, other] : others) {
+        other->fail(Operation::write, {0, leaf_size_bytes(other->geometry().size_bytes)}, Errc::medium_error, 1);
+    }
+    at(seconds(1), [others] {
+        for (const auto& [other_name, other] : others) other->clear_failures();
+    });
+    at(seconds(5), [this, others] { set_away(others, true); });
+    at(seconds(8), [this, last = platter] {
+        if (last->taken_out() || !journal_knows(*last, copies_[last].content)) return;
+        need_journal(*last);
+        put_older_copy("the older copy is put there", *last);
+    });
+    at(seconds(16), [this, others] { set_away(others, false); });
+    return true;
+}
+
 bool Faults::older_medium() {
     const auto [name, platter] = any_leaf();
     const auto copy = copies_.find(platter);
