@@ -15,6 +15,13 @@ DropJudge::DropJudge(Trace& trace, World& world, const Shape& shape) : trace_(tr
 
 void DropJudge::event(const std::string& process, std::string_view id, std::initializer_list<EventField> fields) {
     if (id != "member-dropped") return;
+    // By a head that has been overtaken: nothing has happened to the member, but to the head.
+    for (const EventField& field : fields) {
+        if (field.key == "why" &&
+            std::string_view(field.value).find("a newer head has taken over") != std::string_view::npos) {
+            return;
+        }
+    }
     for (const EventField& field : fields) {
         if (field.key == "member") judge(process, field.value);
     }
