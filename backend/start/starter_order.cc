@@ -12,10 +12,11 @@ namespace {
 /// So long after the opening what is there is not taken for all that can come, when data are lost with it.
 constexpr Duration grace_before_loss = std::chrono::seconds(5);
 
-const std::string begun_and_left =
-    "had begun to carry it out: a member that was there then, and is not now, may have its record, and a head that "
-    "finds "
-    "that one alone would start from it";
+constexpr const char* begun_and_not_needed =
+    "the order to accept the loss of data is not needed any more, and is taken back. An attempt had begun to carry it "
+    "out: a member that was there then, and is not now, may have its record, and a head that finds that one alone "
+    "would "
+    "start from it";
 
 }  // namespace
 
@@ -319,11 +320,9 @@ void Starter::tell_orders() {
         case StartOrder::none: break;
         case StartOrder::takeover: done("the order to take the storage over is done; later starts ask again"); break;
         case StartOrder::accept_data_loss:
-            done(told ? "the order to accept the loss of data is carried out; later starts do not follow it"
-                 : begun
-                     ? "the order to accept the loss of data is not needed any more, and is taken back. An attempt " +
-                           begun_and_left
-                     : "the order to accept the loss of data was not needed, and is taken back");
+            done(told    ? "the order to accept the loss of data is carried out; later starts do not follow it"
+                 : begun ? begun_and_not_needed
+                         : "the order to accept the loss of data was not needed, and is taken back");
             break;
         case StartOrder::resolve:
             if (!left_alone.empty()) {

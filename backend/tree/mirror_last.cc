@@ -69,10 +69,8 @@ Mirror::Mask Mirror::older_data_below(Mask changed) const {
 /// Nobody has what was flushed. Whether to go on with what they hold the administrator says, with a start.
 void Mirror::tell_older_data(Mask older) {
     for (const auto& member : members_) {
-        if ((older & member->mask()) == 0) continue;
-        member->older = true;
-        const char* const why = "it was started with loss of data, and there is no other member in sync";
-        if (std::exchange(member->reason, why) == why) continue;
+        if ((older & member->mask()) == 0 || std::exchange(member->older, true)) continue;
+        member->reason = "it was started with loss of data, and there is no other member in sync";
         environment_.events.event(Severity::critical, "last-member-older",
                                   "the last member in sync was started with loss of data; nothing is answered with "
                                   "it. To go on with what it holds, close the storage, open it again and give it "
