@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "block/assert.h"
-#include "block/breaks.h"
 #include "tree/mirror_parts.h"
 
 namespace dst {
@@ -270,10 +269,6 @@ Mirror::Mask Mirror::reachable() const {
         if (member->is_back() && !member->changed) mask |= member->mask();
     }
     return mask & in_sync_ & joined_ & ~failed_;
-}
-
-bool Mirror::may_fail(const Member& member) const {
-    return (in_sync_ & ~failed_ & joined_ & ~member.mask()) != 0 || broken(Rule::m10_last_stays);
 }
 
 bool Mirror::up() const {

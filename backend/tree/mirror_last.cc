@@ -7,6 +7,10 @@
 /// Members that came back changed, and what becomes of the last of them (M10, M14).
 namespace dst {
 
+bool Mirror::may_fail(const Member& member) const {
+    return (in_sync_ & ~failed_ & joined_ & ~member.mask()) != 0 || broken(Rule::m10_last_stays);
+}
+
 /// Members that came back changed leave when another is there that did not; when there is no other, they are all that
 /// is left (M10), and are used once all of them are there, and those too that no record has left out yet.
 void Mirror::judge_changed() {
