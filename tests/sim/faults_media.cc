@@ -227,8 +227,7 @@ bool Faults::older_medium() {
     }
     if (copy != copies_.end() && loop_.chance(500) && journal_knows(*platter, copy->second.content)) {
         need_journal(*platter);
-        put_in_place("medium replaced by an older copy that the journal knows: " + name, *platter,
-                     copy->second.content);
+        put_older_copy("medium replaced by an older copy that the journal knows: " + name, *platter);
         return true;
     }
     if (!has_older_copy(*platter)) return false;
