@@ -220,8 +220,24 @@ void InnerStart::stand() {
         if (!other || !inner_.children[i]->device->up()) continue;
         inner_.mirror->set_refused(i, opening_.views[i].why_not);
     }
-    formed_ ? note_generation_formed() : promise_all();
+    look_above();
 }
+
+/// What it holds may be the other side of a split of the mirror above, which keeps none of it then: nothing of that is
+/// touched (M7). Where the child has other parts that are not there, the record above cannot be read yet.
+void InnerStart::look_above() {
+    for (const Vertex* vertex = &inner_; vertex != &child_; vertex = vertex->parent) {
+        if (vertex->parent->linear != nullptr) vertex->parent->linear->refresh_geometry();
+    }
+    if (!child_.device->up()) return begin_to_write();
+    mirror().metadata(child_.position).read_record([this](const Result<FoundRecord>& found) {
+        if (stopped(found ? Result<void>() : Result<void>(found.error()))) return;
+        const ReturnJudgement judged = judge_return(mirror().record(), *member(), found->record);
+        judged.kind == ReturnKind::split ? finish(End::split, judged.why) : begin_to_write();
+    });
+}
+
+void InnerStart::begin_to_write() { formed_ ? note_generation_formed() : promise_all(); }
 
 /// As at a start (M5 step 3): what leaves at once must not be taken for the newest by a head whose journal decides.
 std::vector<const Vertex*> InnerStart::fenced_leaves() const {

@@ -55,6 +55,8 @@ private:
     void label_blank();
 
     void stand();
+    void look_above();
+    void begin_to_write();
     void promise_all();
     void promised();
     void write_record();
