@@ -220,7 +220,8 @@ void InnerStart::stand() {
         if (!other || !inner_.children[i]->device->up()) continue;
         inner_.mirror->set_refused(i, opening_.views[i].why_not);
     }
-    look_above();
+    // One whose data are not there any more is never ready for a start that resolves a split: formed anew, it is.
+    formed_ ? note_generation_formed() : look_above();
 }
 
 /// What it holds may be the other side of a split of the mirror above, which keeps none of it then: nothing of that is
@@ -229,15 +230,13 @@ void InnerStart::look_above() {
     for (const Vertex* vertex = &inner_; vertex != &child_; vertex = vertex->parent) {
         if (vertex->parent->linear != nullptr) vertex->parent->linear->refresh_geometry();
     }
-    if (!child_.device->up()) return begin_to_write();
+    if (!child_.device->up()) return promise_all();
     mirror().metadata(child_.position).read_record([this](const Result<FoundRecord>& found) {
         if (stopped(found ? Result<void>() : Result<void>(found.error()))) return;
         const ReturnJudgement judged = judge_return(mirror().record(), *member(), found->record);
-        judged.kind == ReturnKind::split ? finish(End::split, judged.why) : begin_to_write();
+        judged.kind == ReturnKind::split ? finish(End::split, judged.why) : promise_all();
     });
 }
-
-void InnerStart::begin_to_write() { formed_ ? note_generation_formed() : promise_all(); }
 
 /// As at a start (M5 step 3): what leaves at once must not be taken for the newest by a head whose journal decides.
 std::vector<const Vertex*> InnerStart::fenced_leaves() const {

@@ -56,7 +56,6 @@ private:
 
     void stand();
     void look_above();
-    void begin_to_write();
     void promise_all();
     void promised();
     void write_record();

@@ -142,6 +142,7 @@ private:
     bool resolved_before(const MirrorWork& work) const;
     bool only_begun(const Record& record) const;
     void resolve(Vertex& mirror, const Discard& discard);
+    bool resolve_with_lossy(Vertex& mirror, const std::optional<Record>& journal, const Discard& discard);
     bool force(Vertex& mirror, const std::optional<Record>& journal);
     bool forced_below(const Vertex& vertex) const;
     bool is_resolved(const Vertex& vertex) const;

@@ -164,6 +164,7 @@ void Starter::records_read(Vertex& mirror) {
             return choose_next();
         case Verdict::wait:
             work.reason = work.choice.reason;
+            if (discard && resolve_with_lossy(mirror, journal, *discard)) break;
             if (force(mirror, journal)) break;
             return choose_next();
         case Verdict::use:

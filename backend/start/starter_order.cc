@@ -90,6 +90,32 @@ void Starter::resolve(Vertex& mirror, const Discard& discard) {
                    " held is given up, as ordered; it is owed everything that the others hold";
 }
 
+/// What stays of a split lacks nothing but what one of its members has lost already: that was started from older data,
+/// as ordered there. Nobody can wait for what is lost; who gives up the other side goes on with what there is.
+bool Starter::resolve_with_lossy(Vertex& mirror, const std::optional<Record>& journal, const Discard& discard) {
+    MirrorWork& work = work_.at(&mirror);
+    std::uint32_t lossy = 0;
+    std::string names;
+    for (std::size_t i = 0; i < work.views.size(); ++i) {
+        const MemberView& view = work.views[i];
+        const RecordMember* const member = find_member(work.choice.record, view.number);
+        if (member == nullptr || member->state != MemberState::in_sync || !view.reachable || !view.record) continue;
+        if (same_data(member->incarnation, view.incarnation)) continue;
+        lossy |= bit(i);
+        names += (names.empty() ? "" : ", ") + view.name;
+    }
+    if (lossy == 0 || !all_there_but(journal, work.decides, work.views, lossy)) return false;
+    std::vector<MemberView> views = work.views;
+    for (std::size_t i = 0; i < views.size(); ++i) views[i].lossy = views[i].lossy || (lossy & bit(i)) != 0;
+    const std::optional<StartChoice> choice = force_choice(journal, work.decides, views);
+    if (!choice) return false;
+    work.choice = *choice;
+    work.forced = true;
+    resolve(mirror, discard);
+    work.ordered += ". What was lost on " + names + " before, when it was started with loss of data, stays lost";
+    return true;
+}
+
 /// An attempt before has written that record to members: no split is left to be found.
 bool Starter::resolved_before(const MirrorWork& work) const {
     if (!ordered(StartOrder::resolve)) return false;

@@ -144,22 +144,6 @@ bool StorageScenario::resolve_split(HeadProcess& process) {
     return false;
 }
 
-// Of the side of a split that is gone on with, a tree of another machine may have given up data itself. Whether it had
-// anything that nobody else has, nobody knows.
-void StorageScenario::accept_loss_of_trees() {
-    if (!healing_ || !any_ordered_) return;
-    for (const auto& head : world_->heads()) {
-        if (!waits(*head)) continue;
-        const std::string reason = head->process->engine().status().reason;
-        const bool lossy = std::any_of(world_->trees().begin(), world_->trees().end(), [&](const auto& tree) {
-            return reason.find(tree.first + " (it was started with loss of data)") != std::string::npos;
-        });
-        if (!lossy || !accepted_loss_.insert(head->process->name()).second) continue;
-        trace_.coverage().count("loss in a tree accepted after a split");
-        order(*head, {StartOrder::accept_data_loss, {}, {}, 0});
-    }
-}
-
 // What was written to on the other side of such a decision is left alone until somebody says whose data go.
 bool StorageScenario::resolve_members() {
     for (unsigned tries = 0; any_ordered_ && tries < 8; ++tries) {

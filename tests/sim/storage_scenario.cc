@@ -242,7 +242,6 @@ void StorageScenario::look() {
     world_->reap();
     watch_status();
     if (oracle_ != nullptr) judge_lost_caches();
-    accept_loss_of_trees();
     for (const Service& service : services_) service.client->check_answers();
 }
 

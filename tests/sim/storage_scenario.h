@@ -71,7 +71,6 @@ private:
     void add_held(Oracle::Held& held, const std::string& leaf, std::uint64_t at, std::uint64_t offset) const;
     /// True: one side of the split that keeps it from serving is given up by its next life.
     bool resolve_split(HeadProcess& process);
-    void accept_loss_of_trees();
     bool resolve_members();
     bool give_up(HeadProcess& process, const VertexStatus& member);
     static bool is_split_below(const VertexStatus& member);
@@ -130,7 +129,6 @@ private:
     std::map<std::string, OpenOrder> orders_;  ///< by machine
     std::set<std::string> being_left_;         ///< machines whose journal takes an order just now
     bool any_ordered_ = false;                 ///< to give data up
-    std::set<std::string> accepted_loss_;      ///< heads that were ordered to go on without what a tree has lost
     std::string forked_;  ///< the machine that gave data up last, until all members have heard of it; else empty
     std::set<std::string> tree_orders_;  ///< trees that have not come to serve since an order to give up data
     TracedEvents administrator_;

@@ -57,12 +57,19 @@ TEST_F(InnerSplit, M7ItIsNotStarted) {
     resolve_for_inner();
 }
 
-TEST_F(InnerSplit, M7ItIsNotFormedAnew) {
-    go_on_without_inner();
-    world->platter("/c").take_out();
-    comes_back_untouched();
-    ASSERT_TRUE(world->platter("/c").put_back());
-    resolve_for_inner();
+/// No start could read it else.
+TEST_F(InnerSplit, M7OneThatIsFormedAnewCanBeGivenUpOrKept) {
+    for (const bool kept : {true, false}) {
+        go_on_without_inner();
+        world->platter("/c").replace_blank(16u << 20);
+        missing({"/b", "/c"}, false);
+        ASSERT_TRUE(happens("member-split"));
+        world->close(*head);
+        ASSERT_TRUE(order(*world, StartOrder::resolve, kept ? "/a" : "m1", journal));
+        serve();
+        if (kept) expect_all_readable();
+        EXPECT_TRUE(in_sync()) << kept;
+    }
 }
 
 }  // namespace

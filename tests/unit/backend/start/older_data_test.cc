@@ -130,6 +130,25 @@ TEST_F(OlderData, M5NorByAStart) {
     EXPECT_EQ(tree.read({second_region, 4096}), bytes);
 }
 
+/// What the tree lost is lost, whichever side is given up.
+TEST_F(OlderData, M5WhoGivesUpTheOtherSideOfASplitGoesOnWithIt) {
+    world.platter("/a").set_missing(true);
+    ASSERT_EQ(world.write(*head, 0, bytes), Errc::ok);
+    world.close(*head);
+    world.platter("/a").set_missing(false);
+    tree.set_missing(true);
+    ASSERT_TRUE(accept_loss(world, "another"));
+    world.close(world.serve("another"));
+    lose_data();
+    tree.set_missing(false);
+    ASSERT_TRUE(order(world, StartOrder::resolve, "/a", "another"));
+    head = &world.serve("another");
+    EXPECT_EQ(read(), Bytes(4096));
+    ASSERT_TRUE(world.loop.run_until([&] { return healthy(); }, minutes(2)));
+    EXPECT_EQ(world.platter("/a").read({second_region, 4096}), Bytes(4096));
+    EXPECT_EQ(world.platter("/a").read({0, 4096}), bytes);
+}
+
 TEST_F(OlderData, M10LastMemberIsNotGoneOnWith) {
     world.platter("/a").set_missing(true);
     ASSERT_EQ(world.write(*head, 0, bytes), Errc::ok);
