@@ -57,6 +57,13 @@ json::array array_of(const std::vector<T>& values, F&& convert) {
     return array;
 }
 
+json::object may_have_json(const MayHave& one) {
+    return {{"generation", to_string(one.generation)},
+            {"revision", one.revision},
+            {"known_to", epoch_json(one.known_to)},
+            {"ordered", one.ordered}};
+}
+
 json::object member_json(const RecordMember& member) {
     json::object object{{"number", member.number},
                         {"name", member.name},
@@ -66,7 +73,7 @@ json::object member_json(const RecordMember& member) {
                         {"size_bytes", member.size_bytes},
                         {"leaves", array_of(member.leaves, leaf_json)}};
     if (!member.last_generation.is_nil()) object["last_generation"] = to_string(member.last_generation);
-    object["may_have"] = array_of(member.may_have, [](const Id& id) { return json::string(to_string(id)); });
+    object["may_have"] = array_of(member.may_have, may_have_json);
     return object;
 }
 

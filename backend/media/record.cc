@@ -16,10 +16,23 @@ bool contains(const std::vector<Id>& ids, const Id& id) noexcept {
     return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
+const MayHave* find_generation(const std::vector<MayHave>& may_have, const Id& generation) noexcept {
+    const auto found = std::find_if(may_have.begin(), may_have.end(),
+                                    [&](const MayHave& one) { return one.generation == generation; });
+    return found == may_have.end() ? nullptr : &*found;
+}
+
+/// What was under way to a member when that head gave it up.
+bool had_written(const Record& record, const MayHave& known, const Record& found) noexcept {
+    const bool last = known.known_to.none() || known.known_to.head == record.epoch.head;
+    const Epoch& by = last ? record.epoch : known.known_to;
+    return found.epoch.head == by.head && found.epoch.number <= by.number;
+}
+
 bool some_member_may_have(const Record& record, const Id& generation) noexcept {
     return std::any_of(record.members.begin(), record.members.end(), [&](const RecordMember& member) {
         return (member.state != MemberState::in_sync && member.last_generation == generation) ||
-               contains(member.may_have, generation);
+               find_generation(member.may_have, generation) != nullptr;
     });
 }
 
@@ -47,13 +60,13 @@ Descent compare_descent(const Record& first, const Record& second) noexcept {
 }
 
 bool went_on(const Record& record, const Record& found) noexcept {
-    // What was under way to it when it was given up.
-    if (record.epoch.head == found.epoch.head && found.epoch.number <= record.epoch.number) return false;
     return std::any_of(found.members.begin(), found.members.end(), [&](const RecordMember& member) {
         const RecordMember* const now = find_member(record, member.number);
-        return member.state == MemberState::in_sync && now != nullptr && now->state != MemberState::in_sync &&
-               now->last_generation.is_nil() && contains(now->may_have, found.generation_id) &&
-               found.revision > now->revision;
+        if (member.state != MemberState::in_sync || now == nullptr) return false;
+        const MayHave* const known = find_generation(now->may_have, found.generation_id);
+        if (now->state == MemberState::in_sync || known == nullptr) return false;
+        const bool given_up = now->last_generation.is_nil() || known->ordered;
+        return given_up && found.revision > known->revision && !had_written(record, *known, found);
     });
 }
 
@@ -82,9 +95,19 @@ RecordMember* find_member(Record& record, std::uint32_t number) noexcept {
     return const_cast<RecordMember*>(find_member(std::as_const(record), number));
 }
 
-void remember_generation(std::vector<Id>& may_have, const Id& generation) {
-    if (generation.is_nil() || contains(may_have, generation)) return;
-    may_have.insert(may_have.begin(), generation);
+MayHave may_have_of(const Record& record) noexcept { return {record.generation_id, record.revision, record.epoch}; }
+
+void remember_generation(std::vector<MayHave>& may_have, const MayHave& generation) {
+    if (generation.generation.is_nil()) return;
+    const MayHave* const known = find_generation(may_have, generation.generation);
+    MayHave kept = known != nullptr && known->revision >= generation.revision ? *known : generation;
+    kept.ordered = generation.ordered || (known != nullptr && known->ordered);
+    drop_generation(may_have, kept.generation);
+    may_have.insert(may_have.begin(), kept);
+}
+
+void drop_generation(std::vector<MayHave>& may_have, const Id& generation) {
+    std::erase_if(may_have, [&](const MayHave& one) { return one.generation == generation; });
 }
 
 void bound_lineage(Record& record) {

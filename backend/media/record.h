@@ -31,6 +31,18 @@ struct RecordLeaf {
     bool operator==(const RecordLeaf&) const = default;
 };
 
+/// A generation that a member's own record may name. `revision`: up to which that record was known to the head of the
+/// epoch `known_to` (none: the one that writes the record that says so). What that head had not written itself, and is
+/// later, is another one's, which has gone on: went_on(). `ordered`: by an order, so that the member may be the only
+/// one in sync by it.
+struct MayHave {
+    Id generation;
+    std::uint64_t revision = 0;
+    Epoch known_to;
+    bool ordered = false;
+    bool operator==(const MayHave&) const = default;
+};
+
 struct RecordMember {
     std::uint32_t number = 0;  ///< from 1; never used again in this mirror
     std::string name;          ///< as the file named it last, for messages
@@ -38,9 +50,9 @@ struct RecordMember {
     Incarnation incarnation;     ///< when it was last in sync or in touch
     std::uint64_t revision = 0;  ///< of the record, last acknowledged by it
     Id last_generation;          ///< not in sync: the last generation id it knew; else nil
-    /// Other generation ids that its own record may name: what it had, and what it was given since and has not
-    /// acknowledged. In sync: beside the record's own. Newest first, at most may_have_max.
-    std::vector<Id> may_have;
+    /// Other generations that its own record may name: what it had, and what it was given since and has not
+    /// acknowledged. In sync: beside the record's own. What was learnt last comes first, at most may_have_max.
+    std::vector<MayHave> may_have;
     std::uint64_t size_bytes = 0;    ///< of the member's device
     std::vector<RecordLeaf> leaves;  ///< in reading order
     bool operator==(const RecordMember&) const = default;
@@ -79,8 +91,8 @@ enum class Descent {
 };
 Descent compare_descent(const Record& first, const Record& second) noexcept;
 
-/// The generation of `found` was given up in `record`'s line, by an order (docs/mirror.md), and somebody has written
-/// the record since, and perhaps data: to overwrite those is not what was ordered.
+/// The generation of `found` was given up in `record`'s line, by an order (docs/mirror.md), or was about to be made by
+/// one, and somebody has written the record since, and perhaps data: to overwrite those is not what was ordered.
 bool went_on(const Record& record, const Record& found) noexcept;
 
 /// True when `generation` is the record's own or in its lineage.
@@ -92,8 +104,12 @@ const Record& newer_of(const Record& first, const Record& second) noexcept;
 const RecordMember* find_member(const Record& record, std::uint32_t number) noexcept;
 RecordMember* find_member(Record& record, std::uint32_t number) noexcept;
 
-/// Adds an id to the front of RecordMember::may_have; nil and what is there already are left out.
-void remember_generation(std::vector<Id>& may_have, const Id& generation);
+/// That record.
+MayHave may_have_of(const Record& record) noexcept;
+/// To the front of RecordMember::may_have; of one that is there already the higher revision counts. A nil generation is
+/// left out.
+void remember_generation(std::vector<MayHave>& may_have, const MayHave& generation);
+void drop_generation(std::vector<MayHave>& may_have, const Id& generation);
 
 /// How much of a lineage is kept: the newest lineage_kept ids, and behind them, in order, those older ones that a
 /// member's own record may name (last_generation of one that is not in sync, may_have), so that such a member is never

@@ -10,6 +10,7 @@ namespace dst {
 namespace {
 
 constexpr std::uint32_t flag_forced = 1;
+constexpr std::uint32_t flag_ordered = 1;
 constexpr std::size_t leaves_max = std::numeric_limits<std::uint16_t>::max();
 
 bool region_size_valid(std::uint64_t bytes) noexcept {
@@ -33,7 +34,12 @@ void write_member(ByteWriter& writer, const RecordMember& member) {
     writer.text(member.name);
     writer.u16(static_cast<std::uint16_t>(std::min(member.leaves.size(), leaves_max)));
     for (const RecordLeaf& leaf : member.leaves) write_leaf(writer, leaf);
-    for (const Id& generation : member.may_have) writer.id(generation);
+    for (const MayHave& one : member.may_have) {
+        writer.id(one.generation);
+        writer.u64(one.revision);
+        writer.epoch(one.known_to);
+        writer.u32(one.ordered ? flag_ordered : 0);
+    }
 }
 
 RecordMember read_member(ByteReader& reader) {
@@ -50,7 +56,14 @@ RecordMember read_member(ByteReader& reader) {
     member.name = reader.text();
     const std::size_t leaves = reader.u16();
     for (std::size_t i = 0; i < leaves && reader.ok(); ++i) member.leaves.push_back(read_leaf(reader));
-    for (std::size_t i = 0; i < may_have && reader.ok(); ++i) member.may_have.push_back(reader.id());
+    for (std::size_t i = 0; i < may_have && reader.ok(); ++i) {
+        MayHave one;
+        one.generation = reader.id();
+        one.revision = reader.u64();
+        one.known_to = reader.epoch();
+        one.ordered = (reader.u32() & flag_ordered) != 0;
+        member.may_have.push_back(one);
+    }
     if (state_valid(state)) {
         member.state = static_cast<MemberState>(state);
     } else {

@@ -118,7 +118,8 @@ void renew(Record& record, std::uint64_t generation_max) {
 
 /// What a member holds when it is given up: a later record is another head's, which has gone on (went_on()).
 void now_known(RecordMember& member, const Id& generation, std::uint64_t revision) {
-    remember_generation(member.may_have, generation);
+    remember_generation(member.may_have, {generation, revision, {}});
+    // And an earlier one is an older copy.
     member.revision = std::max(member.revision, revision);
 }
 
@@ -205,7 +206,7 @@ bool all_there_but(const std::optional<Record>& journal, bool decides, const std
     });
 }
 
-void forget_generation(Record& record, std::uint32_t number, const Id& coming) {
+void forget_generation(Record& record, std::uint32_t number, const MayHave& coming) {
     RecordMember* const member = find_member(record, number);
     if (member == nullptr) return;
     if (member->state != MemberState::in_sync) leave_out(*member, {}, record.revision);
@@ -222,15 +223,18 @@ void forget_as_noted(Record& record, const Record& notes) {
         RecordMember* const mine = find_member(record, member.number);
         if (mine == nullptr || (!in_sync && !member.last_generation.is_nil())) continue;
         if (!in_sync) forget_generation(record, member.number, {});
-        std::for_each(member.may_have.rbegin(), member.may_have.rend(),
-                      [&](const Id& id) { remember_generation(mine->may_have, id); });
+        std::for_each(member.may_have.rbegin(), member.may_have.rend(), [&](const MayHave& one) {
+            const bool own = mine->state == MemberState::in_sync && one.generation == record.generation_id;
+            if (!own) remember_generation(mine->may_have, one);
+        });
     }
 }
 
 }  // namespace
 
 void take_notes(Record& chosen, const Record& journal) {
-    if (chosen.generation_id != journal.generation_id) return;
+    // One that an attempt before has made.
+    if (chosen.generation_id != journal.generation_id) return take_noted(chosen, journal);
     std::vector<Id> noted;
     for (const Id& id : journal.lineage) {
         if (!on_lineage(chosen, id)) noted.push_back(id);
@@ -259,7 +263,7 @@ void take_noted(Record& record, const Record& journal) {
 bool keep_apart(Record& chosen, const Record& known) {
     if (went_on(chosen, known)) {
         std::erase(chosen.lineage, known.generation_id);
-        for (RecordMember& member : chosen.members) std::erase(member.may_have, known.generation_id);
+        for (RecordMember& member : chosen.members) drop_generation(member.may_have, known.generation_id);
     }
     if (!went_on(known, chosen)) return false;
     renew(chosen, known.generation);
@@ -299,15 +303,17 @@ void given_up_with(const Record& record, const Record& kept, bool decides, const
     for (const RecordMember& member : record.members) {
         const bool in_sync = member.state == MemberState::in_sync;
         if (there(member.number) || (is_in_sync(kept, member.number) && !(in_sync && enough))) continue;
-        const auto may_have = [&](const Id& id) { discard.records.push_back({member.number, id, record.revision}); };
-        std::for_each(member.may_have.rbegin(), member.may_have.rend(), [&](const Id& id) {
-            if (!on_lineage(kept, id)) may_have(id);
+        const auto may_have = [&](const Id& id, std::uint64_t revision) {
+            discard.records.push_back({member.number, id, revision});
+        };
+        std::for_each(member.may_have.rbegin(), member.may_have.rend(), [&](const MayHave& one) {
+            if (!on_lineage(kept, one.generation)) may_have(one.generation, one.revision);
         });
         if (in_sync) {
             discard.numbers.push_back(member.number);
-            may_have(record.generation_id);
+            may_have(record.generation_id, record.revision);
         } else if (!member.last_generation.is_nil() && !on_lineage(kept, member.last_generation)) {
-            may_have(member.last_generation);
+            may_have(member.last_generation, record.revision);
         }
     }
 }

@@ -36,11 +36,10 @@ bool all_there_but(const std::optional<Record>& journal, bool decides, const std
 void note_generation(Record& record, const Id& coming);
 /// With such a generation on it, nothing tells any more whether member `number`, if it is not in sync, was an older
 /// copy: should the attempt end, it is owed everything. It may have `coming`: what another head goes on with from there
-/// is the other side of a split (went_on()). Up to which revision it has that is not known; what is known of the
-/// generations that it has for sure must not grow by that.
-void forget_generation(Record& record, std::uint32_t number, const Id& coming);
+/// is the other side of a split (went_on()).
+void forget_generation(Record& record, std::uint32_t number, const MayHave& coming);
 /// What the journal, which decides, has noted, for the record that is chosen: of one generation a member's may be
-/// later.
+/// later, or of one that was noted.
 void take_notes(Record& chosen, const Record& journal);
 /// Of such attempts before: who has one of their generations follows from `record`'s line, and is owed everything.
 void take_noted(Record& record, const Record& journal);

@@ -241,7 +241,9 @@ void JoinAttempt::admit() {
         {{"mirror", mirror().name()},
          {"member", child_.spec->name},
          {"owed", everything_.empty() ? "what it missed" : "everything"}});
-    mirror().admit(index, {!everything_.empty(), leaves_now(), found_.record ? found_.record->generation_id : Id{}});
+    MayHave has;
+    if (found_.record) has = {found_.record->generation_id, found_.record->revision, context_.epoch};
+    mirror().admit(index, {!everything_.empty(), leaves_now(), has});
     end(End::done, {});
 }
 

@@ -21,6 +21,15 @@ bool below_another_mirror(const Vertex& leaf, const Vertex& child) {
 /// seen to have (went_on()).
 constexpr std::uint64_t revision_step = 16;
 
+/// What is given up in it is so by the head that writes it.
+void sign(Record& record, const Epoch& epoch) {
+    for (RecordMember& member : record.members) {
+        for (MayHave& one : member.may_have) {
+            if (one.known_to.none()) one.known_to = epoch;
+        }
+    }
+}
+
 }  // namespace
 
 void MirrorOpening::read_records(Loop& loop, Vertex& mirror, Callback<void> done) {
@@ -147,23 +156,26 @@ void MirrorOpening::compare_again(Vertex& mirror, std::uint32_t fenced, StartSte
 }
 
 void MirrorOpening::note(Record& noted, const Vertex& mirror, const Epoch& epoch) const {
-    const Record coming = start_record(mirror, epoch);
-    note_generation(noted, coming.generation_id);
+    MayHave coming = may_have_of(start_record(mirror, epoch));
+    coming.ordered = true;
+    note_generation(noted, coming.generation);
     for (std::size_t i = 0; i < views.size(); ++i) {
         if ((used & bit(i)) == 0) continue;
-        forget_generation(noted, views[i].number, coming.generation_id);
+        forget_generation(noted, views[i].number, coming);
         // However many attempts there are: this is what it has when none of them reaches it.
         RecordMember* const member = find_member(noted, views[i].number);
         if (member == nullptr || member->state == MemberState::in_sync || !views[i].record) continue;
-        std::erase(member->may_have, views[i].record->generation_id);
-        remember_generation(member->may_have, views[i].record->generation_id);
+        const Record& has = *views[i].record;
+        remember_generation(member->may_have, {has.generation_id, has.revision, epoch});
     }
+    sign(noted, epoch);
     // There may be many attempts.
     bound_lineage(noted);
 }
 
 Record MirrorOpening::start_record(const Vertex& mirror, const Epoch& epoch) const {
     Record record = choice.record;
+    sign(record, epoch);
     for (const MemberView& view : views) {
         if (view.record) record.revision = std::max(record.revision, view.record->revision);
     }

@@ -1,5 +1,6 @@
 #include "tree/build.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "block/assert.h"
@@ -65,6 +66,17 @@ Tree::~Tree() {
     while (!devices_.empty()) devices_.pop_back();
 }
 
+namespace {
+
+/// Of mirrors, at it and below.
+unsigned levels_of(const Vertex& vertex) {
+    unsigned below = 0;
+    for (const auto& child : vertex.children) below = std::max(below, levels_of(*child));
+    return below + (vertex.mirror == nullptr ? 0 : 1);
+}
+
+}  // namespace
+
 std::unique_ptr<Vertex> Tree::build(const spec::Node& node, Vertex* parent, std::size_t position) {
     auto vertex = std::make_unique<Vertex>();
     vertex->spec = &node;
@@ -103,7 +115,8 @@ void Tree::make_inner(Vertex& vertex) {
     }
     std::vector<MirrorChild> members;
     for (const auto& child : vertex.children) {
-        members.push_back({child->device, child->spec->name, child->spec->read, is_remote(*child->spec)});
+        members.push_back(
+            {child->device, child->spec->name, child->spec->read, is_remote(*child->spec), levels_of(*child)});
     }
     auto mirror = std::make_unique<Mirror>(environment_, node.name, std::move(members));
     vertex.mirror = mirror.get();

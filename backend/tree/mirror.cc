@@ -48,7 +48,9 @@ Mirror::Member::Member(Mirror& mirror, std::size_t position, const MirrorChild& 
       name(child.name),
       read(child.read),
       remote(child.remote),
+      levels(child.levels),
       metadata(*child.device),
+      look_again(mirror.loop_, [this] { owner.look_again(*this); }),
       away(mirror.loop_, [this] { owner.away_too_long(*this); }),
       give_up(mirror.loop_, [this] { owner.give_up_resending(*this); }) {}
 
@@ -137,7 +139,7 @@ void Mirror::stand(const Record& record, std::uint32_t used) {
         member->known_generation = record.generation_id;
         if (const RecordMember* const recorded = find_member(record, member->number)) {
             member->may_have = recorded->may_have;
-            if (recorded->state == MemberState::in_sync) remember_generation(member->may_have, record.generation_id);
+            if (recorded->state == MemberState::in_sync) remember_generation(member->may_have, may_have_of(record));
         }
         member->reason.clear();
         member->left_for.clear();
@@ -252,6 +254,7 @@ void Mirror::stop() {
     for (const auto& resync : resyncs_) resync->stop();
     for (const auto& member : members_) {
         member->away.stop();
+        member->look_again.stop();
         member->give_up.post();
     }
     const std::vector<Io*> waiting = std::exchange(waiting_, {});

@@ -52,6 +52,7 @@ struct MirrorChild {
     std::string name;
     spec::ReadPreference read = spec::ReadPreference::automatic;
     bool remote = false;
+    unsigned levels = 0;  ///< of mirrors below and at it: each may wait for a member of its own
 };
 
 /// N copies (docs/mirror.md). Three steps of life, driven by the engine: unopened (down); standing on a record, where
@@ -111,7 +112,7 @@ public:
     struct Admission {
         bool everything = false;  ///< owed everything: a new medium below, an older copy, or another place of the line
         std::vector<RecordLeaf> leaves;  ///< as they are now
-        Id generation;                   ///< that its own record names; nil: it has none
+        MayHave has;                     ///< its own record; a nil generation: it has none
     };
     /// M8: the child is up, its labels and its record are in order, the epoch is promised on all leaves below. Brings
     /// it up to date and makes it in sync. When it fails meanwhile wants_back() is true again.
@@ -207,6 +208,7 @@ private:
     void see_record(Member& member);
     bool is_older(const Member& member, const FoundRecord& found) const;
     void tell_older(Member& member);
+    void look_again(Member& member);
     bool takes_record(const Member& member) const;
     bool marked_unknown() const;
     bool may_return(Member& member);
@@ -227,7 +229,7 @@ private:
     bool answers(const Member& member) const;
     void abandon(Member& member);
     void probe(Member& member);
-    Duration limit_of(Operation operation) const;
+    Duration limit_of(const Member& member, Operation operation) const;
 
     // mirror_pace.cc: M9, members that answer late
     void watch_pace();
@@ -303,6 +305,7 @@ private:
     void fail_member(Member& member, const std::string& why);
     void request_change();
     void begin_change();
+    void note_coming(Record& kept) const;
     Record next_record() const;
     void journal_kept(std::uint64_t attempt, const Result<void>& kept);
     void take_over_addition();

@@ -108,7 +108,7 @@ Record Mirror::next_record() const {
         }
         recorded->may_have = member->may_have;
         const Id& named = recorded->state == MemberState::in_sync ? record.generation_id : recorded->last_generation;
-        std::erase(recorded->may_have, named);
+        drop_generation(recorded->may_have, named);
     }
     return record;
 }
@@ -144,9 +144,9 @@ void Mirror::begin_change() {
     if (change_->joiner != 0 && !broken(Rule::m8_journal_last)) {
         // Only its name: what stands until the members have it is the old record.
         kept = submitted_;
-        if (!broken(Rule::m8_note_coming)) kept.lineage.insert(kept.lineage.begin(), change_->next.generation_id);
         ++kept.revision;
         ++change_->next.revision;
+        if (!broken(Rule::m8_note_coming)) note_coming(kept);
         doubtful_ |= change_->joiner;
     }
     given_ = change_->joiner != 0 || (given_ && submitted_.generation_id == change_->next.generation_id);
@@ -159,6 +159,18 @@ void Mirror::begin_change() {
     }
     environment_.keeper->keep(
         kept, [this, attempt = change_->attempt](const Result<void>& result) { journal_kept(attempt, result); });
+}
+
+/// In what the journal keeps: the line, and those that may have the coming generation when this head ends, so that
+/// another one is seen to have gone on with it should an order give them up (went_on()).
+void Mirror::note_coming(Record& kept) const {
+    kept.lineage.insert(kept.lineage.begin(), change_->next.generation_id);
+    for (const auto& member : members_) {
+        RecordMember* const recorded = member->number == 0 ? nullptr : find_member(kept, member->number);
+        const Mask given = (in_sync_ & ~failed_) | change_->joiner;
+        if (recorded == nullptr || (given & member->mask()) == 0) continue;
+        remember_generation(recorded->may_have, may_have_of(change_->next));
+    }
 }
 
 /// The addition stands, since all old members have it.
@@ -204,7 +216,7 @@ void Mirror::journal_kept(std::uint64_t attempt, const Result<void>& kept) {
 void Mirror::write_record_to(Member& member,
                              void (Mirror::*written)(Member&, std::uint64_t attempt, const Result<void>&)) {
     given_ = true;
-    remember_generation(member.may_have, change_->next.generation_id);
+    remember_generation(member.may_have, may_have_of(change_->next));
     member.metadata_in_flight = true;
     member.metadata_since = loop_.now();
     member.metadata.write_record(change_->next,

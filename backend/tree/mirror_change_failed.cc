@@ -70,7 +70,7 @@ bool Mirror::may_be_taken_back(const Member& member) const {
     if (given_ || redraw_medium_ || (change_ && change_->in_journal)) return false;
     if ((failed_ & in_sync_ & joined_ & member.mask()) == 0 || member.changed) return false;
     const auto may_have_another = [&](const auto& other) {
-        const auto not_durable = [this](const Id& id) { return id != record_.generation_id; };
+        const auto not_durable = [this](const MayHave& one) { return one.generation != record_.generation_id; };
         return (in_sync_ & ~member.mask() & other->mask()) != 0 &&
                std::any_of(other->may_have.begin(), other->may_have.end(), not_durable);
     };

@@ -6,6 +6,11 @@
 
 /// Members that came back changed, and what becomes of the last of them (M10, M14).
 namespace dst {
+namespace {
+
+constexpr Duration look_again_time = std::chrono::seconds(20);
+
+}  // namespace
 
 bool Mirror::may_fail(const Member& member) const {
     return (in_sync_ & ~failed_ & joined_ & ~member.mask()) != 0 || broken(Rule::m10_last_stays);
@@ -119,7 +124,7 @@ void Mirror::see_record(Member& member) {
             return;
         }
         if (found && is_older(member, *found)) return tell_older(member);
-        member.doubted = false;
+        member.doubted = member.told_older = false;
         judge_changed();
         write_to_member(member);
     });
@@ -128,22 +133,30 @@ void Mirror::see_record(Member& member) {
 bool Mirror::is_older(const Member& member, const FoundRecord& found) const {
     if (!found.record) return !found.damaged;
     const Record& record = *found.record;
-    const bool its_line =
-        record.generation_id == member.known_generation ||
-        std::find(member.may_have.begin(), member.may_have.end(), record.generation_id) != member.may_have.end();
+    const auto is_it = [&](const MayHave& one) { return one.generation == record.generation_id; };
+    const bool its_line = record.generation_id == member.known_generation ||
+                          std::any_of(member.may_have.begin(), member.may_have.end(), is_it);
     return record.mirror != record_.mirror || !its_line || record.revision < member.acknowledged;
 }
 
 void Mirror::tell_older(Member& member) {
     member.older = true;
     member.reason = "an older copy of its medium is in its place, and no other member in sync can be used";
+    announce_task_.post();
+    member.look_again.start(look_again_time);
+    if (std::exchange(member.told_older, true)) return;
     environment_.events.event(Severity::critical, "last-member-older",
                               "an older copy of its medium is in the place of the last member in sync; nothing is "
                               "answered with it, and nothing written to it, until the newest one is there again. To go "
                               "on with the older data, close the storage, open it again and give it 'dstctl start "
                               "--accept-data-loss'",
                               {{"mirror", name_}, {"member", member.name}});
-    announce_task_.post();
+}
+
+/// The newest may have been put in its place under its name: whoever has the older copy open sees that only when it is
+/// opened anew.
+void Mirror::look_again(Member& member) {
+    if (member.older && member.device.up()) member.device.cut({Errc::disconnected, "its newest medium is looked for"});
 }
 
 }  // namespace dst

@@ -49,7 +49,7 @@ void Mirror::on_down(BlockDevice& device, const Error& why) {
         member.away.start(std::min(environment_.member_timeout, reconnect_time));
     }
     // Told once, whatever fails while it is away; a head that is fenced says so itself.
-    if (used && was_up && why.code != Errc::fenced) {
+    if (used && was_up && !member.older && why.code != Errc::fenced) {
         environment_.events.event(Severity::warning, "member-away",
                                   "a member went down; it stays in use if it is back at once, else the others, while "
                                   "there are any, carry on without it",
@@ -64,12 +64,13 @@ void Mirror::on_down(BlockDevice& device, const Error& why) {
 
 void Mirror::returned(Member& member) {
     member.away.stop();
+    member.look_again.stop();
     member.older = false;
     const bool changed = member.device.incarnation() != member.incarnation && !broken(Rule::m14_incarnation);
     // What a failed flush does to a disk's incarnation drops its member as well (M2).
     if (changed && !std::exchange(member.flush_failed, false)) return returned_changed(member);
     member.changed = false;
-    member.doubted = false;
+    member.doubted = member.told_older = false;
     member.reason.clear();
     environment_.events.event(Severity::notice, "member-back", "a member is back as if nothing had been",
                               {{"mirror", name_}, {"member", member.name}});
@@ -164,9 +165,10 @@ void Mirror::give_up_resending(Member& member) {
     }
 }
 
-Duration Mirror::limit_of(Operation operation) const {
-    if (operation == Operation::flush) return std::max(environment_.member_timeout, flush_time_min);
-    return environment_.member_timeout;
+/// A mirror that waits for one of its own members has the time to go on without it.
+Duration Mirror::limit_of(const Member& member, Operation operation) const {
+    const Duration timeout = environment_.member_timeout + member.levels * (environment_.member_timeout / 2);
+    return operation == Operation::flush ? std::max(timeout, flush_time_min) : timeout;
 }
 
 /// Members that hold requests are looked at so often; one is dropped that much too late at most.
@@ -189,7 +191,7 @@ void Mirror::watch() {
 }
 
 void Mirror::watch_member(Member& member) {
-    if (member.metadata_in_flight) watch_held(member, member.metadata_since, environment_.member_timeout);
+    if (member.metadata_in_flight) watch_held(member, member.metadata_since, limit_of(member, Operation::write));
     std::optional<TimePoint> flush;
     std::optional<TimePoint> other;
     for (const Part& part : member.outstanding) {
@@ -198,8 +200,8 @@ void Mirror::watch_member(Member& member) {
         if (!oldest) oldest = part.sent;
         if (flush && other) break;
     }
-    if (other) watch_held(member, *other, limit_of(Operation::write));
-    if (flush) watch_held(member, *flush, limit_of(Operation::flush));
+    if (other) watch_held(member, *other, limit_of(member, Operation::write));
+    if (flush) watch_held(member, *flush, limit_of(member, Operation::flush));
 }
 
 /// One that is out and holds what was sent before is cut after a while, whatever the others do: nothing depends on its

@@ -89,6 +89,7 @@ struct Mirror::Member {
     std::string name;
     spec::ReadPreference read;
     bool remote;
+    unsigned levels;
     MemberMetadata metadata;
     std::uint32_t number = 0;
 
@@ -96,10 +97,12 @@ struct Mirror::Member {
     Incarnation incarnation;          ///< when it joined
     std::uint64_t acknowledged = 0;   ///< revision of the record
     Id known_generation;              ///< of the last record that it acknowledged
-    std::vector<Id> may_have;         ///< generation ids that its record may name, newest first
+    std::vector<MayHave> may_have;    ///< what its record may be of, what it was given last first
     bool changed = false;             ///< came back with another incarnation, and is not used until judged
     bool doubted = false;             ///< came back changed, and its record has not been seen: it may be an older copy
     bool older = false;               ///< came back changed, and lacks what was flushed, too: the last one, not used
+    bool told_older = false;          ///< that an older copy is in its place
+    Timer look_again;                 ///< runs while one is
     std::uint64_t asked_arrival = 0;  ///< of `arrivals`, when it was asked for its record
     bool flush_failed = false;        ///< Rule::m2_flush_drops is left out: may come back changed
     std::uint32_t losses = 0;         ///< times that it came back changed
@@ -145,7 +148,7 @@ struct Mirror::Member {
     void took(const Record& record) {
         acknowledged = record.revision;
         known_generation = record.generation_id;
-        may_have = {record.generation_id};
+        may_have = {may_have_of(record)};
     }
     /// Of what it was given since it acknowledged one, no more can be kept in mind.
     bool takes_no_record() const noexcept { return may_have.size() > may_have_max; }

@@ -22,7 +22,7 @@ void Mirror::admit(std::size_t index, const Admission& admission) {
     Member& member = *members_.at(index);
     member.refused.clear();
     member.may_have.clear();
-    remember_generation(member.may_have, admission.generation);
+    remember_generation(member.may_have, admission.has);
     resyncs_.push_back(std::make_unique<Resync>(*this, member, admission));
     resyncs_.back()->begin();
 }

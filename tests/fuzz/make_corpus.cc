@@ -45,6 +45,7 @@ Record sample_record() {
         member.name = "node" + std::to_string(number) + ":7790/disk0";
         member.size_bytes = record.size_bytes;
         member.leaves.push_back({"/" + std::to_string(number), {}, record.size_bytes, 512, 4096});
+        member.may_have = {{record.generation_id, 5, {2, record.mirror}, number == 1}};
         record.members.push_back(member);
     }
     return record;

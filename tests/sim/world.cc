@@ -203,6 +203,7 @@ void World::heal() {
     network_.heal_all();
     for (const auto& platter : platters_) {
         platter->put_back();
+        platter->end_older_copy();
         platter->set_missing(false);
         platter->clear_failures();
         platter->unspoil();

@@ -98,6 +98,11 @@ public:
     /// This says whether what was taken out last comes back, instead of that it does as long as what is in its place
     /// was not labelled.
     void set_comes_back(std::function<bool()> asked) { comes_back_ = std::move(asked); }
+    /// An older copy is held by whoever opened it, and what comes back lies under its name: as if that one were started
+    /// again.
+    void end_older_copy() {
+        if (comes_back_ && names_another()) open_named();
+    }
     bool taken_out() const noexcept { return taken_out_ || renamed_ || exchanged_ != nullptr; }
     /// Grows or shrinks in place; the opener hears it as down.
     void resize(std::uint64_t size_bytes);

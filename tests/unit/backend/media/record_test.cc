@@ -43,7 +43,7 @@ TEST(Record, OfTheLargestOrdinaryMirrorFitsItsPlace) {
         record.members[i].number = i + 1;
         record.members[i].name = std::string(255, 'm');
         record.members[i].leaves.assign(24, record.members[i].leaves[0]);
-        record.members[i].may_have.assign(may_have_max, id_of(1));
+        record.members[i].may_have.assign(may_have_max, {id_of(1), 1, {1, id_of(1)}});
     }
     record.lineage.assign(1000, id_of(1));
     const Result<Bytes> copy = encode_record(record, 1);
@@ -100,9 +100,9 @@ TEST(Lineage, KeepsTheNewestAndWhatMembersMayHave) {
     record.lineage.clear();
     for (std::uint8_t i = 0; i < 100; ++i) record.lineage.push_back(id_of(i));
     record.members[0].last_generation = id_of(98);  // in sync: not needed
-    record.members[0].may_have = {id_of(97)};
+    record.members[0].may_have = {{id_of(97), 1, {}}};
     record.members[1].last_generation = id_of(99);
-    record.members[1].may_have = {id_of(80), id_of(70)};
+    record.members[1].may_have = {{id_of(80), 1, {}}, {id_of(70), 1, {}}};
     bound_lineage(record);
     ASSERT_EQ(record.lineage.size(), lineage_kept + 4);
     EXPECT_EQ(record.lineage[0], id_of(0));
@@ -126,7 +126,7 @@ TEST(Lineage, TheLongestIsDecoded) {
         member.last_generation = id_of(static_cast<std::uint8_t>(100 + i));
         member.may_have.clear();
         for (std::uint8_t j = 0; j < may_have_max + 2; ++j) {
-            member.may_have.push_back(id_of(static_cast<std::uint8_t>(110 + may_have_max * i + j)));
+            member.may_have.push_back({id_of(static_cast<std::uint8_t>(110 + may_have_max * i + j)), 1, {}});
         }
     }
     const Result<DecodedRecord> decoded = decode_record(*encode_record(record, 1));

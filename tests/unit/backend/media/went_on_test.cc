@@ -36,7 +36,7 @@ struct WentOn : testing::Test {
         record.epoch = {2, id_of(0xa)};
         record.forced = true;
         record.members[0].state = MemberState::dirty;
-        record.members[0].may_have = {id_of(2)};
+        record.members[0].may_have = {{id_of(2), 5, record.epoch}};
         record.members[1].state = MemberState::in_sync;
         record.members[1].last_generation = {};
     }
@@ -73,6 +73,29 @@ TEST_F(WentOn, M5ItIsSplitFromWhatFollowedAsWell) {
     expect(true, Descent::split);
 }
 
+/// It has begun a start from there, after others had written, and then one from here.
+TEST_F(WentOn, M5WhoWroteTheRecordLastNeedNotBeWhoGaveItUp) {
+    go_on();
+    record.epoch = {3, id_of(0xb)};
+    expect(true, Descent::split);
+}
+
+/// Who gave it up is the same head still, and knows what it wrote itself.
+TEST_F(WentOn, ALaterAttemptOfTheHeadThatGaveItUpIsAnAncestor) {
+    found.epoch = {5, id_of(0xa)};
+    found.revision = 30;
+    expect(true, Descent::split);
+    record.epoch = {6, id_of(0xa)};
+    expect(false, Descent::newer);
+}
+
+TEST_F(WentOn, M5OfEachGenerationItIsKnownUpToWhichRevision) {
+    go_on();
+    record.members[0].may_have.push_back({id_of(9), 100, record.epoch});
+    record.members[0].revision = 100;
+    expect(true, Descent::split);
+}
+
 TEST_F(WentOn, M5WhatItBecameByChangesOfTheOtherHeadIsSplitByItsLineage) {
     go_on();
     found.generation = 3;
@@ -89,7 +112,7 @@ TEST_F(WentOn, ALaterRecordOfTheSameHeadIsAnAncestor) {
 
 TEST_F(WentOn, ARecordThatWasKnownWhenItWasGivenUpIsAnAncestor) {
     go_on();
-    record.members[0].revision = 6;
+    record.members[0].may_have[0].revision = 6;
     expect(false, Descent::newer);
 }
 
@@ -106,6 +129,15 @@ TEST_F(WentOn, AMemberThatLeftByItselfWasNotGivenUp) {
     expect(false, Descent::newer);
 }
 
+/// It may have been the only one in sync by that.
+TEST_F(WentOn, M7NorWasItButWhatAnOrderMadeOthersMayHaveGoneOnWith) {
+    go_on();
+    record.members[0].last_generation = id_of(1);
+    expect(false, Descent::newer);
+    record.members[0].may_have[0].ordered = true;
+    expect(true, Descent::split);
+}
+
 TEST_F(WentOn, OnlyAMemberInSyncHasGoneOn) {
     go_on();
     found.members[0].state = MemberState::resyncing;
@@ -114,7 +146,7 @@ TEST_F(WentOn, OnlyAMemberInSyncHasGoneOn) {
 
 TEST_F(WentOn, AGenerationThatItIsNotKnownToHaveHadIsNoneThatWasGivenUp) {
     go_on();
-    record.members[0].may_have = {id_of(1)};
+    record.members[0].may_have = {{id_of(1), 5, record.epoch}};
     expect(false, Descent::newer);
 }
 

@@ -163,7 +163,7 @@ TEST_F(ForcedChoiceOfThree, M7WhatHadLeftBeforeTheSplitIsOwedWhatItMissed) {
     left(theirs, 3);
     EXPECT_EQ(judged_third(resolved().record, common).kind, ReturnKind::known);
     find_member(theirs, 3)->last_generation = {};
-    find_member(theirs, 3)->may_have = {id(2)};
+    find_member(theirs, 3)->may_have = {may_have_of(common)};
     EXPECT_EQ(judged_third(resolved().record, common).kind, ReturnKind::known);
 }
 
@@ -256,8 +256,7 @@ TEST_F(ForcedChoiceOfThree, M5WhatWentOnIsASplitWhoeverKnowsNothingOfIt) {
     gave_up.epoch = {3, id(50)};
     RecordMember& a = *find_member(gave_up, 1);
     a.last_generation = {};
-    a.may_have = {id(2)};
-    a.revision = common.revision;
+    a.may_have = {{id(2), common.revision, gave_up.epoch}};
     ++common.revision;
     common.epoch = {3, id(52)};
     ASSERT_EQ(compare_descent(left_out, common), Descent::newer);
@@ -289,7 +288,7 @@ TEST_F(ForcedChoiceOfThree, M7NotesOfAJournalThatDecidesOutliveALaterRecord) {
     }
     Record noted = mine;
     note_generation(noted, id(7));
-    forget_generation(noted, 3, id(7));
+    forget_generation(noted, 3, may_have_of(given));
     Record later = mine;
     ++later.revision;
     take_notes(later, noted);
@@ -300,12 +299,13 @@ TEST_F(ForcedChoiceOfThree, M7NotesOfAJournalThatDecidesOutliveALaterRecord) {
     Record gone_on = given;
     gone_on.epoch = {later.epoch.number + 1, id(0x77)};
     gone_on.revision = later.revision + 16;
-    for (RecordMember& member : gone_on.members) remember_generation(member.may_have, mine.generation_id);
+    for (RecordMember& member : gone_on.members) remember_generation(member.may_have, may_have_of(mine));
     EXPECT_EQ(compare_descent(later, gone_on), Descent::split) << "whoever goes on with it";
     EXPECT_EQ(compare_descent(gone_on, later), Descent::split);
-    Record of_another_generation = given;
-    take_notes(of_another_generation, noted);
-    EXPECT_EQ(of_another_generation, given);
+    Record of_the_noted_generation = given;
+    take_notes(of_the_noted_generation, noted);
+    EXPECT_EQ(of_the_noted_generation.lineage, given.lineage);
+    EXPECT_EQ(find_member(of_the_noted_generation, 3)->state, MemberState::in_sync);
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 
 #include <tuple>
 
-#include "media/layout.h"
 #include "support/engine_world.h"
 
 namespace dst {
@@ -43,20 +42,8 @@ struct ResolveBegun : testing::TestWithParam<std::tuple<const char*, const char*
     void there(const char* path) { world.platter(path).set_missing(false); }
     void write(unsigned seed) { EXPECT_EQ(world.write(*head, 0, EngineWorld::pattern(4096, seed)), Errc::ok); }
     void die_when_a_has_the_record(const char* journal) {
-        sim::SimPlatter& a = world.platter("/a");
-        const std::uint64_t labels = a.geometry().size_bytes - label_area_bytes;
-        const std::uint64_t records = mirror_layout(labels, default_region_bytes(labels)).record_copy(0).offset;
-        unsigned copies = 0;
-        a.on_carry_out = [&](const Request& request) {
-            const bool record = request.extent.offset >= records && request.extent.offset < labels;
-            copies += request.operation == Operation::write && record ? 1 : 0;
-        };
         ASSERT_TRUE(order(world, StartOrder::resolve, "/b", journal));
-        head = &world.open(journal);
-        ASSERT_TRUE(world.loop.run_until([&] { return copies == 2; }, seconds(30)));
-        a.on_carry_out = nullptr;
-        EXPECT_EQ(head->serving, 0);
-        world.crash(*head);
+        dst::die_when_it_has_the_record(world, "/a", journal);
     }
     Bytes on(const char* path) { return world.platter(path).read({0, 4096}); }
     static constexpr unsigned on_a = 1;

@@ -82,6 +82,24 @@ TEST(MirrorAddition, M8OneThatWasNotThereAtTheStartIsWrittenToAndReadFrom) {
     EXPECT_EQ(request.bytes, filled(4096, 7));
 }
 
+/// Another head may go on with it when this one has died.
+TEST(MirrorAddition, M8NoteOfTheComingGenerationNamesWhoMayHaveIt) {
+    MirrorWorld world;
+    drop(world);
+    world.admit(1);
+    ASSERT_TRUE(world.loop.run_until([&] { return world.in_sync(1); }, seconds(10)));
+    const Record now = world.record_on(0);
+    const auto is_note = [&](const Record& kept) {
+        return !kept.lineage.empty() && kept.lineage.front() == now.generation_id;
+    };
+    const auto note = std::find_if(world.kept.begin(), world.kept.end(), is_note);
+    ASSERT_NE(note, world.kept.end());
+    for (const RecordMember& member : note->members) {
+        ASSERT_FALSE(member.may_have.empty()) << member.number;
+        EXPECT_EQ(member.may_have.front(), may_have_of(now));
+    }
+}
+
 /// They are newer than what the mirror, which has not read them, would write first.
 TEST(MirrorAddition, M8ItHasOwedMapsOfOthersWhateverLayThere) {
     MirrorWorld world(3);

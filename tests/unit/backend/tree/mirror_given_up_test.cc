@@ -17,7 +17,7 @@ struct MirrorGivenUp : testing::Test {
         world.start_and_give_up(1);
         world.kept.clear();
     }
-    void admit() { world.mirror->admit(1, {true, {}, had.generation_id}); }
+    void admit() { world.mirror->admit(1, {true, {}, may_have_of(had)}); }
     static RecordMember member(const Record& record) { return *find_member(record, 2); }
     /// As another head leaves it on member 2 that starts from it alone.
     Record gone_on() const {

@@ -51,7 +51,7 @@ TEST(MirrorLineage, M7AMemberThatWasLostWhileARecordWasWrittenToItIsNoSplitLater
     const Record after = world.record_on(0);
     ASSERT_EQ(find_member(after, 2)->state, MemberState::dirty);
     EXPECT_EQ(find_member(after, 2)->last_generation, before.generation_id);
-    EXPECT_EQ(find_member(after, 2)->may_have, std::vector<Id>{given.generation_id});
+    EXPECT_EQ(find_member(after, 2)->may_have, std::vector<MayHave>{may_have_of(given)});
     const Record later = after_many_changes(after, world);
     EXPECT_EQ(judged(later, 2, before), ReturnKind::known);
     EXPECT_EQ(judged(later, 2, given), ReturnKind::known);
@@ -64,7 +64,7 @@ TEST(MirrorLineage, M7AMemberThatTheLastHeadGaveARecordIsNoSplitLater) {
     give_record(world, request);
     // As a head finds it that starts with this record, without that member.
     const Record stood_on = world.kept.back();
-    EXPECT_EQ(find_member(stood_on, 2)->may_have, std::vector<Id>{before.generation_id});
+    EXPECT_EQ(find_member(stood_on, 2)->may_have, std::vector<MayHave>{may_have_of(before)});
     world.device(1).release();
     world.loop.run_for(seconds(1));
     Mirror next(MirrorEnvironment{world.loop, world.events, &world, seconds(8)}, "m1",
@@ -90,7 +90,7 @@ TEST(MirrorLineage, M7AMemberThatWasNotMarkedAfterAllIsNoSplitLater) {
     EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
     const Record had = world.record_on(1);
     world.device(1).fail(Operation::write, Errc::medium_error);
-    world.mirror->admit(1, {false, {}, had.generation_id});
+    world.mirror->admit(1, {false, {}, may_have_of(had)});
     world.loop.run_for(seconds(1));
     ASSERT_EQ(world.events.count("resync-stopped"), 1u);
     const Record marked = world.record_on(0);

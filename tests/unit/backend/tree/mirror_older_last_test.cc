@@ -8,6 +8,7 @@ namespace dst {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::minutes;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
 
@@ -53,6 +54,26 @@ TEST_F(MirrorOlderLast, IsNotUsedAndNotWrittenTo) {
     EXPECT_TRUE(world.mirror->up());
     EXPECT_EQ(world.events.count("last-member-changed"), 1u);
     EXPECT_EQ(read_all(), filled(4096, 8));
+}
+
+/// Whoever has the older copy open sees another medium under its name only when it is opened anew.
+TEST_F(MirrorOlderLast, IsCutNowAndThenSoThatTheNewestIsSeenUnderItsName) {
+    replace(copy);
+    for (unsigned looks = 0; looks < 3; ++looks) {
+        const unsigned cuts = world.device(0).cuts;
+        ASSERT_TRUE(world.loop.run_until([&] { return world.device(0).cuts > cuts; }, seconds(30)));
+        world.loop.run_for(milliseconds(1));
+        world.device(0).go_up();
+        world.loop.run_for(seconds(1));
+    }
+    EXPECT_EQ(world.events.count("last-member-older"), 1u);
+    EXPECT_EQ(world.events.count("member-away"), 1u) << "when the medium was changed";
+    replace(newest);
+    world.loop.run_for(seconds(1));
+    EXPECT_TRUE(world.mirror->up());
+    const unsigned cuts = world.device(0).cuts;
+    world.loop.run_for(minutes(1));
+    EXPECT_EQ(world.device(0).cuts, cuts);
 }
 
 /// It went away again before the record that says what it may have lost reached it.

@@ -53,7 +53,7 @@ Record sample_record() {
     second.incarnation = {id_of(0x99)};
     second.revision = 10;
     second.last_generation = id_of(0x75);
-    second.may_have = {id_of(0x76)};
+    second.may_have = {{id_of(0x76), 11, {3, id_of(0x44)}, true}};
     second.size_bytes = 11ull << 30;
     second.leaves = {{"/2.0", id_of(0x11), 5ull << 30, 512, 512}, {"/2.1", id_of(0x13), 6ull << 30, 512, 512}};
     record.members = {first, second};

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "media/label_area.h"
+#include "media/layout.h"
 #include "media/local_leaf.h"
 #include "start/order.h"
 
@@ -215,6 +216,22 @@ Result<void> order(EngineWorld& world, StartOrder what, const std::string& membe
     EXPECT_TRUE(world.loop.run_until([&] { return ended.has_value(); }, std::chrono::seconds(10)));
     world.loop.run_for(std::chrono::milliseconds(1));
     return *ended;
+}
+
+void die_when_it_has_the_record(EngineWorld& world, const std::string& path, const std::string& journal) {
+    sim::SimPlatter& platter = world.platter(path);
+    const std::uint64_t labels = platter.geometry().size_bytes - label_area_bytes;
+    const std::uint64_t records = mirror_layout(labels, default_region_bytes(labels)).record_copy(0).offset;
+    unsigned copies = 0;
+    platter.on_carry_out = [&](const Request& request) {
+        const bool record = request.extent.offset >= records && request.extent.offset < labels;
+        copies += request.operation == Operation::write && record ? 1 : 0;
+    };
+    EngineWorld::Head& head = world.open(journal);
+    ASSERT_TRUE(world.loop.run_until([&] { return copies == 2; }, std::chrono::seconds(30)));
+    platter.on_carry_out = nullptr;
+    ASSERT_EQ(head.serving, 0);
+    world.crash(head);
 }
 
 }  // namespace dst

@@ -90,4 +90,7 @@ private:
 Result<void> order(EngineWorld& world, StartOrder what, const std::string& member = "",
                    const std::string& journal = "head0");
 
+/// Opens it; its start dies when `path` has both copies of the record of the only mirror there, before it serves.
+void die_when_it_has_the_record(EngineWorld& world, const std::string& path, const std::string& journal = "head0");
+
 }  // namespace dst

@@ -60,7 +60,7 @@ public:
         RecordMember& given_up = record.members.at(index);
         given_up.state = MemberState::dirty;
         given_up.revision = record.revision;
-        given_up.may_have = {record.generation_id};
+        given_up.may_have = {may_have_of(record)};
         record.lineage.insert(record.lineage.begin(), record.generation_id);
         record.generation_id = loop.random_id();
         ++record.generation;
