@@ -13,6 +13,7 @@ BREAKS = {
     "add_journal_first": "M8: a promotion is in the journal before the members have it",
     "joiner_first": "M8: the new member has the promotion before the old ones",
     "no_pending": "M8: the coming generation is not noted before the promotion",
+    "pending_names_nobody": "M8: the note of a coming generation does not say which members may have it",
     "degrade_uncommitted": "M2: a promotion that not all old members hold is built upon",
     "readd_without_copy": "M8: a member is promoted without what it missed",
     "mark_members_first": "M8: the record names the generation of one that an order gave up before it has its mark",
@@ -29,6 +30,8 @@ BREAKS = {
     "void_forgotten": "orders: the journal decides although it is of the side that resolve gives up",
     "resolve_one_member": "orders: resolve gives up one member, and not the others of its side",
     "one_revision": "orders: one revision is kept for all generations that a member may have, the highest",
+    "last_writer": "orders: who gave a member up is taken to be the head that wrote the record last",
+    "left_by_itself": "orders: of a member that left by itself nobody looks whether it went on with what an order made",
     "resolve_not_lineage": "orders: the generations that resolve gave up are not in the lineage",
 }
 
@@ -39,7 +42,10 @@ UNSEEN = {
     "order_descends_from_all",  # none known either, in 13000 walks
     "void_forgotten",  # nor for this one
     "mark_members_first",  # one walk in 40000
-    "one_revision",  # one walk in 15000; backend's rule
+    "one_revision",  # one walk in 15000
+    "last_writer",  # one walk in 100000
+    "pending_names_nobody",  # one walk in 200000
+    "left_by_itself",  # one walk in 300000
 }
 
 LEFT_OUT = set()  # of BREAKS

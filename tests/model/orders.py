@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from breaks import broken
-from record import DIRTY, IN_SYNC, RESYNCING, Choice, compare, is_split, is_usable, newest, went_on
+from record import DIRTY, IN_SYNC, RESYNCING, Choice, Given, compare, is_split, is_usable, newest, went_on
 
 LOSS, RESOLVE = "accept-data-loss", "resolve"
 
@@ -61,7 +61,7 @@ def keep_apart(chosen, known, new_id):
     if went_on(chosen, known):
         lineage = tuple(one for one in chosen.lineage if one != known.id)
         standings = tuple(
-            replace(standing, may_have=tuple(one for one in standing.may_have if one[0] != known.id))
+            replace(standing, may_have=tuple(one for one in standing.may_have if one.generation != known.id))
             for standing in chosen.standings
         )
         chosen = replace(chosen, lineage=lineage, standings=standings)
@@ -80,7 +80,7 @@ def forget(record, number, coming=None):
         return record
     if not in_sync:
         record = record.left_out(number, None, record.revision)
-    return record.may_come(number, *coming) if coming is not None else record
+    return record.may_come(number, coming) if coming is not None else record
 
 
 def note(noted, coming, used, views):
@@ -88,9 +88,9 @@ def note(noted, coming, used, views):
     if not noted.has(coming.id):
         noted = replace(noted, lineage=(coming.id,) + noted.lineage)
     for number in used:
-        noted = forget(noted, number, (coming.id, coming.revision))
+        noted = forget(noted, number, Given(coming.id, coming.revision, coming.mark, True))
         if number not in noted.in_sync:
-            noted = noted.may_come(number, views[number].id, views[number].revision)
+            noted = noted.may_come(number, Given(views[number].id, views[number].revision, coming.mark))
     return noted
 
 
@@ -100,14 +100,15 @@ def forget_as_noted(record, notes):
             record = forget(record, number)
         if standing.state == IN_SYNC or standing.last is None:
             for coming in standing.may_have[::-1]:
-                record = record.may_come(number, *coming)
+                record = record.may_come(number, coming)
     return record
 
 
 def take_notes(chosen, journal):
     """Into the record that is chosen, from the journal that decides."""
     if chosen.id != journal.id:
-        return chosen
+        # One that an attempt before has made.
+        return take_noted(chosen, journal)
     noted = tuple(one for one in journal.lineage if not chosen.has(one))
     return forget_as_noted(replace(chosen, lineage=noted + chosen.lineage), journal)
 
@@ -140,7 +141,7 @@ def given_up_with(record, kept, decides, views, discard):
         in_sync = standing.state == IN_SYNC
         if number in views or (number in kept.in_sync and not (in_sync and enough)):
             continue
-        may_have = [one for one in standing.may_have[::-1] if not kept.has(one[0])]
+        may_have = [(one.generation, one.revision) for one in standing.may_have[::-1] if not kept.has(one.generation)]
         if in_sync:
             discard.numbers.append(number)
             may_have.append((record.id, record.revision))

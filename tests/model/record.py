@@ -9,22 +9,34 @@ IN_SYNC, DIRTY, RESYNCING = "in sync", "dirty", "resyncing"
 
 
 @dataclass(frozen=True)
+class Given:
+    """A generation that a member's own record may be of; it is known up to that revision, to the head of that mark."""
+
+    generation: int
+    revision: int
+    by: tuple = None  # None: whoever writes the record that says so
+    ordered: bool = False  # an order was about to make it: it may be the only one in sync by that
+
+
+@dataclass(frozen=True)
 class Standing:
     """What a record says of one member."""
 
     state: str = IN_SYNC
     revision: int = 0  # of the record, last acknowledged by it
     last: int = None  # not in sync: the last generation that it is known to have; None: it is owed everything
-    may_have: tuple = ()  # (generation, up to which revision) that its own record may be of
+    may_have: tuple = ()  # Given: generations that its own record may be of
 
-    def among_others(self, generation, revision):
+    def given(self, generation):
+        return next((one for one in self.may_have if one.generation == generation), None)
+
+    def among_others(self, what):
         """What it may have, with that."""
-        known = dict(self.may_have)
-        revision = max(revision, known.pop(generation, 0))
-        return ((generation, revision),) + tuple(known.items())
-
-    def may_have_of(self, generation):
-        return self.revision if broken("one_revision") else dict(self.may_have)[generation]
+        known = self.given(what.generation)
+        if known is not None:
+            newer = known if known.revision >= what.revision else what
+            what = replace(newer, ordered=known.ordered or what.ordered)
+        return (what,) + tuple(one for one in self.may_have if one is not known)
 
 
 @dataclass(frozen=True)
@@ -61,14 +73,22 @@ class Record:
     def now_known(self, number, generation, revision):
         """What a member holds when it is given up: a later record is another head's, which has gone on."""
         standing = self.standings[number]
-        record = self.with_standing(number, may_have=standing.among_others(generation, revision))
+        record = self.may_come(number, Given(generation, revision))
         if broken("one_revision"):
             return record.with_standing(number, revision=max(standing.revision, revision))
         return record
 
-    def may_come(self, number, generation, revision):
+    def may_come(self, number, what):
         """What a member may hold besides, as a note of a coming generation says."""
-        return self.with_standing(number, may_have=self.standings[number].among_others(generation, revision))
+        return self.with_standing(number, may_have=self.standings[number].among_others(what))
+
+    def signed(self, mark):
+        """As that head writes it."""
+        record = replace(self, mark=mark)
+        for number, standing in enumerate(self.standings):
+            may_have = tuple(one if one.by else replace(one, by=mark) for one in standing.may_have)
+            record = record.with_standing(number, may_have=may_have)
+        return record
 
     def left_out(self, number, generation, revision):
         """Owed everything. `generation`, `revision`: of the record in which it stands as it was."""
@@ -85,14 +105,21 @@ class Record:
 
 def went_on(record, found):
     """The generation of `found` was given up in `record`'s line, and somebody has written the record since."""
-    if broken("no_went_on") or (record.mark[1] == found.mark[1] and found.mark[0] <= record.mark[0]):
-        return False
-    return any(
-        theirs.state == IN_SYNC
-        and ours.state != IN_SYNC
-        and ours.last is None
-        and found.id in dict(ours.may_have)
-        and found.revision > ours.may_have_of(found.id)
+
+    def later(ours):
+        given = ours.given(found.id)
+        ordered = given is not None and given.ordered and not broken("left_by_itself")
+        if given is None or not (ours.last is None or ordered):
+            return False
+        # What was under way to it when it was given up.
+        (by, head), writer = given.by or record.mark, record.mark
+        if broken("last_writer") or head == writer[1]:
+            by, head = writer
+        known = ours.revision if broken("one_revision") else given.revision
+        return found.revision > known and (head != found.mark[1] or by < found.mark[0])
+
+    return not broken("no_went_on") and any(
+        theirs.state == IN_SYNC and ours.state != IN_SYNC and later(ours)
         for ours, theirs in zip(record.standings, found.standings)
     )
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from breaks import broken
-from record import DIRTY, IN_SYNC, RESYNCING, Standing, is_usable, judge_return
+from record import DIRTY, IN_SYNC, RESYNCING, Given, Standing, is_usable, judge_return
 
 
 @dataclass
@@ -16,7 +16,11 @@ class Known:
 
     def took(self, record):
         self.generation, self.revision = record.id, record.revision
-        self.may_have = ((record.id, record.revision),)
+        self.may_have = (given(record),)
+
+
+def given(record):
+    return Given(record.id, record.revision, record.mark)
 
 
 def in_use(head):
@@ -81,7 +85,7 @@ def next_record(world, head, joiner, marked):
         else:
             continue
         named = record.id if state == IN_SYNC else last
-        may_have = tuple(one for one in known.may_have if one[0] != named)
+        may_have = tuple(one for one in known.may_have if one.generation != named)
         record = record.with_standing(number, state=state, last=last, revision=revision, may_have=may_have)
     return record
 
@@ -97,6 +101,9 @@ def change(world, head, joiner=None, marked=None):
             kept, record = head.submitted, replace(record, revision=record.revision + 1)
             lineage = kept.lineage if broken("no_pending") else (record.id,) + kept.lineage
             kept = replace(kept, lineage=lineage, revision=kept.revision + 1)
+            for number in in_use(head) | {joiner}:
+                if not broken("pending_names_nobody"):
+                    kept = kept.may_come(number, given(record))
         head.submitted = record
         head.journal.record = kept
         world.may_die(head, 0.05, f"after the journal of generation {record.id}")
@@ -131,7 +138,7 @@ def spread(world, head, record, numbers, chance):
         known = head.known[number]
         if not world.reaches(head, number):
             return number
-        known.may_have = Standing(may_have=known.may_have).among_others(record.id, record.revision)
+        known.may_have = Standing(may_have=known.may_have).among_others(given(record))
         world.members[number].record = record
         known.took(record)
         world.may_die(head, chance, f"in the records of generation {record.id}")
@@ -193,7 +200,7 @@ def come_back(world, head, number):
                 return True
             world.members[one].owes |= {number}
             world.may_die(head, 0.03, "while it notes what a member is owed")
-    found = (member.record.id, member.record.revision)
+    found = Given(member.record.id, member.record.revision, head.mark())
     member.promised = head.mark()
     world.may_die(head, 0.03, "after the promise of a member that returns")
     member.served = head.mark()

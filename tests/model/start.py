@@ -7,7 +7,7 @@ from breaks import broken
 from orders import LOSS, RESOLVE
 from promise import Finding
 from record import IN_SYNC, choose, compare, newest
-from service import Known
+from service import Known, given
 
 # More than a head can have written without an answer before it died.
 REVISION_STEP = 16
@@ -112,7 +112,7 @@ def claim(world, head, views):
     seen = [members[number].promised[0] for number in reachable] + [members[number].served[0] for number in reachable]
     head.epoch = journal.tried = max(seen + [journal.tried, journal.established or 0]) + 1
     revision = max([choice.record.revision] + [record.revision for record in views.values()]) + REVISION_STEP
-    record = replace(choice.record, revision=revision, mark=head.mark())
+    record = replace(choice.record, revision=revision).signed(head.mark())
     for number in choice.used:
         record = record.with_standing(number, revision=views[number].revision)
     head.record = head.submitted = record
@@ -224,7 +224,7 @@ def serve(world, head):
     head.state, head.joined, head.failed = "serving", set(head.choice.used), set()
     head.session = world.promise.new_session()
     for number, standing in enumerate(head.record.standings):
-        own = ((head.record.id, head.record.revision),) if standing.state == IN_SYNC else ()
+        own = (given(head.record),) if standing.state == IN_SYNC else ()
         head.known[number] = Known(head.record.id, own + standing.may_have)
         if number in head.joined:
             head.known[number].took(head.record)
