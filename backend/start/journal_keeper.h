@@ -57,7 +57,10 @@ public:
     void write(Callback<void> done);
     bool idle() const noexcept { return !writing_; }
 
+    /// Error `fenced` once another head has taken over: members that it has not fenced yet must not hear of changes
+    /// that it knows nothing of.
     void keep(const Record& record, Callback<void> done) override;
+    void set_overtaken() noexcept { overtaken_ = true; }
     void on_fenced(const std::string& member) override;
     void on_last_changed(const std::string& mirror) override;
     void set_on_last_changed(std::function<void()> changed) { last_changed_ = std::move(changed); }
@@ -83,6 +86,7 @@ private:
     bool damaged_ = false;
     bool claims_ = false;
     bool writing_ = false;
+    bool overtaken_ = false;
     std::vector<Callback<void>> current_;
     std::vector<Callback<void>> next_;
     std::function<void(const std::string&)> fenced_;

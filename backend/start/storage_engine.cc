@@ -148,6 +148,7 @@ void StorageEngine::Impl::fenced(const std::string& member) {
         "LUN here";
     events_.event(Severity::critical, "storage-fenced", fenced_reason_, {{"storage", storage_.name}});
     gate_.fail(Errc::fenced);
+    journal_.set_overtaken();
     joiner_.stop();
     tell([](Observer& observer) { observer.on_fenced(); });
 }

@@ -15,11 +15,13 @@ constexpr Duration retry_time_max = std::chrono::seconds(30);
 /// The waiting requests end in an error; the members that failed stay failed, and the next change tries again.
 void Mirror::change_failed(const Error& why) {
     const std::unique_ptr<Change> failed = std::move(change_);
-    environment_.events.event(
-        Severity::error, "mirror-record-failed",
-        "a record without the failed members could not be made durable; writes fail until it can. "
-        "Look at the journal's filesystem and at the members",
-        {{"mirror", name_}, {"why", to_string(why)}});
+    if (why.code != Errc::fenced) {
+        environment_.events.event(
+            Severity::error, "mirror-record-failed",
+            "a record without the failed members could not be made durable; writes fail until it can. "
+            "Look at the journal's filesystem and at the members",
+            {{"mirror", name_}, {"why", to_string(why)}});
+    }
     if (redraw_medium_ && !is_lost(why.code)) {
         // The last member does not take its record: reads go on (M10), and what is above hears of the loss below.
         redraw_medium_ = false;
@@ -33,7 +35,7 @@ void Mirror::change_failed(const Error& why) {
         if (waits || ((failed->marked | failed->joiner) & member->mask()) != 0) drop_target(*member, to_string(why));
     }
     // One that refuses its record would refuse the next one, too; each could be another generation that it may have.
-    if (is_lost(why.code) || !failed->in_journal) {
+    if (is_lost(why.code) || (!failed->in_journal && why.code != Errc::fenced)) {
         retry_time_ = std::clamp(2 * retry_time_, retry_time_min, retry_time_max);
         retry_timer_.start(retry_time_);
     }

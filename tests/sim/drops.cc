@@ -17,8 +17,7 @@ void DropJudge::event(const std::string& process, std::string_view id, std::init
     if (id != "member-dropped") return;
     // By a head that has been overtaken: nothing has happened to the member, but to the head.
     for (const EventField& field : fields) {
-        if (field.key == "why" &&
-            std::string_view(field.value).find("a newer head has taken over") != std::string_view::npos) {
+        if (field.key == "why" && std::string_view(field.value).find("head has taken over") != std::string_view::npos) {
             return;
         }
     }

@@ -82,5 +82,17 @@ TEST_F(JournalKeeperTest, SlotThatWasNotWrittenIsTheFirstToBeWrittenNext) {
     EXPECT_EQ(file.slots[newest], good);
 }
 
+/// Members that have not heard of the other head would have what that one knows nothing of.
+TEST_F(JournalKeeperTest, M6KeepsNoRecordOnceTheHeadWasOvertaken) {
+    ASSERT_TRUE(write(1));
+    const auto before = file.slots;
+    keeper->set_overtaken();
+    std::optional<Result<void>> kept;
+    keeper->keep(Record{}, [&](Result<void> result) { kept = std::move(result); });
+    ASSERT_TRUE(loop.run_until([&] { return kept.has_value(); }));
+    EXPECT_EQ(kept->error().code, Errc::fenced);
+    EXPECT_EQ(file.slots, before);
+}
+
 }  // namespace
 }  // namespace dst

@@ -219,6 +219,21 @@ TEST(MirrorWrite, M6FencedMemberIsReportedAndNobodyIsDropped) {
     EXPECT_FALSE(world.mirror->degraded());
 }
 
+TEST(MirrorWrite, M6NoRecordFollowsWhenTheHeadWasOvertaken) {
+    MirrorWorld world(3);
+    const Record before = world.record_on(2);
+    world.device(1).fail(Operation::write, Errc::fenced);
+    ASSERT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::fenced);
+    world.fail_journal = true;
+    world.journal_error = Errc::fenced;
+    world.device(0).go_down();
+    world.loop.run_for(seconds(60));
+    EXPECT_EQ(world.record_on(2), before);
+    EXPECT_EQ(world.events.count("mirror-record-failed"), 0u);
+    TestRequest request = write_of(0, 8);
+    EXPECT_EQ(run(world.loop, *world.mirror, request), Errc::fenced);
+}
+
 TEST(MirrorWrite, M6AMemberThatRefusesToComeBackAsFencedTellsTheKeeper) {
     MirrorWorld world;
     world.device(1).stay_down({Errc::fenced, "a newer head has taken over"});
