@@ -12,6 +12,8 @@ void InnerStart::could_not_start(const std::string& why) {
     const Record* const known = known_members();
     if (known == nullptr || formed_) return finish(End::waits, why);
     formed_from_ = *known;
+    // A blank medium does not tell which member it is to be, and the journal may never have seen the mirror.
+    if (known == &opening_.choice.record) opening_.number_by_names(inner_);
     std::string refused = check_names(inner_, formed_from_);
     if (!refused.empty()) return finish(End::refused, refused);
     const std::string waits_for = look_for_lost(formed_from_, refused);
