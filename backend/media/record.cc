@@ -64,9 +64,9 @@ bool went_on(const Record& record, const Record& found) noexcept {
         const RecordMember* const now = find_member(record, member.number);
         if (member.state != MemberState::in_sync || now == nullptr) return false;
         const MayHave* const known = find_generation(now->may_have, found.generation_id);
-        if (now->state == MemberState::in_sync || known == nullptr) return false;
-        const bool given_up = now->last_generation.is_nil() || known->ordered;
-        return given_up && found.revision > known->revision && !had_written(record, *known, found);
+        if (known == nullptr) return false;
+        const bool given_up = now->state != MemberState::in_sync && now->last_generation.is_nil();
+        return (given_up || known->ordered) && found.revision > known->revision && !had_written(record, *known, found);
     });
 }
 

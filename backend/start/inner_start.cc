@@ -57,6 +57,11 @@ void InnerStart::begin() {
     peek_all();
 }
 
+void InnerStart::cut(const Error& why) {
+    ReturnAttempt::cut(why);
+    if (looks_above_) child_.device->cut(why);
+}
+
 void InnerStart::peek_all() {
     findings_.assign(peeks_.size(), {});
     opening_ = {};
@@ -231,7 +236,9 @@ void InnerStart::look_above() {
         if (vertex->parent->linear != nullptr) vertex->parent->linear->refresh_geometry();
     }
     if (!child_.device->up()) return promise_all();
+    looks_above_ = true;
     mirror().metadata(child_.position).read_record([this](const Result<FoundRecord>& found) {
+        looks_above_ = false;
         if (stopped(found ? Result<void>() : Result<void>(found.error()))) return;
         const ReturnJudgement judged = judge_return(mirror().record(), *member(), found->record);
         judged.kind == ReturnKind::split ? finish(End::split, judged.why) : promise_all();

@@ -24,6 +24,7 @@ public:
                Ended ended);
 
     void begin() override;
+    void cut(const Error& why) override;
 
 private:
     using Step = void (InnerStart::*)();
@@ -80,6 +81,7 @@ private:
     bool formed_ = false;
     bool fresh_ = false;  ///< formed from a member without a record
     bool labelled_ = false;
+    bool looks_above_ = false;  ///< through the whole child
     Record written_;
 };
 

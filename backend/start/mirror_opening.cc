@@ -21,11 +21,13 @@ bool below_another_mirror(const Vertex& leaf, const Vertex& child) {
 /// seen to have (went_on()).
 constexpr std::uint64_t revision_step = 16;
 
-/// What is given up in it is so by the head that writes it.
+/// What is given up in it is so by the head that writes it. Who wrote it before knew what it had written itself.
 void sign(Record& record, const Epoch& epoch) {
     for (RecordMember& member : record.members) {
         for (MayHave& one : member.may_have) {
             if (one.known_to.none()) one.known_to = epoch;
+            if (one.known_to.head != record.epoch.head) continue;
+            one.known_to.number = std::max(one.known_to.number, record.epoch.number);
         }
     }
 }

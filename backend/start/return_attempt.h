@@ -47,7 +47,7 @@ public:
     void give_up() { given_up_ = true; }
     bool concerns(std::size_t leaf) const;
     /// What hangs is cut off.
-    void cut(const Error& why);
+    virtual void cut(const Error& why);
     /// The leaves that it looks at.
     const std::vector<const Vertex*>& looked_at() const { return looked_at_; }
 

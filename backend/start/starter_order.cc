@@ -108,8 +108,10 @@ bool Starter::resolve_with_lossy(Vertex& mirror, const std::optional<Record>& jo
     std::vector<MemberView> views = work.views;
     for (std::size_t i = 0; i < views.size(); ++i) views[i].lossy = views[i].lossy || (lossy & bit(i)) != 0;
     const std::optional<StartChoice> choice = force_choice(journal, work.decides, views);
-    if (!choice) return false;
+    // Nobody has been asked whether it may start from one that is not in sync.
+    if (!choice || (choice->stale && (choice->used & ~lossy) != 0)) return false;
     work.choice = *choice;
+    work.choice.record.generation_id = context_.loop.random_id();
     work.forced = true;
     resolve(mirror, discard);
     work.ordered += ". What was lost on " + names + " before, when it was started with loss of data, stays lost";

@@ -156,7 +156,9 @@ void Mirror::tell_older(Member& member) {
 /// The newest may have been put in its place under its name: whoever has the older copy open sees that only when it is
 /// opened anew.
 void Mirror::look_again(Member& member) {
-    if (member.older && member.device.up()) member.device.cut({Errc::disconnected, "its newest medium is looked for"});
+    const bool used = state_ == State::serving && (in_sync_ & ~failed_ & joined_ & member.mask()) != 0;
+    if (!used || reachable() != 0 || !member.older || !member.doubted || !member.device.up()) return;
+    member.device.cut({Errc::disconnected, "its newest medium is looked for"});
 }
 
 }  // namespace dst

@@ -167,7 +167,8 @@ void Mirror::give_up_resending(Member& member) {
 
 /// A mirror that waits for one of its own members has the time to go on without it.
 Duration Mirror::limit_of(const Member& member, Operation operation) const {
-    const Duration timeout = environment_.member_timeout + member.levels * (environment_.member_timeout / 2);
+    const Duration timeout =
+        environment_.member_timeout + std::min(member.levels, 2u) * (environment_.member_timeout / 2);
     return operation == Operation::flush ? std::max(timeout, flush_time_min) : timeout;
 }
 

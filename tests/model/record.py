@@ -84,10 +84,18 @@ class Record:
 
     def signed(self, mark):
         """As that head writes it."""
-        record = replace(self, mark=mark)
+        return replace(self.with_signs(mark), mark=mark)
+
+    def with_signs(self, mark):
+        """What is given up in it is so by that head. Who wrote it before knew what it had written itself."""
+
+        def sign(one):
+            by = one.by or mark
+            return replace(one, by=(max(by[0], self.mark[0]), by[1]) if by[1] == self.mark[1] else by)
+
+        record = self
         for number, standing in enumerate(self.standings):
-            may_have = tuple(one if one.by else replace(one, by=mark) for one in standing.may_have)
-            record = record.with_standing(number, may_have=may_have)
+            record = record.with_standing(number, may_have=tuple(map(sign, standing.may_have)))
         return record
 
     def left_out(self, number, generation, revision):
@@ -109,7 +117,8 @@ def went_on(record, found):
     def later(ours):
         given = ours.given(found.id)
         ordered = given is not None and given.ordered and not broken("left_by_itself")
-        if given is None or not (ours.last is None or ordered):
+        given_up = ours.state != IN_SYNC and ours.last is None
+        if given is None or not (given_up or ordered):
             return False
         # What was under way to it when it was given up.
         (by, head), writer = given.by or record.mark, record.mark
@@ -119,7 +128,7 @@ def went_on(record, found):
         return found.revision > known and (head != found.mark[1] or by < found.mark[0])
 
     return not broken("no_went_on") and any(
-        theirs.state == IN_SYNC and ours.state != IN_SYNC and later(ours)
+        theirs.state == IN_SYNC and later(ours)
         for ours, theirs in zip(record.standings, found.standings)
     )
 

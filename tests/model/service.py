@@ -200,7 +200,9 @@ def come_back(world, head, number):
                 return True
             world.members[one].owes |= {number}
             world.may_die(head, 0.03, "while it notes what a member is owed")
-    found = Given(member.record.id, member.record.revision, head.mark())
+    known = Standing(may_have=head.known[number].may_have).given(member.record.id)
+    ordered = known is not None and known.ordered
+    found = Given(member.record.id, member.record.revision, head.mark(), ordered)
     member.promised = head.mark()
     world.may_die(head, 0.03, "after the promise of a member that returns")
     member.served = head.mark()

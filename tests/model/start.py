@@ -121,7 +121,7 @@ def claim(world, head, views):
     if (choice.ordered or resolved_before(journal, record)) and not broken("order_not_noted"):
         noted = noted_line(journal.record, head.sure, choice, views)
         if noted is not None:
-            noted = orders.note(noted, record, choice.used, views)
+            noted = orders.note(noted, record, choice.used, views).with_signs(head.mark())
             if not head.sure and noted.mark[1] == head.id:
                 noted = replace(noted, revision=max(noted.revision, record.revision))
             journal.record = noted

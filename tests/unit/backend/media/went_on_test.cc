@@ -138,6 +138,16 @@ TEST_F(WentOn, M7NorWasItButWhatAnOrderMadeOthersMayHaveGoneOnWith) {
     expect(true, Descent::split);
 }
 
+/// A note of a member that was in sync, by a journal that does not decide any more.
+TEST_F(WentOn, M5NorNeedItHaveLeftTheRecordThatNotesIt) {
+    go_on();
+    record.members[0].state = MemberState::in_sync;
+    record.members[0].last_generation = {};
+    expect(false, Descent::newer);
+    record.members[0].may_have[0].ordered = true;
+    expect(true, Descent::split);
+}
+
 TEST_F(WentOn, OnlyAMemberInSyncHasGoneOn) {
     go_on();
     found.members[0].state = MemberState::resyncing;

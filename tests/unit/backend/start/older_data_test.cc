@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "media/journal.h"
 #include "start/order.h"
 #include "support/engine_world.h"
 
@@ -147,6 +150,11 @@ TEST_F(OlderData, M5WhoGivesUpTheOtherSideOfASplitGoesOnWithIt) {
     ASSERT_TRUE(world.loop.run_until([&] { return healthy(); }, minutes(2)));
     EXPECT_EQ(world.platter("/a").read({second_region, 4096}), Bytes(4096));
     EXPECT_EQ(world.platter("/a").read({0, 4096}), bytes);
+    const sim::SimStoreFile& file = world.journal("another");
+    const JournalChoice found = choose_journal({file.slots, file.machine, file.inode});
+    ASSERT_TRUE(found.journal);
+    const std::vector<Id>& lineage = found.journal->records.at(0).lineage;
+    EXPECT_TRUE(std::none_of(lineage.begin(), lineage.end(), [](const Id& id) { return id.is_nil(); }));
 }
 
 TEST_F(OlderData, M10LastMemberIsNotGoneOnWith) {

@@ -119,5 +119,22 @@ TEST(MirrorGivenUpNot, M8MarkOfOneThatLeftNamesItAtOnceAndNoSecondRecordFollows)
     EXPECT_TRUE(world.loop.run_until([&] { return world.in_sync(1); }, seconds(30)));
 }
 
+/// An order was about to make what it has, when it was in sync: it left by itself then.
+TEST(MirrorOrdered, M8WhatAnOrderWasAboutToMakeIsNamedSoUntilItHasItsMark) {
+    MirrorWorld world;
+    const Record had = world.record_on(1);
+    world.start_and_give_up(1, true);
+    world.mirror->admit(1, {true, {}, may_have_of(had)});
+    ASSERT_TRUE(hold_before(world, 1, Operation::write));
+    const RecordMember marked = *find_member(world.record_on(0), 2);
+    ASSERT_EQ(marked.state, MemberState::resyncing);
+    ASSERT_FALSE(marked.may_have.empty());
+    EXPECT_TRUE(marked.may_have.front().ordered);
+    Record gone_on = had;
+    gone_on.revision += 16;
+    gone_on.epoch = {9, Id{{9}}};
+    EXPECT_EQ(judge_return(world.record_on(0), marked, gone_on).kind, ReturnKind::split);
+}
+
 }  // namespace
 }  // namespace dst

@@ -54,8 +54,9 @@ public:
         const Record record = stop();
         start_by(record, 1u << index);
     }
-    /// Stops, and starts without one that was in sync, by an order that gives up what it has.
-    void start_and_give_up(std::size_t index) {
+    /// Stops, and starts without one that was in sync, by an order that gives up what it has; or `left`: it left by
+    /// itself, and an order was about to make what it has.
+    void start_and_give_up(std::size_t index, bool left = false) {
         Record record = stop();
         RecordMember& given_up = record.members.at(index);
         given_up.state = MemberState::dirty;
@@ -64,6 +65,11 @@ public:
         record.lineage.insert(record.lineage.begin(), record.generation_id);
         record.generation_id = loop.random_id();
         ++record.generation;
+        if (left) {
+            given_up.may_have.front().ordered = true;
+            given_up.last_generation = loop.random_id();
+            record.lineage.push_back(given_up.last_generation);
+        }
         start_by(record);
     }
 
