@@ -89,6 +89,7 @@ private:
         std::optional<StartChoice> way_out;  ///< it waits: what an order to accept data loss would do
         bool forced = false;                 ///< `choice` is that
         bool resolved = false;               ///< one side of a split is given up, as ordered
+        bool discarded = false;              ///< one side of its split is given up, and it waits all the same
         std::string other_side;              ///< members that this head has written to as the journal says, in a split
         std::string ordered;                 ///< what the administrator's order did; empty: nothing
     };

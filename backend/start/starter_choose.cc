@@ -18,6 +18,16 @@ std::string in_sync_names(const Record& record) {
     return names;
 }
 
+/// Those in sync by the journal's record, and not by the one that is gone on with.
+std::string left_names(const Record& journal, const Record& chosen) {
+    Record left = journal;
+    std::erase_if(left.members, [&](const RecordMember& member) {
+        const RecordMember* const other = find_member(chosen, member.number);
+        return other != nullptr && other->state == MemberState::in_sync;
+    });
+    return in_sync_names(left);
+}
+
 }  // namespace
 
 /// Why its disk does not take writes; null: nothing speaks against it. Who orders that something is given up means what
@@ -164,6 +174,7 @@ void Starter::records_read(Vertex& mirror) {
             return choose_next();
         case Verdict::wait:
             work.reason = work.choice.reason;
+            work.discarded = discard.has_value();
             if (discard && resolve_with_lossy(mirror, journal, *discard)) break;
             if (force(mirror, journal)) break;
             return choose_next();
@@ -174,7 +185,11 @@ void Starter::records_read(Vertex& mirror) {
                 const bool apart = keep_apart(work.choice.record, *journal);
                 if (apart) work.choice.record.generation_id = context_.loop.random_id();
                 const bool begun = only_begun(*journal) && (order_begun_ || ordered(StartOrder::accept_data_loss));
-                if ((split || apart) && !begun) work.other_side = in_sync_names(*journal);
+                // What it only noted in another head's record it has not served.
+                const bool served = journal->epoch.head == context_.journal.journal().established.head;
+                if ((split || apart) && served && !begun) {
+                    work.other_side = left_names(*journal, work.choice.record);
+                }
             }
             work.resolved = work.resolved || resolved_before(work);
             if (ordered(StartOrder::accept_data_loss) && only_begun(work.choice.record)) {

@@ -271,8 +271,8 @@ std::string Starter::command_target() const {
 
 std::string Starter::way_out_of_waiting() const {
     std::string how;
-    const bool resolved =
-        std::any_of(work_.begin(), work_.end(), [](const auto& work) { return work.second.resolved; });
+    const bool resolved = std::any_of(work_.begin(), work_.end(),
+                                      [](const auto& work) { return work.second.resolved || work.second.discarded; });
     if (resolved) {
         return ". If that is lost for good, too: take the side that you give up away, and order 'dstctl start " +
                command_target() + " --accept-data-loss'";

@@ -140,7 +140,9 @@ void StorageEngine::Impl::failed(const Error& why) {
 
 void StorageEngine::Impl::fenced(const std::string& member) {
     // A starting head begins again by itself (M6).
-    if (fenced_ || closing_ || starter_.state() != Starter::State::serving) return;
+    if (fenced_ || starter_.state() != Starter::State::serving) return;
+    journal_.set_overtaken();
+    if (closing_) return;
     fenced_ = true;
     fenced_reason_ =
         "another head has taken over (" + member +
@@ -148,7 +150,6 @@ void StorageEngine::Impl::fenced(const std::string& member) {
         "LUN here";
     events_.event(Severity::critical, "storage-fenced", fenced_reason_, {{"storage", storage_.name}});
     gate_.fail(Errc::fenced);
-    journal_.set_overtaken();
     joiner_.stop();
     tell([](Observer& observer) { observer.on_fenced(); });
 }

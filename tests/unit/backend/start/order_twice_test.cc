@@ -53,5 +53,20 @@ TEST_F(OrderTwice, M5NorIsItForAStart) {
     EXPECT_EQ(world.events.count("storage-split"), 0u);
 }
 
+/// All that the journal calls in sync is used: nobody is left on another side.
+TEST(OrderMadeElsewhere, WhoGoesOnWithWhatItMadeElsewhereHasLeftNobody) {
+    EngineWorld world(mirror_node("m0", {disk_node("/a"), disk_node("/b"), disk_node("/c")}));
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    world.platter("/c").set_missing(true);
+    ASSERT_TRUE(order(world, StartOrder::accept_data_loss, {}, "another"));
+    die_when_it_has_the_record(world, "/b", "another");
+    EngineWorld::Head& third = world.serve("third");
+    ASSERT_EQ(world.write(third, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+    world.close(third);
+    world.serve("another");
+    EXPECT_EQ(world.events.count("start-other-side"), 0u);
+}
+
 }  // namespace
 }  // namespace dst

@@ -1,4 +1,5 @@
 // A split is resolved while a member of the side that is given up is away.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "support/engine_world.h"
@@ -93,6 +94,39 @@ TEST_P(ResolveAway, M7MemberThatHadLeftTheSideThatIsGivenUpIsOwedEverything) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Journals, ResolveAway, testing::Values("head0", "other"));
+
+/// An order to accept the loss would take this one's place, and decides no split.
+TEST(ResolveWaits, M5SaysHowToGoOnWithoutWhatItWaitsFor) {
+    EngineWorld world(mirror_node("m0", {disk_node("/a"), disk_node("/b"), disk_node("/c")}));
+    const auto only = [&](const std::string& there) {
+        for (const char path : {'a', 'b', 'c'}) {
+            world.platter(std::string("/") + path).set_missing(there.find(path) == std::string::npos);
+        }
+    };
+    const auto write = [&](EngineWorld::Head& head) {
+        EXPECT_EQ(world.write(head, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+        world.close(head);
+    };
+    ASSERT_TRUE(world.init().done);
+    EngineWorld::Head& first = world.serve();
+    only("c");
+    write(first);
+    only("ab");
+    ASSERT_TRUE(order(world, StartOrder::accept_data_loss, {}, "other"));
+    write(world.serve("other"));
+    only("ac");
+    EngineWorld::Head* head = &world.open();
+    ASSERT_TRUE(world.loop.run_until([&] { return head->failed.has_value(); }, seconds(30)));
+    world.close(*head);
+    ASSERT_TRUE(order(world, StartOrder::resolve, "/c"));
+    head = &world.open();
+    EXPECT_FALSE(world.loop.run_until([&] { return head->failed || head->serving > 0; }, seconds(30)));
+    EXPECT_THAT(head->engine->status().reason, testing::HasSubstr("take the side that you give up away"));
+    world.close(*head);
+    only("a");
+    ASSERT_TRUE(order(world, StartOrder::accept_data_loss));
+    world.serve();
+}
 
 }  // namespace
 }  // namespace dst
