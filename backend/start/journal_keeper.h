@@ -61,6 +61,7 @@ public:
     /// that it knows nothing of.
     void keep(const Record& record, Callback<void> done) override;
     void set_overtaken() noexcept { overtaken_ = true; }
+    bool overtaken() const noexcept override { return overtaken_; }
     void on_fenced(const std::string& member) override;
     void on_last_changed(const std::string& mirror) override;
     void set_on_last_changed(std::function<void()> changed) { last_changed_ = std::move(changed); }

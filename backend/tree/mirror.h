@@ -30,6 +30,8 @@ public:
     virtual void keep(const Record& record, Callback<void> done) = 0;
     /// A member answered `fenced` (M6): another head has taken over. Never called from inside a call to the mirror.
     virtual void on_fenced(const std::string& member) = 0;
+    /// It has: no member gets a record any more, which the other head would know nothing of.
+    virtual bool overtaken() const noexcept { return false; }
     /// All members in sync that are left came back changed, and `mirror` carries on with them (M10): writes that were
     /// never flushed may be lost. Never called from inside a call to the mirror.
     virtual void on_last_changed(const std::string& mirror) { static_cast<void>(mirror); }

@@ -10,6 +10,8 @@ namespace dst {
 namespace {
 
 /// Whatever it says, no member was lost.
+Error overtaken_error() { return {Errc::fenced, "another head has taken over"}; }
+
 Error journal_error(const Error& error) { return {is_lost(error.code) ? Errc::io_error : error.code, error.text}; }
 
 }  // namespace
@@ -231,6 +233,7 @@ bool Mirror::takes_record(const Member& member) const { return !member.changed |
 void Mirror::write_to_member(Member& member) {
     if (!change_ || !change_->in_journal || change_->superseded || member.metadata_in_flight) return;
     if ((change_->pending & ~failed_ & member.mask()) == 0) return;
+    if (environment_.keeper->overtaken()) return change_failed(overtaken_error());
     if (!member.device.up() || !takes_record(member)) {
         if (may_return(member)) return;
         // Its time ran out before there was a record to write.
@@ -250,6 +253,7 @@ void Mirror::write_to_targets() {
     change_->late_begun = true;
     for (const auto& member : members_) {
         if (!change_ || (change_->late & member->mask()) == 0 || member->metadata_in_flight) continue;
+        if (environment_.keeper->overtaken()) return change_failed(overtaken_error());
         write_record_to(*member, &Mirror::target_written);
     }
 }

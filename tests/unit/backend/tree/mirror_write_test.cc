@@ -219,6 +219,29 @@ TEST(MirrorWrite, M6FencedMemberIsReportedAndNobodyIsDropped) {
     EXPECT_FALSE(world.mirror->degraded());
 }
 
+/// The journal was about to have it, or a member is awaited that is back then.
+TEST(MirrorWrite, M6NorIsOneWrittenThatWasUnderWay) {
+    for (const bool away : {false, true}) {
+        MirrorWorld world(3);
+        const Record before = world.record_on(2);
+        world.hold_journal = !away;
+        world.device(1).fail(Operation::write, Errc::medium_error);
+        if (away) world.device(0).go_down();
+        if (away) world.device(2).go_down();
+        TestRequest request = write_of(0, 7);
+        request.submit(*world.mirror);
+        world.loop.run_for(milliseconds(100));
+        world.is_overtaken = true;
+        if (away) world.device(0).go_up();
+        if (away) world.device(2).go_up();
+        world.release_journal();
+        world.loop.run_for(seconds(60));
+        EXPECT_EQ(world.record_on(2), before) << away;
+        ASSERT_TRUE(request.done) << away;
+        EXPECT_EQ(request.result(), Errc::fenced) << away;
+    }
+}
+
 TEST(MirrorWrite, M6NoRecordFollowsWhenTheHeadWasOvertaken) {
     MirrorWorld world(3);
     const Record before = world.record_on(2);

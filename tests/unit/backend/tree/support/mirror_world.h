@@ -107,6 +107,7 @@ public:
         if (pending_keep) std::exchange(pending_keep, nullptr)({});
     }
     void on_fenced(const std::string& member) override { fenced_by = member; }
+    bool overtaken() const noexcept override { return is_overtaken; }
     void on_last_changed(const std::string&) override { ++last_changed; }
     void on_up(BlockDevice&) override { ++ups; }
     void on_down(BlockDevice&, const Error&) override { ++downs; }
@@ -118,6 +119,7 @@ public:
     std::vector<Record> kept;
     bool hold_journal = false;
     bool fail_journal = false;
+    bool is_overtaken = false;
     Errc journal_error = Errc::no_space;
     Callback<void> pending_keep;
     std::string fenced_by;
