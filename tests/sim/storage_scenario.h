@@ -61,6 +61,7 @@ private:
     /// Below the root's mirrors, if there are any; empty: the tree is one disk.
     std::string some_mirrored_leaf(const VertexStatus& tree);
     static bool others_in_sync(const VertexStatus& vertex, const std::string& leaf);
+    static bool leaf_in_sync(const VertexStatus& vertex, const std::string& leaf);
     static bool has_leaf(const VertexStatus& vertex, const std::string& leaf);
     static bool is_mirrored(const VertexStatus& vertex);
     void end_clients();
