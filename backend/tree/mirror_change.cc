@@ -277,7 +277,8 @@ void Mirror::target_written(Member& member, std::uint64_t attempt, const Result<
 
 void Mirror::addition_kept(std::uint64_t attempt, const Result<void>& kept) {
     if (!change_ || change_->attempt != attempt) return;
-    if (!kept) return change_failed(journal_error(kept.error()));
+    // All members have it, and the journal has its note: it stands, and goes into the journal with the next record.
+    if (!kept && kept.error().code == Errc::fenced) return change_failed(kept.error());
     change_->ending = false;
     change_->late_begun = true;
     if (change_->superseded) return step_ended();

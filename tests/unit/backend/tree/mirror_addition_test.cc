@@ -82,6 +82,30 @@ TEST(MirrorAddition, M8OneThatWasNotThereAtTheStartIsWrittenToAndReadFrom) {
     EXPECT_EQ(request.bytes, filled(4096, 7));
 }
 
+/// Whoever starts from the members takes it for in sync.
+TEST(MirrorAddition, M8StandsWhenTheJournalDoesNotTakeItInTheEnd) {
+    std::size_t records = 0;
+    for (const bool fails : {false, true}) {
+        MirrorWorld world;
+        drop(world);
+        world.admit(1);
+        if (!fails) {
+            ASSERT_TRUE(world.loop.run_until([&] { return world.in_sync(1); }, seconds(10)));
+            records = world.kept.size();
+            continue;
+        }
+        ASSERT_TRUE(world.loop.run_until([&] { return world.kept.size() == records; }, seconds(10)));
+        world.fail_journal = true;
+        ASSERT_TRUE(world.loop.run_until([&] { return world.in_sync(1); }, seconds(10)));
+        EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+        EXPECT_EQ(world.device(1).bytes(0, 4096), filled(4096, 7));
+        world.device(1).log.clear();
+        EXPECT_EQ(flush(world.loop, *world.mirror), Errc::ok);
+        const auto& log = world.device(1).log;
+        EXPECT_TRUE(std::any_of(log.begin(), log.end(), [](const auto& one) { return one.first == Operation::flush; }));
+    }
+}
+
 /// Another head may go on with it when this one has died.
 TEST(MirrorAddition, M8NoteOfTheComingGenerationNamesWhoMayHaveIt) {
     MirrorWorld world;

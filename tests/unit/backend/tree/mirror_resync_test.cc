@@ -213,30 +213,6 @@ TEST(MirrorResync, M8OldMembersHaveTheAdditionBeforeTheNewOneAndTheJournalLast) 
     EXPECT_TRUE(in_sync_on(1));
 }
 
-/// Its record may call the new member in sync: a start may use it, and what it did not flush counts.
-TEST(MirrorResync, M1AFlushIsNotAcknowledgedBeforeAnAdditionThatWasGivenUpIsOvertaken) {
-    MirrorWorld world;
-    drop(world);
-    world.admit(1);
-    const std::size_t before = world.kept.size();
-    ASSERT_TRUE(world.loop.run_until([&] { return world.kept.size() == before + 3; }, seconds(10)));
-    world.fail_journal = true;
-    ASSERT_TRUE(world.loop.run_until([&] { return world.events.count("mirror-record-failed") > 0; }, seconds(10)));
-    EXPECT_EQ(world.record_on(1).members[1].state, MemberState::in_sync);
-    TestRequest request(Operation::flush, {});
-    request.submit(*world.mirror);
-    world.loop.run_for(seconds(5));
-    ASSERT_TRUE(request.done);
-    EXPECT_NE(request.result(), Errc::ok);
-    world.fail_journal = false;
-    TestRequest again(Operation::flush, {});
-    again.submit(*world.mirror);
-    world.loop.run_for(seconds(5));
-    EXPECT_TRUE(again.done);
-    EXPECT_EQ(again.result(), Errc::ok);
-    EXPECT_NE(world.record_on(0).members[1].state, MemberState::in_sync);
-}
-
 TEST(MirrorResync, M8AFlushFromBeforeAnAdditionDoesNotDropTheNewMember) {
     MirrorWorld world;
     drop(world);
