@@ -16,12 +16,6 @@ bool contains(const std::vector<Id>& ids, const Id& id) noexcept {
     return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
-const MayHave* find_generation(const std::vector<MayHave>& may_have, const Id& generation) noexcept {
-    const auto found = std::find_if(may_have.begin(), may_have.end(),
-                                    [&](const MayHave& one) { return one.generation == generation; });
-    return found == may_have.end() ? nullptr : &*found;
-}
-
 /// What was under way to a member when that head gave it up.
 bool had_written(const Record& record, const MayHave& known, const Record& found) noexcept {
     const bool last = known.known_to.none() || known.known_to.head == record.epoch.head;
@@ -108,6 +102,12 @@ void remember_generation(std::vector<MayHave>& may_have, const MayHave& generati
 
 void drop_generation(std::vector<MayHave>& may_have, const Id& generation) {
     std::erase_if(may_have, [&](const MayHave& one) { return one.generation == generation; });
+}
+
+const MayHave* find_generation(const std::vector<MayHave>& may_have, const Id& generation) noexcept {
+    const auto found = std::find_if(may_have.begin(), may_have.end(),
+                                    [&](const MayHave& one) { return one.generation == generation; });
+    return found == may_have.end() ? nullptr : &*found;
 }
 
 void bound_lineage(Record& record) {

@@ -104,12 +104,14 @@ const Record& newer_of(const Record& first, const Record& second) noexcept;
 const RecordMember* find_member(const Record& record, std::uint32_t number) noexcept;
 RecordMember* find_member(Record& record, std::uint32_t number) noexcept;
 
-/// That record.
+/// For a member that may have just this record.
 MayHave may_have_of(const Record& record) noexcept;
 /// To the front of RecordMember::may_have; of one that is there already the higher revision counts. A nil generation is
 /// left out.
 void remember_generation(std::vector<MayHave>& may_have, const MayHave& generation);
 void drop_generation(std::vector<MayHave>& may_have, const Id& generation);
+/// Null: it is not there.
+const MayHave* find_generation(const std::vector<MayHave>& may_have, const Id& generation) noexcept;
 
 /// How much of a lineage is kept: the newest lineage_kept ids, and behind them, in order, those older ones that a
 /// member's own record may name (last_generation of one that is not in sync, may_have), so that such a member is never

@@ -163,9 +163,7 @@ void JournalKeeper::written(const Result<void>& result) {
 }
 
 void JournalKeeper::keep(const Record& record, Callback<void> done) {
-    if (overtaken_) {
-        return loop_.defer([done = std::move(done)] { done(Error{Errc::fenced, "another head has taken over"}); });
-    }
+    if (overtaken_) return loop_.defer([done = std::move(done)] { done(overtaken_error()); });
     set_record(record);
     write(std::move(done));
     if (record_changes_) record_changes_();

@@ -15,8 +15,7 @@ constexpr Duration grace_before_loss = std::chrono::seconds(5);
 constexpr const char* begun_and_not_needed =
     "the order to accept the loss of data is not needed any more, and is taken back. An attempt had begun to carry it "
     "out: a member that was there then, and is not now, may have its record, and a head that finds that one alone "
-    "would "
-    "start from it";
+    "would start from it";
 
 }  // namespace
 
@@ -111,6 +110,7 @@ bool Starter::resolve_with_lossy(Vertex& mirror, const std::optional<Record>& jo
     // Nobody has been asked whether it may start from one that is not in sync.
     if (!choice || (choice->stale && (choice->used & ~lossy) != 0)) return false;
     work.choice = *choice;
+    // Of the generation between: it is nobody's, and stays in the lineage.
     work.choice.record.generation_id = context_.loop.random_id();
     work.forced = true;
     resolve(mirror, discard);

@@ -18,44 +18,10 @@
 #include "media/record.h"
 #include "media/region_map.h"
 #include "tree/member_metadata.h"
+#include "tree/mirror_environment.h"
 #include "tree/mirror_maps.h"
 
 namespace dst {
-
-/// Where a mirror's record goes besides its members: the head's journal. Outlives the mirror.
-class RecordKeeper {
-public:
-    virtual ~RecordKeeper() = default;
-    /// Makes `record` durable in the journal (M2: journal first). One at a time per mirror.
-    virtual void keep(const Record& record, Callback<void> done) = 0;
-    /// A member answered `fenced` (M6): another head has taken over. Never called from inside a call to the mirror.
-    virtual void on_fenced(const std::string& member) = 0;
-    /// It has: no member gets a record any more, which the other head would know nothing of.
-    virtual bool overtaken() const noexcept { return false; }
-    /// All members in sync that are left came back changed, and `mirror` carries on with them (M10): writes that were
-    /// never flushed may be lost. Never called from inside a call to the mirror.
-    virtual void on_last_changed(const std::string& mirror) { static_cast<void>(mirror); }
-};
-
-struct MirrorEnvironment {
-    Loop& loop;
-    EventSink& events;
-    RecordKeeper* keeper = nullptr;
-    Duration member_timeout = std::chrono::seconds(8);
-    spec::Resync resync;
-    /// The storage has no write cache: what comes from outside is FUA, and so must be what the mirror writes in its
-    /// stead. A start then takes members that lost their caches (M5 step 3).
-    bool write_through = false;
-};
-
-/// What a mirror is made of, beside the device itself.
-struct MirrorChild {
-    BlockDevice* device = nullptr;  ///< belongs to somebody else, outlives the mirror
-    std::string name;
-    spec::ReadPreference read = spec::ReadPreference::automatic;
-    bool remote = false;
-    unsigned levels = 0;  ///< of mirrors below and at it: each may wait for a member of its own
-};
 
 /// N copies (docs/mirror.md). Three steps of life, driven by the engine: unopened (down); standing on a record, where
 /// it answers reads from the members in use, for what lies above and has to be chosen yet; serving, where M1 and M2
@@ -315,7 +281,7 @@ private:
     void write_to_member(Member& member);
     void write_to_targets();
     void target_written(Member& member, std::uint64_t attempt, const Result<void>& written);
-    void addition_kept(std::uint64_t attempt, const Result<void>& kept);
+    void addition_kept(std::uint64_t attempt);
     void member_written(Member& member, std::uint64_t attempt, const Result<void>& written);
     void step_ended();
     void change_done();

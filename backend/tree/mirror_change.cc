@@ -10,8 +10,6 @@ namespace dst {
 namespace {
 
 /// Whatever it says, no member was lost.
-Error overtaken_error() { return {Errc::fenced, "another head has taken over"}; }
-
 Error journal_error(const Error& error) { return {is_lost(error.code) ? Errc::io_error : error.code, error.text}; }
 
 }  // namespace
@@ -275,10 +273,11 @@ void Mirror::target_written(Member& member, std::uint64_t attempt, const Result<
     step_ended();
 }
 
-void Mirror::addition_kept(std::uint64_t attempt, const Result<void>& kept) {
+void Mirror::addition_kept(std::uint64_t attempt) {
     if (!change_ || change_->attempt != attempt) return;
-    // All members have it, and the journal has its note: it stands, and goes into the journal with the next record.
-    if (!kept && kept.error().code == Errc::fenced) return change_failed(kept.error());
+    // All members have it, and the journal has its note: it stands whether the journal took it, which says so itself if
+    // not, or takes it with the next record.
+    if (environment_.keeper->overtaken()) return change_failed(overtaken_error());
     change_->ending = false;
     change_->late_begun = true;
     if (change_->superseded) return step_ended();
@@ -334,8 +333,8 @@ void Mirror::step_ended() {
     if (change_->joiner == 0) return change_done();
     if (change_->ending) return;
     change_->ending = true;
-    environment_.keeper->keep(
-        change_->next, [this, attempt = change_->attempt](const Result<void>& kept) { addition_kept(attempt, kept); });
+    environment_.keeper->keep(change_->next,
+                              [this, attempt = change_->attempt](const Result<void>&) { addition_kept(attempt); });
 }
 
 /// A target has its mark, and by the record nobody knows what it has.

@@ -133,9 +133,8 @@ void Mirror::see_record(Member& member) {
 bool Mirror::is_older(const Member& member, const FoundRecord& found) const {
     if (!found.record) return !found.damaged;
     const Record& record = *found.record;
-    const auto is_it = [&](const MayHave& one) { return one.generation == record.generation_id; };
     const bool its_line = record.generation_id == member.known_generation ||
-                          std::any_of(member.may_have.begin(), member.may_have.end(), is_it);
+                          find_generation(member.may_have, record.generation_id) != nullptr;
     return record.mirror != record_.mirror || !its_line || record.revision < member.acknowledged;
 }
 

@@ -24,8 +24,8 @@ void Mirror::admit(std::size_t index, const Admission& admission) {
     member.older = member.told_older = false;
     // What an order was about to make stays that, until it has its mark: another head may go on with it alone.
     MayHave has = admission.has;
-    for (const MayHave& one : member.may_have)
-        has.ordered = has.ordered || (one.ordered && one.generation == has.generation);
+    const MayHave* const known = find_generation(member.may_have, has.generation);
+    has.ordered = has.ordered || (known != nullptr && known->ordered);
     member.may_have.clear();
     remember_generation(member.may_have, has);
     resyncs_.push_back(std::make_unique<Resync>(*this, member, admission));
