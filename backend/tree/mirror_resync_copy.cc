@@ -81,7 +81,7 @@ void Mirror::Resync::Copy::write() {
 
 bool Mirror::Resync::is_held_up() {
     const TimePoint now = mirror_.loop_.now();
-    const Duration timeout = mirror_.environment_.member_timeout;
+    const Duration timeout = mirror_.limit_of(member_, Operation::write);
     bool held_up = flush_sent_ && now - *flush_sent_ > std::max(timeout, flush_limit_min);
     for (const auto& copy : copies_) {
         if (!copy->sent) continue;

@@ -121,11 +121,12 @@ void Mirror::leave_change(Mask targets) {
 void Mirror::watch_targets() {
     if (state_ != State::serving) return;
     const TimePoint now = loop_.now();
-    const Duration flush_limit = std::max(environment_.member_timeout, flush_limit_min);
     for (const auto& member : members_) {
         if (resync_of(*member) == nullptr) continue;
+        const Duration limit = limit_of(*member, Operation::write);
+        const Duration flush_limit = std::max(limit, flush_limit_min);
         Duration waited{};
-        bool late = member->metadata_in_flight && now - member->metadata_since > environment_.member_timeout;
+        bool late = member->metadata_in_flight && now - member->metadata_since > limit;
         for (const Part& part : member->outstanding) {
             waited = now - part.sent;
             late = late || waited > (part.request.operation == Operation::flush ? flush_limit : writer_waits_max);

@@ -69,5 +69,35 @@ TEST_F(MirrorHeldUp, M8ATargetThatHoldsWhatWasReadIsDropped) {
     EXPECT_EQ(world.events.count("resync-stopped"), 1u);
 }
 
+/// How long a target may hold a checksum that nobody waits for.
+Duration cut_after(MirrorWorld& world) {
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 2)), Errc::ok);
+    FakeDevice& target = world.device(1);
+    target.hold();
+    world.admit(1);
+    const auto holds_checksum = [&] {
+        if (target.held() != 0 && target.held_request(0).operation != Operation::checksum) target.answer();
+        return target.held() != 0 && target.held_request(0).operation == Operation::checksum;
+    };
+    EXPECT_TRUE(world.loop.run_until(holds_checksum, milliseconds(100)));
+    const TimePoint since = world.loop.now();
+    EXPECT_TRUE(world.loop.run_until([&] { return target.cuts != 0; }, seconds(60)));
+    return world.loop.now() - since;
+}
+
+TEST(MirrorTarget, M8OneWithMirrorsBelowItMayTakeLonger) {
+    MirrorWorld flat;
+    EXPECT_GE(cut_after(flat), seconds(8));
+    flat.device(1).release();
+
+    // The mirror below has the time to go on without a member of its own.
+    MirrorWorld nested(2, spec::ReadPreference::automatic, nullptr, 4u << 20, region, 1);
+    const Duration longer = cut_after(nested);
+    EXPECT_GE(longer, seconds(12));
+    EXPECT_LT(longer, seconds(14));
+    nested.device(1).release();
+}
+
 }  // namespace
 }  // namespace dst

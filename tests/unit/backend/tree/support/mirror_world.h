@@ -19,15 +19,16 @@ inline constexpr std::uint64_t region = 1u << 20;
 class MirrorWorld : public RecordKeeper, public BlockDevice::Observer {
 public:
     /// `unclean`: what the last head left behind when it died; the mirror expects differences then.
+    /// `levels`: of mirrors below each member.
     explicit MirrorWorld(std::size_t members = 2, spec::ReadPreference first = spec::ReadPreference::automatic,
                          const std::function<void(MirrorWorld&)>& unclean = nullptr,
-                         std::uint64_t size_bytes = 4u << 20, std::uint32_t region_bytes = region)
+                         std::uint64_t size_bytes = 4u << 20, std::uint32_t region_bytes = region, unsigned levels = 0)
         : size_bytes_(size_bytes), region_bytes_(region_bytes) {
         std::vector<MirrorChild> children;
         for (std::size_t i = 0; i < members; ++i) {
             devices.push_back(std::make_unique<FakeDevice>(loop, size_bytes + (4u << 20)));
             const auto read = i == 0 ? first : spec::ReadPreference::automatic;
-            children.push_back({devices.back().get(), "d" + std::to_string(i), read, false});
+            children.push_back({devices.back().get(), "d" + std::to_string(i), read, false, levels});
         }
         mirror = std::make_unique<Mirror>(MirrorEnvironment{loop, events, this, std::chrono::seconds(8)}, "m0",
                                           std::move(children));
