@@ -135,7 +135,7 @@ void Mirror::stand(const Record& record, std::uint32_t used) {
     joined_ = used;
     failed_ = 0;
     for (const auto& member : members_) {
-        member->changed = member->doubted = member->older = member->told_older = false;
+        member->changed = member->doubted = member->older = member->told_older = member->told_unread = false;
         member->known_generation = record.generation_id;
         if (const RecordMember* const recorded = find_member(record, member->number)) {
             member->may_have = recorded->may_have;

@@ -176,6 +176,7 @@ private:
     void see_record(Member& member);
     bool is_older(const Member& member, const FoundRecord& found) const;
     void tell_older(Member& member);
+    void tell_unread(Member& member);
     void look_again(Member& member);
     bool takes_record(const Member& member) const;
     bool marked_unknown() const;

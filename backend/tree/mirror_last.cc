@@ -9,6 +9,7 @@ namespace dst {
 namespace {
 
 constexpr Duration look_again_time = std::chrono::seconds(20);
+constexpr Duration ask_again_time = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -118,16 +119,31 @@ void Mirror::see_record(Member& member) {
         if (state_ != State::serving || member.arrivals != arrival || !member.doubted) return;
         const Errc code = found ? Errc::ok : found.error().code;
         if (code == Errc::fenced) return report_fenced(member);
-        // A record that the medium cannot read says nothing against it; else it is asked again when it is back.
-        if (!found && code != Errc::medium_error && code != Errc::io_error) {
+        if (code == Errc::medium_error || code == Errc::io_error) return tell_unread(member);
+        if (!found) {
             if (member.device.up()) member.device.cut({Errc::disconnected, "its record could not be read"});
             return;
         }
-        if (found && is_older(member, *found)) return tell_older(member);
-        member.doubted = member.told_older = false;
+        if (is_older(member, *found)) return tell_older(member);
+        member.doubted = member.told_older = member.told_unread = false;
         judge_changed();
         write_to_member(member);
     });
+}
+
+/// Both copies of it. What might be an older copy is not gone on with because it cannot be told from the newest.
+void Mirror::tell_unread(Member& member) {
+    member.reason =
+        "its record cannot be read, so that it may be an older copy of its medium, and no other member in "
+        "sync can be used";
+    announce_task_.post();
+    member.look_again.start(ask_again_time);
+    if (std::exchange(member.told_unread, true)) return;
+    environment_.events.event(Severity::error, "last-member-unreadable",
+                              "neither copy of its record can be read on the last member in sync, which came back and "
+                              "may be an older copy of its medium: nothing is answered with it, and its record is read "
+                              "again every 2 s. Look at its disk and the way to it",
+                              {{"mirror", name_}, {"member", member.name}});
 }
 
 bool Mirror::is_older(const Member& member, const FoundRecord& found) const {
@@ -152,11 +168,12 @@ void Mirror::tell_older(Member& member) {
                               {{"mirror", name_}, {"member", member.name}});
 }
 
-/// The newest may have been put in its place under its name: whoever has the older copy open sees that only when it is
-/// opened anew.
+/// Of an older copy the newest may have been put in its place under its name: whoever has the older one open sees that
+/// only when it is opened anew.
 void Mirror::look_again(Member& member) {
     const bool used = state_ == State::serving && (in_sync_ & ~failed_ & joined_ & member.mask()) != 0;
-    if (!used || reachable() != 0 || !member.older || !member.doubted || !member.device.up()) return;
+    if (!used || reachable() != 0 || !member.doubted || !member.device.up()) return;
+    if (!member.older) return see_record(member);
     member.device.cut({Errc::disconnected, "its newest medium is looked for"});
 }
 

@@ -102,7 +102,8 @@ struct Mirror::Member {
     bool doubted = false;             ///< came back changed, and its record has not been seen: it may be an older copy
     bool older = false;               ///< came back changed, and lacks what was flushed, too: the last one, not used
     bool told_older = false;          ///< that an older copy is in its place
-    Timer look_again;                 ///< runs while one is
+    bool told_unread = false;         ///< that it may be one, since its record cannot be read
+    Timer look_again;                 ///< runs while one of the two is
     std::uint64_t asked_arrival = 0;  ///< of `arrivals`, when it was asked for its record
     bool flush_failed = false;        ///< Rule::m2_flush_drops is left out: may come back changed
     std::uint32_t losses = 0;         ///< times that it came back changed

@@ -174,6 +174,7 @@ private:
     unsigned count_ = 0;
     bool ended_ = false;
     bool ending_cleanly_ = false;  ///< a head: it must not be killed meanwhile
+    bool exchanged_ = false;       ///< two media, until they are put back
     TimePoint quiet_until_;        ///< a duel goes on: only small things are broken meanwhile
     struct Copy {
         SimPlatter::Content content;

@@ -302,15 +302,21 @@ bool Faults::foreign_medium() {
     return true;
 }
 
+// One pair at a time. With two pairs all leaves of two linears may be at each other's places: a head starts with
+// members that were moved as a whole, and would serve when they are put back.
 bool Faults::exchange_media() {
     const auto [name, platter] = any_leaf();
     const auto [other_name, other] = any_leaf();
-    if (platter == other || platter->taken_out() || other->taken_out()) return false;
+    if (platter == other || platter->taken_out() || other->taken_out() || exchanged_) return false;
     const bool off = loop_.chance(500);
     note("media exchanged: " + name + " and " + other_name + (off ? " (while all is off)" : ""));
     if (off) all_off();
     platter->exchange_with(*other);
-    later(milliseconds(500), seconds(15), [one = platter] { one->put_back(); });
+    exchanged_ = true;
+    later(milliseconds(500), seconds(15), [this, one = platter] {
+        one->put_back();
+        exchanged_ = false;
+    });
     return true;
 }
 

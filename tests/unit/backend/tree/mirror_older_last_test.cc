@@ -180,12 +180,40 @@ TEST_F(MirrorOlderLast, NorIsOneWithoutARecord) {
     EXPECT_EQ(world.events.count("last-member-older"), 1u);
 }
 
-/// What cannot be read says nothing against it: the label does.
-TEST_F(MirrorOlderLast, ARecordThatCannotBeReadDoesNotKeepItOut) {
-    world.device(0).fail(Operation::read, Errc::medium_error, 2);
-    replace(newest);
-    ASSERT_TRUE(world.loop.run_until([&] { return world.mirror->up(); }, seconds(5)));
-    EXPECT_EQ(read_all(), filled(4096, 8));
+/// Both copies of its record cannot be read, for a while or for good: what it is, nobody can tell.
+TEST_F(MirrorOlderLast, IsNotUsedWhileItsRecordCannotBeRead) {
+    for (const Errc code : {Errc::medium_error, Errc::io_error}) {
+        world.events.entries.clear();
+        world.device(0).fail(Operation::read, code, 20);
+        replace(copy);
+        world.loop.run_for(seconds(15));
+        EXPECT_FALSE(world.mirror->up());
+        EXPECT_EQ(world.events.count("last-member-unreadable"), 1u);
+        EXPECT_EQ(world.events.count("last-member-older"), 0u);
+        EXPECT_EQ(all(), copy);
+        EXPECT_THAT(world.mirror->child_status(0).reason, HasSubstr("its record cannot be read"));
+        world.loop.run_for(seconds(10));
+        EXPECT_EQ(world.events.count("last-member-older"), 1u);
+
+        world.device(0).fail(Operation::read, code, 6);
+        replace(newest);
+        world.loop.run_for(seconds(3));
+        EXPECT_FALSE(world.mirror->up());
+        ASSERT_TRUE(world.loop.run_until([&] { return world.mirror->up(); }, seconds(5)));
+        EXPECT_EQ(read_all(), filled(4096, 8));
+        EXPECT_EQ(world.device(0).cuts, 0u) << "its record is read again without that";
+        newest = all();
+    }
+}
+
+TEST_F(MirrorOlderLast, IsToldByOneCopyOfItsRecordWhenTheOtherCannotBeRead) {
+    for (const bool older : {true, false}) {
+        world.device(0).fail(Operation::read, Errc::medium_error, 1);
+        replace(older ? copy : newest);
+        world.loop.run_for(seconds(1));
+        EXPECT_EQ(world.mirror->up(), !older);
+        EXPECT_EQ(world.events.count("last-member-unreadable"), 0u);
+    }
 }
 
 TEST_F(MirrorOlderLast, IsAskedAgainWhenTheAnswerIsLost) {
