@@ -68,7 +68,17 @@ void StorageScenario::judge_lost_caches() {
         return;
     }
     trace_.line("scenario", "unflushed writes may be lost");
+    loss_served_ = false;
     oracle_->forget_unflushed(counts_.sequence);
+}
+
+// What the head before has read since then it may have read from a member that is known to have lost something else: it
+// died before it heard what the others have lost.
+void StorageScenario::first_serves_after_loss() {
+    judge_lost_caches();
+    if (all_lost_ && !lost_caches_.empty() && !std::exchange(loss_served_, true)) {
+        oracle_->forget_unflushed(counts_.sequence);
+    }
 }
 
 // Its requests in flight are still answered, and count.

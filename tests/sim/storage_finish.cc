@@ -105,12 +105,15 @@ void StorageScenario::check_unwritable() {
     const bool label = loop_.chance(700);
     platter.fail(Operation::write, {0, platter.geometry().size_bytes - (label ? 0 : label_area_bytes)}, code);
     const std::map<std::string, Incarnation> incarnations = incarnations_now();
+    judge_lost_caches();
+    const bool lost = !lost_caches_.empty();
     head_ends(**its, false);
     world_->crash(**its, false);
     start_head(**its);
     const auto serves = [this] { return serving_head() != nullptr; };
     // When others may have lost what was never flushed, it may be the one that has not (M7).
-    if (incarnations_now() != incarnations && !run_until(serves, seconds(20))) {
+    const bool others_may_lack = lost || incarnations_now() != incarnations;
+    if (others_may_lack && !run_until(serves, seconds(20))) {
         trace_.coverage().count("waits for a disk that takes no writes");
         platter.clear_failures();
     }

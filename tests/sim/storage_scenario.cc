@@ -175,6 +175,7 @@ void StorageScenario::head_serves(HeadProcess& process) {
     const std::uint64_t epoch = process.engine().status().epoch;
     const bool late = epoch < epoch_;
     epoch_ = std::max(epoch_, epoch);
+    if (!late) first_serves_after_loss();
     for (Service& service : services_) {
         if ((service.process != nullptr || service.ending != nullptr) && !late) service.client->supersede();
     }

@@ -88,6 +88,7 @@ private:
     void watch_status();
     void cache_lost(const std::string& leaf);
     void judge_lost_caches();
+    void first_serves_after_loss();
     /// Of heads that are being closed, what they know of their members when the last request is answered.
     void watch_endings();
     HeadProcess* judged_head();
@@ -120,6 +121,7 @@ private:
     std::map<std::string, std::uint64_t> lost_caches_;  ///< leaves that lost what was not flushed, and the last request
                                                         ///< that was submitted before
     bool all_lost_ = false;                             ///< no member has survived these losses
+    bool loss_served_ = false;                          ///< a head has started since
     std::uint64_t epoch_ = 0;                           ///< the highest that came to serve
     bool rival_ = false;
     /// To give data up: left with a machine that may run a head, and not known to be carried out or taken back.
