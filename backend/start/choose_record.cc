@@ -39,13 +39,6 @@ std::string member_in_sync(const Record& record, const std::vector<MemberView>& 
     return {};
 }
 
-/// Of a split, when the other side is given up: whether `kept` calls somebody in sync who is not of that side.
-bool somebody_stays(const Record& kept, const std::vector<MemberView>& views) {
-    return std::any_of(kept.members.begin(), kept.members.end(), [&](const RecordMember& member) {
-        return member.state == MemberState::in_sync && !is_of_another_side(member, kept, views);
-    });
-}
-
 /// It cannot be used, and is not waited for: it can only be read, and may have lost what was never flushed; or it was
 /// started with loss of data.
 bool changed_and_unusable(const RecordMember& recorded, const MemberView& view, const Record& best,
@@ -61,7 +54,46 @@ bool changed_and_unusable(const RecordMember& recorded, const MemberView& view, 
     return check_member(recorded, seen, best, journal).empty();
 }
 
+/// The two sides of a split, of which one may be given up.
+struct Sides {
+    const Candidate* one = nullptr;
+    const Candidate* other = nullptr;
+};
+
+/// `first` is split from another candidate. When all that a journal calls in sync have gone over to other sides, it is
+/// between these: to give up any of them would leave the journal with nobody.
+Sides find_sides(const std::vector<Candidate>& candidates, const Candidate& first, const Candidate& second,
+                 bool first_has_nobody) {
+    if (!first_has_nobody) return {&first, &second};
+    for (const Candidate& one : candidates) {
+        for (const Candidate& other : candidates) {
+            if (&one == &first || &other == &first) continue;
+            if (compare_descent(*one.record, *other.record) == Descent::split) return {&one, &other};
+        }
+    }
+    return {&first, &second};
+}
+
+void tell_split(StartChoice& choice, const Sides& sides, const std::vector<MemberView>& views) {
+    const Candidate& one = *sides.one;
+    const Candidate& other = *sides.other;
+    choice.verdict = Verdict::split;
+    choice.reason = one.from + " has " + describe(*one.record) + " and " + other.from + " has " +
+                    describe(*other.record) +
+                    ", and neither follows from the other: both sides were written to without each other";
+    const bool one_goes = somebody_stays(*other.record, views);
+    const bool other_goes = somebody_stays(*one.record, views);
+    if (one_goes || !other_goes) choice.one_side = one.member;
+    if (other_goes || !one_goes) choice.other_side = other.member;
+}
+
 }  // namespace
+
+bool somebody_stays(const Record& kept, const std::vector<MemberView>& views) {
+    return std::any_of(kept.members.begin(), kept.members.end(), [&](const RecordMember& member) {
+        return member.state == MemberState::in_sync && !is_of_another_side(member, kept, views);
+    });
+}
 
 bool same_media(const RecordMember& recorded, const MemberView& view) {
     for (const RecordLeaf& leaf : recorded.leaves) {
@@ -122,14 +154,9 @@ StartChoice choose_record(const std::optional<Record>& journal, bool decides, co
         // Newer than the newest is one of those that are split from what another one knows.
         const Descent descent = compare_descent(*candidate.record, *best.record);
         if (descent == Descent::split || descent == Descent::newer) {
-            choice.verdict = Verdict::split;
-            choice.reason = best.from + " has " + describe(*best.record) + " and " + candidate.from + " has " +
-                            describe(*candidate.record) + ", and neither follows from the other: both sides were " +
-                            "written to without each other";
-            const bool one_goes = somebody_stays(*candidate.record, views);
-            const bool other_goes = somebody_stays(*best.record, views);
-            if (one_goes || !other_goes) choice.one_side = best.member;
-            if (other_goes || !one_goes) choice.other_side = candidate.member;
+            const bool is_journals = journal && decides && best.record == &*journal;
+            const bool nobody = is_journals && !somebody_stays(*best.record, views);
+            tell_split(choice, find_sides(candidates, best, candidate, nobody), views);
             return choice;
         }
     }

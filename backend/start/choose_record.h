@@ -47,6 +47,9 @@ struct StartChoice {
     std::vector<std::string> refused;
 };
 
+/// Of a split, when all other sides are given up: whether `kept` calls somebody in sync who has not gone over to one.
+bool somebody_stays(const Record& kept, const std::vector<MemberView>& views);
+
 /// Whether the media below a member are the ones that the record knows; others may hold anything (M7).
 bool same_media(const RecordMember& recorded, const MemberView& view);
 

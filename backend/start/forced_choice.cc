@@ -339,6 +339,9 @@ std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides
         if (view.reachable && view.record) consider(*view.record);
     }
     if (others.empty()) return std::nullopt;
+    // A journal of whose side nobody is left is no side that stays, when there is another one.
+    const auto has_nobody = [&](const Record* record) { return !somebody_stays(*record, views); };
+    if (!std::all_of(others.begin(), others.end(), has_nobody)) std::erase_if(others, has_nobody);
     const Record kept = *newest_record(others);
     const bool kept_decides = journal && decides && !journal_goes && compare_descent(*journal, kept) != Descent::split;
     Discard discard;

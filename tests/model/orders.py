@@ -150,6 +150,11 @@ def given_up_with(record, kept, decides, views, discard):
         discard.records += [(number, *one) for one in may_have]
 
 
+def somebody_stays(kept, views):
+    """Whether a record calls somebody in sync who has not gone over to another side."""
+    return any(number not in views or compare(views[number], kept) != "split" for number in kept.in_sync)
+
+
 def discard_side(journal, decides, views, number, journal_goes):
     """What counts no more, and journal and views without that; None: the member is not part of a split."""
     journal = journal if decides else None
@@ -159,6 +164,8 @@ def discard_side(journal, decides, views, number, journal_goes):
         return None
     stays = [journal] if journal is not None and not journal_goes else []
     others = [one for one in stays + list(views.values()) if compare(one, given_up) == "split"]
+    with_members = [one for one in others if somebody_stays(one, views)]
+    others = with_members or others
     if not others:
         return None
     kept = newest(others)

@@ -87,6 +87,57 @@ TEST_F(ForcedChoice, NotTheOneWithoutWhichNobodyInSyncIsLeft) {
               "other side instead");
 }
 
+/// Both were started without the machine whose journal still decides: to give up one of them must not leave the other
+/// one out as well.
+TEST_F(ForcedChoice, AJournalOfWhoseSideNobodyIsLeftIsNoSideThatStays) {
+    journal = common;
+    journal->generation = 3;
+    journal->generation_id = id(5);
+    journal->lineage = {id(2), id(1)};
+    const StartChoice choice = choose_record(journal, true, views);
+    ASSERT_EQ(choice.verdict, Verdict::split);
+    EXPECT_EQ(choice.one_side + choice.other_side, "/a/b");
+    EXPECT_EQ(choice.reason.find("the journal"), std::string::npos) << choice.reason;
+
+    const std::optional<Discard> discard = discard_side(journal, true, views, 2);
+    ASSERT_TRUE(discard);
+    EXPECT_TRUE(discard->journal);
+    EXPECT_EQ(discard->names, std::vector<std::string>{"/b"});
+    const StartChoice left = choose_record(journal, false, views);
+    EXPECT_EQ(left.verdict, Verdict::use);
+    EXPECT_EQ(left.used, 1u);
+    EXPECT_EQ(left.record.generation_id, id(3));
+}
+
+/// The journal's side stays one when a member of it may come back.
+TEST_F(ForcedChoice, AJournalOfWhoseSideOneIsAwayIsASide) {
+    common.members.push_back(common.members[0]);
+    common.members[2].number = 3;
+    common.members[2].name = "/c";
+    journal = common;
+    journal->generation_id = id(5);
+    journal->lineage = {id(2), id(1)};
+    const StartChoice choice = choose_record(journal, true, views);
+    ASSERT_EQ(choice.verdict, Verdict::split);
+    EXPECT_EQ(choice.one_side, "/c");
+    ASSERT_TRUE(discard_side(journal, true, views, 2));
+    EXPECT_TRUE(journal);
+    EXPECT_EQ(choose_record(journal, true, views).verdict, Verdict::wait) << "for the third one";
+}
+
+/// Nothing can be given up here: the way out says so.
+TEST_F(ForcedChoice, OfAJournalThatHasNobodyAndASingleOtherSideNobodyIsOffered) {
+    journal = common;
+    journal->generation_id = id(5);
+    journal->lineage = {id(2), id(1)};
+    find_member(*journal, 2)->state = MemberState::dirty;
+    views[1].reachable = false;
+    views[1].record.reset();
+    const StartChoice choice = choose_record(journal, true, views);
+    ASSERT_EQ(choice.verdict, Verdict::split);
+    EXPECT_EQ(choice.one_side + choice.other_side, "");
+}
+
 TEST_F(ForcedChoice, M7WhatWasDiscardedIsNoSplitLater) {
     const std::optional<Discard> discard = discard_side(journal, false, views, 2);
     ASSERT_TRUE(discard);
