@@ -114,6 +114,18 @@ std::optional<RegionRun> RegionMap::next_run(std::uint64_t from) const noexcept 
     return RegionRun{first, find_bit(words_, regions_, first, false) - first};
 }
 
+std::optional<std::uint64_t> RegionMap::next_in_neither(std::uint64_t from, const RegionMap& one,
+                                                        const RegionMap& other) const noexcept {
+    DST_ASSERT(one.regions_ == regions_ && other.regions_ == regions_);
+    std::uint64_t mask = ~std::uint64_t{0} << (from % word_bits);
+    for (std::uint64_t word = from / word_bits; word < words_.size(); ++word) {
+        const std::uint64_t left = words_[word] & ~one.words_[word] & ~other.words_[word] & mask;
+        if (left != 0) return word * word_bits + static_cast<std::uint64_t>(std::countr_zero(left));
+        mask = ~std::uint64_t{0};
+    }
+    return std::nullopt;
+}
+
 bool RegionMap::slot_dirty(std::uint64_t slot) const noexcept {
     DST_ASSERT(slot < slots_);
     return (dirty_[slot / word_bits] >> (slot % word_bits) & 1) != 0;

@@ -60,6 +60,10 @@ public:
     /// The first run of set bits at or after `from`; none: no such bit. Iterate with from = run.end().
     std::optional<RegionRun> next_run(std::uint64_t from) const noexcept;
 
+    /// The first region at or after `from` that is set here and in neither of the two, which have the same regions.
+    std::optional<std::uint64_t> next_in_neither(std::uint64_t from, const RegionMap& one,
+                                                 const RegionMap& other) const noexcept;
+
     std::uint64_t slots() const noexcept { return slots_; }
     static constexpr std::uint64_t slot_of(std::uint64_t region) noexcept { return region / map_slot_regions; }
     /// Changed since mark_slot_clean(). Mark a slot clean when its write is submitted: what changes meanwhile makes it

@@ -140,13 +140,9 @@ std::optional<Extent> Mirror::Resync::next_piece() {
     const auto end_of = [&](std::uint64_t region) { return std::min((region + 1) * owed.region_bytes(), size); };
     if (piece_ != 0 && piece_ >= end_of(region_)) piece_ = 0;
     if (piece_ == 0) {
-        std::optional<std::uint64_t> found;
-        for (auto run = owed.next_run(0); run && !found; run = owed.next_run(run->end())) {
-            for (std::uint64_t region = run->first; region < run->end() && !found; ++region) {
-                if (taken_.test(region) || broken_.test(region)) continue;
-                if (mirror_.is_unreconciled(owed.extent_of({region, 1}))) continue;
-                found = region;
-            }
+        std::optional<std::uint64_t> found = owed.next_in_neither(0, taken_, broken_);
+        while (found && mirror_.is_unreconciled(owed.extent_of({*found, 1}))) {
+            found = owed.next_in_neither(*found + 1, taken_, broken_);
         }
         if (!found) return std::nullopt;
         region_ = *found;

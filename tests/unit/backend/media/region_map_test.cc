@@ -34,6 +34,30 @@ TEST(RegionMap, BeginsClearAndClean) {
     EXPECT_EQ(map.next_dirty_slot(0), std::nullopt);
 }
 
+TEST(RegionMap, FindsWhatIsInNeitherOfTwoOthers) {
+    std::mt19937 random(7);
+    for (const std::uint64_t regions : {1u, 63u, 64u, 65u, 700u}) {
+        RegionMap map(regions, mib);
+        RegionMap one(regions, mib);
+        RegionMap other(regions, mib);
+        for (std::uint64_t region = 0; region < regions; ++region) {
+            if (random() % 4 != 0) map.set(region);
+            if (random() % 2 != 0) one.set(region);
+            if (random() % 2 != 0) other.set(region);
+        }
+        std::vector<std::uint64_t> expected;
+        for (std::uint64_t region = 0; region < regions; ++region) {
+            if (map.test(region) && !one.test(region) && !other.test(region)) expected.push_back(region);
+        }
+        std::vector<std::uint64_t> found;
+        for (auto next = map.next_in_neither(0, one, other); next; next = map.next_in_neither(*next + 1, one, other)) {
+            found.push_back(*next);
+        }
+        EXPECT_EQ(found, expected) << regions;
+        EXPECT_EQ(map.next_in_neither(regions, one, other), std::nullopt);
+    }
+}
+
 TEST(RegionMap, WithoutRegionsHasNothing) {
     RegionMap map;
     map.set_all();
