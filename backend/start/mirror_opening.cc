@@ -158,11 +158,15 @@ void MirrorOpening::compare_again(Vertex& mirror, std::uint32_t fenced, StartSte
 }
 
 void MirrorOpening::note(Record& noted, const Vertex& mirror, const Epoch& epoch) const {
-    MayHave coming = may_have_of(start_record(mirror, epoch));
-    coming.ordered = true;
-    note_generation(noted, coming.generation);
+    const MayHave made = may_have_of(start_record(mirror, epoch));
+    note_generation(noted, made.generation);
     for (std::size_t i = 0; i < views.size(); ++i) {
         if ((used & bit(i)) == 0) continue;
+        MayHave coming = made;
+        coming.ordered = true;
+        // Of one that it has already, another head may go on to the same revision.
+        const bool has_it = views[i].record && views[i].record->generation_id == made.generation;
+        if (has_it) coming.revision = views[i].record->revision;
         forget_generation(noted, views[i].number, coming);
         // However many attempts there are: this is what it has when none of them reaches it.
         RecordMember* const member = find_member(noted, views[i].number);

@@ -88,7 +88,9 @@ def note(noted, coming, used, views):
     if not noted.has(coming.id):
         noted = replace(noted, lineage=(coming.id,) + noted.lineage)
     for number in used:
-        noted = forget(noted, number, Given(coming.id, coming.revision, coming.mark, True))
+        # Of a generation that it has already, another head may go on to the same revision.
+        known = views[number].revision if views[number].id == coming.id else coming.revision
+        noted = forget(noted, number, Given(coming.id, known, coming.mark, True))
         if number not in noted.in_sync:
             noted = noted.may_come(number, Given(views[number].id, views[number].revision, coming.mark))
     return noted
