@@ -40,7 +40,7 @@ def walks(arguments, left_out):
     LEFT_OUT.clear()
     LEFT_OUT.update([left_out] if left_out else [])
     served, ordered = 0, 0
-    seeds = range(arguments.first, arguments.first + arguments.walks) if arguments.seed is None else [arguments.seed]
+    seeds = arguments.seed or range(arguments.first, arguments.first + arguments.walks)
     for seed in seeds:
         found, world = walk(seed, arguments)
         served += world.starts_served
@@ -59,7 +59,7 @@ def main():
     parser.add_argument("--story", type=int, default=45, help="how many of the last steps are told")
     parser.add_argument("--break", dest="left_out", choices=sorted(BREAKS), default="")
     parser.add_argument("--every-break", action="store_true", help="each rule is left out in turn, and must be missed")
-    parser.add_argument("--seed", type=int, help="only this walk")
+    parser.add_argument("--seed", type=int, nargs="+", help="only these walks")
     arguments = parser.parse_args()
     if arguments.every_break:
         not_missed = [rule for rule in sorted(BREAKS.keys() - UNSEEN) if not is_missed(arguments, rule)]
