@@ -135,7 +135,8 @@ void Mirror::stand(const Record& record, std::uint32_t used) {
     joined_ = used;
     failed_ = 0;
     for (const auto& member : members_) {
-        member->changed = member->doubted = member->older = member->told_older = member->told_unread = false;
+        member->changed = member->doubted = member->older = member->told_older = false;
+        member->unread = 0;
         member->known_generation = record.generation_id;
         if (const RecordMember* const recorded = find_member(record, member->number)) {
             member->may_have = recorded->may_have;
@@ -250,7 +251,7 @@ void Mirror::stop() {
     slow_ = 0;
     maps_task_.cancel();
     targets_ = promoting_ = 0;
-    doubtful_ = 0;
+    doubtful_ = unrecorded_ = 0;
     for (const auto& resync : resyncs_) resync->stop();
     for (const auto& member : members_) {
         member->away.stop();

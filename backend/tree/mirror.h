@@ -172,11 +172,11 @@ private:
     void judge_changed();
     Mask older_data_below(Mask changed) const;
     void tell_older_data(Mask older);
-    bool records_seen(Mask changed);
+    std::optional<Mask> see_records(Mask changed);
     void see_record(Member& member);
     bool is_older(const Member& member, const FoundRecord& found) const;
     void tell_older(Member& member);
-    void tell_unread(Member& member);
+    void unread(Member& member);
     void look_again(Member& member);
     bool takes_record(const Member& member) const;
     bool marked_unknown() const;
@@ -268,6 +268,7 @@ private:
     void watch_targets();
 
     // mirror_late.cc: in sync, and not there at the start
+    void record_late();
     bool use_late(Member& member, const std::vector<RecordLeaf>& leaves);
 
     // mirror_change.cc: M2, and the additions of M8
@@ -285,6 +286,7 @@ private:
     void addition_kept(std::uint64_t attempt);
     void member_written(Member& member, std::uint64_t attempt, const Result<void>& written);
     void step_ended();
+    void keep_acknowledged();
     void change_done();
     void change_failed(const Error& why);
     void retry_change();
@@ -307,6 +309,7 @@ private:
 
     Mask targets_ = 0;              ///< not in sync, and get every change (M8)
     std::uint64_t admissions_ = 0;  ///< changes of targets_
+    Mask unrecorded_ = 0;           ///< were taken in late, and no record on a member knows their incarnation
     Mask doubtful_ = 0;   ///< some record that may be on a member calls them in sync, and none that is durable
     Mask promoting_ = 0;  ///< of them: nothing is acknowledged that they do not have
     std::vector<std::unique_ptr<Resync>> resyncs_;

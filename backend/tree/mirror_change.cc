@@ -346,13 +346,25 @@ bool Mirror::marked_unknown() const {
     });
 }
 
+/// What all have acknowledged by now: an older copy of any of them, from before that, is told by it at a start that the
+/// journal decides (M7). The record itself, as this mirror has given it away, is from before they acknowledged it.
+void Mirror::keep_acknowledged() {
+    for (const auto& member : members_) {
+        if ((in_sync_ & ~failed_ & joined_ & member->mask()) == 0) continue;
+        RecordMember* const recorded = find_member(record_, member->number);
+        recorded->revision = std::max(recorded->revision, member->acknowledged);
+    }
+    submitted_ = record_;
+    environment_.keeper->keep(record_, [](const Result<void>&) {});
+}
+
 void Mirror::change_done() {
     const Mask left = failed_;
     const Mask marked = change_->marked;
     const bool redrawn = change_->redraw;
     change_->joiner != 0 ? take_over_addition() : take_record(change_->next);
     change_.reset();
-    doubtful_ = 0;
+    doubtful_ = unrecorded_ = 0;
     failed_ &= in_sync_;
     redraw_medium_ = redraw_medium_ && !redrawn;
     retry_timer_.stop();
@@ -382,6 +394,7 @@ void Mirror::change_done() {
     release_waiting();
     if (state_ == State::serving && !change_) judge_changed();
     if ((more || marked_unknown()) && state_ == State::serving && !change_) begin_change();
+    if (state_ == State::serving && !change_) keep_acknowledged();
 }
 
 void Mirror::release_waiting() {

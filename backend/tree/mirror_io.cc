@@ -254,7 +254,8 @@ void Mirror::acknowledge_or_wait(Io& io) {
     }
     // Old and new while one is added, also when that is given up (M1).
     const Mask lacking = (in_sync_ | promoting_ | doubtful_) & ~io.done & ~io.exempt;
-    if (lacking == 0 || broken(Rule::m1_all_acknowledge)) return finish(io, Errc::ok);
+    const bool recorded = unrecorded_ == 0 || io.slot != nullptr;
+    if ((lacking == 0 && recorded) || broken(Rule::m1_all_acknowledge)) return finish(io, Errc::ok);
     if (io.outer->operation == Operation::flush && broken(Rule::m2_flush_drops)) return finish(io, Errc::ok);
     if (io.outer->pieces.empty() && changes_data(io.outer->operation) && broken(Rule::m13_discards)) {
         return finish(io, Errc::ok);

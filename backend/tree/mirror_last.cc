@@ -10,6 +10,7 @@ namespace {
 
 constexpr Duration look_again_time = std::chrono::seconds(20);
 constexpr Duration ask_again_time = std::chrono::seconds(2);
+constexpr unsigned unread_times_max = 10;
 
 }  // namespace
 
@@ -44,10 +45,12 @@ void Mirror::judge_changed() {
         return;
     }
     const Mask older = older_data_below(changed);
-    if (down != 0 || left != 0 || !records_seen(changed & ~older)) return;
+    if (down != 0 || left != 0) return;
     if (older == changed) return tell_older_data(older);
+    const std::optional<Mask> unread = see_records(changed & ~older);
+    if (!unread) return;
     for (const auto& member : members_) {
-        if ((changed & ~older & member->mask()) == 0) continue;
+        if ((changed & ~older & ~*unread & member->mask()) == 0) continue;
         member->incarnation = member->device.incarnation();
         environment_.events.event(Severity::error, "last-member-changed",
                                   "the last member in sync came back and may have lost writes that were never flushed; "
@@ -62,6 +65,7 @@ void Mirror::judge_changed() {
     // They lack what was flushed, too, which the others have.
     for (const auto& member : members_) {
         if ((older & member->mask()) != 0) fail_member(*member, "it was started with loss of data");
+        if ((*unread & member->mask()) != 0) fail_member(*member, "its record cannot be read");
     }
     request_change();
 }
@@ -97,17 +101,20 @@ bool Mirror::holds_older_data() const {
            });
 }
 
-/// Whether none of them can be an older copy that was put in its place: a label does not tell that, when it was copied
-/// since this head began to serve, but the record does. Those that have not been asked are.
-bool Mirror::records_seen(Mask changed) {
+/// Once none of the others can be an older copy that was put in its place: those whose record cannot be read, and who
+/// need not be gone on with. A label does not tell an older copy, when it was copied since this head began to serve,
+/// but the record does. Those that have not been asked are.
+std::optional<Mirror::Mask> Mirror::see_records(Mask changed) {
+    Mask unread = 0;
     bool seen = true;
     for (const auto& member : members_) {
         if (broken(Rule::m10_older_last)) member->doubted = false;
         if ((changed & member->mask()) == 0 || !member->doubted) continue;
-        seen = false;
+        if (member->unread != 0) unread |= member->mask();
+        seen = seen && member->unread != 0;
         if (member->asked_arrival != member->arrivals) see_record(*member);
     }
-    return seen;
+    return seen && unread != changed ? std::optional(unread) : std::nullopt;
 }
 
 void Mirror::see_record(Member& member) {
@@ -119,35 +126,42 @@ void Mirror::see_record(Member& member) {
         if (state_ != State::serving || member.arrivals != arrival || !member.doubted) return;
         const Errc code = found ? Errc::ok : found.error().code;
         if (code == Errc::fenced) return report_fenced(member);
-        if (code == Errc::medium_error || code == Errc::io_error) return tell_unread(member);
+        if (code == Errc::medium_error || code == Errc::io_error || (found && found->damaged)) return unread(member);
         if (!found) {
             if (member.device.up()) member.device.cut({Errc::disconnected, "its record could not be read"});
             return;
         }
         if (is_older(member, *found)) return tell_older(member);
-        member.doubted = member.told_older = member.told_unread = false;
+        member.doubted = member.told_older = false;
+        member.unread = 0;
         judge_changed();
         write_to_member(member);
     });
 }
 
-/// Both copies of it. What might be an older copy is not gone on with because it cannot be told from the newest.
-void Mirror::tell_unread(Member& member) {
+/// Neither copy of it. What might be an older copy is not gone on with because it cannot be told from the newest, but
+/// it leaves when there is another one.
+void Mirror::unread(Member& member) {
+    const bool first = ++member.unread == 1;
+    judge_changed();
+    if (state_ != State::serving || !member.doubted || (in_sync_ & ~failed_ & member.mask()) == 0) return;
+    // For a mirror above that is as if it were one (holds_older_data()).
+    member.older = member.unread >= unread_times_max;
     member.reason =
         "its record cannot be read, so that it may be an older copy of its medium, and no other member in "
         "sync can be used";
     announce_task_.post();
-    member.look_again.start(ask_again_time);
-    if (std::exchange(member.told_unread, true)) return;
+    member.look_again.start(member.older ? look_again_time : ask_again_time);
+    if (!first) return;
     environment_.events.event(Severity::error, "last-member-unreadable",
                               "neither copy of its record can be read on the last member in sync, which came back and "
                               "may be an older copy of its medium: nothing is answered with it, and its record is read "
-                              "again every 2 s. Look at its disk and the way to it",
+                              "again and again. Look at its disk and the way to it",
                               {{"mirror", name_}, {"member", member.name}});
 }
 
 bool Mirror::is_older(const Member& member, const FoundRecord& found) const {
-    if (!found.record) return !found.damaged;
+    if (!found.record) return true;
     const Record& record = *found.record;
     const bool its_line = record.generation_id == member.known_generation ||
                           find_generation(member.may_have, record.generation_id) != nullptr;
@@ -156,6 +170,7 @@ bool Mirror::is_older(const Member& member, const FoundRecord& found) const {
 
 void Mirror::tell_older(Member& member) {
     member.older = true;
+    member.unread = 0;
     member.reason = "an older copy of its medium is in its place, and no other member in sync can be used";
     announce_task_.post();
     member.look_again.start(look_again_time);

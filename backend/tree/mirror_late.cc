@@ -62,21 +62,27 @@ bool Mirror::use_late(Member& member, const std::vector<RecordLeaf>& leaves) {
     DST_ASSERT(recorded != nullptr);
     recorded->incarnation = member.incarnation;
     recorded->leaves = leaves;
-    // An older copy of any of them is told by that (M7): the start's record, as this mirror has it, is from before they
-    // acknowledged it.
-    for (const auto& other : members_) {
-        if ((in_sync_ & joined_ & other->mask()) == 0) continue;
-        RecordMember* const theirs = find_member(record_, other->number);
-        theirs->revision = std::max(theirs->revision, other->acknowledged);
-    }
-    submitted_ = record_;
-    environment_.keeper->keep(record_, [](const Result<void>&) {});
+    // For now only the journal knows its incarnation: a start from the members would take it for one that has lost
+    // something, as soon as others have, and nothing is acknowledged before they know it.
+    unrecorded_ |= member.mask();
+    keep_acknowledged();
     environment_.events.event(Severity::notice, "member-taken-in",
                               "a member came up after the start and has missed nothing; it is in use from now on",
                               {{"mirror", name_}, {"member", member.name}});
     answers_again(member);
     announce_task_.post();
+    record_late();
     return true;
+}
+
+/// When nobody would leave for that, who may be there soon.
+void Mirror::record_late() {
+    if (unrecorded_ == 0 || change_ || settling_ || (in_sync_ & ~joined_) != 0) return;
+    const Mask used = in_sync_ & ~failed_ & joined_;
+    const bool all_back = std::all_of(members_.begin(), members_.end(), [used](const auto& member) {
+        return (used & member->mask()) == 0 || (member->is_back() && !member->changed);
+    });
+    if (all_back) request_change();
 }
 
 }  // namespace dst

@@ -70,7 +70,8 @@ void Mirror::returned(Member& member) {
     // What a failed flush does to a disk's incarnation drops its member as well (M2).
     if (changed && !std::exchange(member.flush_failed, false)) return returned_changed(member);
     member.changed = false;
-    member.doubted = member.told_older = member.told_unread = false;
+    member.doubted = member.told_older = false;
+    member.unread = 0;
     member.reason.clear();
     environment_.events.event(Severity::notice, "member-back", "a member is back as if nothing had been",
                               {{"mirror", name_}, {"member", member.name}});
@@ -78,6 +79,7 @@ void Mirror::returned(Member& member) {
     answers_again(member);
     resend_all(member);
     write_to_member(member);
+    record_late();
 }
 
 /// What it acknowledged and nobody flushed may be lost on it.

@@ -102,7 +102,7 @@ struct Mirror::Member {
     bool doubted = false;             ///< came back changed, and its record has not been seen: it may be an older copy
     bool older = false;               ///< came back changed, and lacks what was flushed, too: the last one, not used
     bool told_older = false;          ///< that an older copy is in its place
-    bool told_unread = false;         ///< that it may be one, since its record cannot be read
+    unsigned unread = 0;              ///< times that its record could not be read, so that it may be one
     Timer look_again;                 ///< runs while one of the two is
     std::uint64_t asked_arrival = 0;  ///< of `arrivals`, when it was asked for its record
     bool flush_failed = false;        ///< Rule::m2_flush_drops is left out: may come back changed

@@ -192,7 +192,8 @@ void Mirror::Reconcile::run() {
     if (mirror_.state_ != State::serving) return end(Errc::disconnected);
     if (!mirror_.unreconciled_.test(piece)) return end(Errc::ok);
     if (mirror_.must_flush_first()) return flush();
-    const Mask members = mirror_.in_sync_;
+    // A record that may be on one of them calls doubtful ones in sync as well: a start may take the piece from there.
+    const Mask members = mirror_.in_sync_ | mirror_.doubtful_;
     // One copy is equal to itself.
     if ((members & (members - 1)) == 0) return end(Errc::ok);
     if (mirror_.reachable() != members) return rewrite(~Mask{0});
@@ -240,7 +241,7 @@ void Mirror::Reconcile::compare() {
 
 void Mirror::Reconcile::compared() {
     const Sum* first = nullptr;
-    bool equal = asked_ == mirror_.in_sync_;
+    bool equal = asked_ == (mirror_.in_sync_ | mirror_.doubtful_);
     for (std::size_t i = 0; i < sums_.size(); ++i) {
         if ((asked_ & bit(i)) == 0) continue;
         if (first == nullptr) first = &sums_[i];

@@ -21,7 +21,8 @@ void Mirror::admit(std::size_t index, const Admission& admission) {
     if (!wants_back(index)) return;
     Member& member = *members_.at(index);
     member.refused.clear();
-    member.older = member.told_older = member.told_unread = false;
+    member.older = member.told_older = false;
+    member.unread = 0;
     // What an order was about to make stays that, until it has its mark: another head may go on with it alone.
     MayHave has = admission.has;
     const MayHave* const known = find_generation(member.may_have, has.generation);

@@ -106,6 +106,44 @@ TEST(MirrorAddition, M8StandsWhenTheJournalDoesNotTakeItInTheEnd) {
     }
 }
 
+/// The only other one may have it, and its answer was lost: what the new one lacks is not read before that is out.
+TEST(MirrorAddition, M4APieceThatADoubtfulOneLacksIsNotReadFromTheOldOneAlone) {
+    std::size_t records = 0;
+    for (const bool lost : {false, true}) {
+        MirrorWorld world;
+        drop(world);
+        EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 1)), Errc::ok);
+        world.admit(1);
+        if (!lost) {
+            ASSERT_TRUE(world.loop.run_until([&] { return world.in_sync(1); }, seconds(10)));
+            records = world.kept.size();
+            continue;
+        }
+        ASSERT_TRUE(world.loop.run_until([&] { return world.kept.size() + 1 == records; }, seconds(10)));
+        world.device(0).hold();
+        ASSERT_TRUE(world.loop.run_until([&] { return world.device(0).held() != 0; }, seconds(10)));
+        world.device(0).go_down();
+        world.device(0).hold_no_more();
+        world.loop.run_for(seconds(2));
+        ASSERT_EQ(world.events.count("mirror-record-failed"), 1u);
+        world.device(1).go_down();
+        world.fail_journal = true;
+        world.device(0).go_up();
+        world.loop.run_for(milliseconds(10));
+        EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 9)), Errc::io_error);
+        EXPECT_EQ(world.device(0).bytes(0, 4096), filled(4096, 9)) << "which nobody else has";
+        const auto read = [&] {
+            TestRequest request(Operation::read, {0, 4096});
+            return run(world.loop, *world.mirror, request);
+        };
+        EXPECT_NE(read(), Errc::ok);
+        world.fail_journal = false;
+        EXPECT_EQ(read(), Errc::ok);
+        EXPECT_EQ(find_member(world.record_on(0), 2)->state, MemberState::resyncing);
+        EXPECT_EQ(world.record_on(0).generation_id, world.mirror->record().generation_id);
+    }
+}
+
 /// Another head may go on with it when this one has died.
 TEST(MirrorAddition, M8NoteOfTheComingGenerationNamesWhoMayHaveIt) {
     MirrorWorld world;

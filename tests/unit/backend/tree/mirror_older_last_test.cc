@@ -184,9 +184,9 @@ TEST_F(MirrorOlderLast, NorIsOneWithoutARecord) {
 TEST_F(MirrorOlderLast, IsNotUsedWhileItsRecordCannotBeRead) {
     for (const Errc code : {Errc::medium_error, Errc::io_error}) {
         world.events.entries.clear();
-        world.device(0).fail(Operation::read, code, 20);
+        world.device(0).fail(Operation::read, code, 16);
         replace(copy);
-        world.loop.run_for(seconds(15));
+        world.loop.run_for(seconds(12));
         EXPECT_FALSE(world.mirror->up());
         EXPECT_EQ(world.events.count("last-member-unreadable"), 1u);
         EXPECT_EQ(world.events.count("last-member-older"), 0u);
@@ -204,6 +204,35 @@ TEST_F(MirrorOlderLast, IsNotUsedWhileItsRecordCannotBeRead) {
         EXPECT_EQ(world.device(0).cuts, 0u) << "its record is read again without that";
         newest = all();
     }
+}
+
+/// It came back changed, so that it cannot have more than the other one that did: it leaves.
+TEST(MirrorUnreadable, IsNotWaitedForWhenAnotherOneIsThere) {
+    MirrorWorld world;
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    for (const std::size_t index : {0, 1}) world.device(index).go_down();
+    world.device(1).fail(Operation::read, Errc::medium_error, 1000);
+    for (const std::size_t index : {1, 0}) {
+        world.device(index).change_incarnation();
+        world.device(index).go_up();
+    }
+    ASSERT_TRUE(world.loop.run_until([&] { return world.mirror->up(); }, seconds(10)));
+    world.loop.run_for(seconds(1));
+    EXPECT_EQ(world.mirror->child_status(0).state, VertexState::in_sync);
+    EXPECT_EQ(world.mirror->child_status(1).state, VertexState::dirty);
+    EXPECT_EQ(world.events.count("last-member-unreadable"), 0u);
+    EXPECT_EQ(world.events.count("last-member-changed"), 1u);
+}
+
+/// For a mirror above: this one does not come up by itself.
+TEST_F(MirrorOlderLast, CountsAsOneAfterAWhileInWhichItsRecordCannotBeRead) {
+    world.device(0).fail(Operation::read, Errc::medium_error, 1000);
+    replace(copy);
+    world.loop.run_for(seconds(10));
+    EXPECT_FALSE(world.mirror->holds_older_data());
+    world.loop.run_for(seconds(20));
+    EXPECT_TRUE(world.mirror->holds_older_data());
+    EXPECT_EQ(world.events.count("last-member-unreadable"), 1u);
 }
 
 TEST_F(MirrorOlderLast, IsToldByOneCopyOfItsRecordWhenTheOtherCannotBeRead) {

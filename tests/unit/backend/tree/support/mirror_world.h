@@ -55,6 +55,10 @@ public:
         const Record record = stop();
         start_by(record, 1u << index);
     }
+    void start_without_all_but_the_first() {
+        const Record record = stop();
+        start_by(record, in_sync_by(record) & ~1u);
+    }
     /// Stops, and starts without one that was in sync, by an order that gives up what it has; or `left`: it left by
     /// itself, and an order was about to make what it has.
     void start_and_give_up(std::size_t index, bool left = false) {
@@ -93,6 +97,11 @@ public:
     bool in_sync(std::size_t index) const { return mirror->child_status(index).state == VertexState::in_sync; }
 
     void keep(const Record& record, Callback<void> done) override {
+        const bool again = !kept.empty() && record.revision == kept.back().revision;
+        if (again) {
+            acknowledged = record;
+            return loop.defer([done = std::move(done)] { done({}); });
+        }
         kept.push_back(record);
         if (hold_journal) {
             pending_keep = std::move(done);
@@ -118,6 +127,7 @@ public:
     std::vector<std::unique_ptr<FakeDevice>> devices;
     std::unique_ptr<Mirror> mirror;
     std::vector<Record> kept;
+    Record acknowledged;  ///< the last one, with what the members have acknowledged since
     bool hold_journal = false;
     bool fail_journal = false;
     bool is_overtaken = false;
