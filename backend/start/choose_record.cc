@@ -48,6 +48,8 @@ bool changed_and_unusable(const RecordMember& recorded, const MemberView& view, 
         seen.reachable = true;
     } else if (view.reachable && !same_data(recorded.incarnation, view.incarnation)) {
         seen.incarnation = recorded.incarnation;
+        // What this mirror wrote to it last may be among what was given up.
+        if (seen.record) seen.record->revision = std::max(seen.record->revision, best.revision);
     } else {
         return false;
     }
