@@ -80,6 +80,18 @@ Slot read_slot(int fd, unsigned slot) {
     return {true, std::move(content)};
 }
 
+/// Where the filesystem knows when a file was made, that counts as well: an inode's number is used again, often at
+/// once.
+std::uint64_t number_of_file(int fd, const struct stat& status) {
+    struct statx more {};
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &more) != 0 || (more.stx_mask & STATX_BTIME) == 0) {
+        return status.st_ino;
+    }
+    const std::array<std::uint64_t, 3> all{status.st_ino, static_cast<std::uint64_t>(more.stx_btime.tv_sec),
+                                           more.stx_btime.tv_nsec};
+    return XXH64(all.data(), sizeof all, 0);
+}
+
 struct FoundStore {
     StoreContents contents;
     bool ours = false;  ///< at least one slot is a store's
@@ -97,7 +109,7 @@ Result<FoundStore> read_contents(int fd, const std::string& path) {
         found.contents.slots[i] = std::move(slots[i].content);
     }
     found.contents.machine = machine_id();
-    found.contents.inode = status.st_ino;
+    found.contents.file = number_of_file(fd, status);
     return found;
 }
 

@@ -14,6 +14,11 @@ int hex_value(char digit) noexcept {
 }
 
 constexpr std::ptrdiff_t time_bytes = 8;
+constexpr std::ptrdiff_t file_at = 12;
+
+bool all_zero(const Id& id, std::ptrdiff_t from, std::ptrdiff_t end) noexcept {
+    return std::all_of(id.bytes.begin() + from, id.bytes.begin() + end, [](std::uint8_t byte) { return byte == 0; });
+}
 
 }  // namespace
 
@@ -48,8 +53,24 @@ std::optional<Id> parse_id(std::string_view text) noexcept {
 
 bool same_data(const Incarnation& recorded, const Incarnation& now) noexcept {
     const auto data = now.id.bytes.begin() + time_bytes;
-    const bool disk = std::all_of(data, now.id.bytes.end(), [](std::uint8_t byte) { return byte == 0; });
-    return disk || std::equal(data, now.id.bytes.end(), recorded.id.bytes.begin() + time_bytes);
+    return is_of_disks(now) || std::equal(data, now.id.bytes.end(), recorded.id.bytes.begin() + time_bytes);
+}
+
+bool is_of_disks(const Incarnation& incarnation) noexcept { return all_zero(incarnation.id, time_bytes, file_at); }
+
+bool same_file(const Incarnation& recorded, const Incarnation& now) noexcept {
+    constexpr std::ptrdiff_t end = sizeof(Id::bytes);
+    if (!is_of_disks(recorded) || !is_of_disks(now)) return true;
+    if (all_zero(recorded.id, file_at, end) || all_zero(now.id, file_at, end)) return true;
+    return std::equal(now.id.bytes.begin() + file_at, now.id.bytes.end(), recorded.id.bytes.begin() + file_at);
+}
+
+Incarnation of_file(const Id& id) noexcept {
+    Incarnation made;
+    std::copy_n(id.bytes.begin(), made.id.bytes.end() - made.id.bytes.begin() - file_at,
+                made.id.bytes.begin() + file_at);
+    made.id.bytes.back() |= 1;
+    return made;
 }
 
 Incarnation with_other_time(const Incarnation& of, const Id& random) noexcept {

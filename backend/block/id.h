@@ -35,7 +35,8 @@ struct Epoch {
 
 /// Names the time during which nothing acknowledged can have been lost below a node. Compared for equality only. Of its
 /// two halves the second one names the data (M7): it changes only when a mirror below was started from older data
-/// (`--accept-data-loss`, `resolve`), so that what was flushed may be lost as well; it is zero for disks.
+/// (`--accept-data-loss`, `resolve`), so that what was flushed may be lost as well. For disks the first 4 bytes of it
+/// are zero, and the other 4 name the file, where it is one: another file at the same place may be an older copy of it.
 struct Incarnation {
     Id id;
 
@@ -44,6 +45,13 @@ struct Incarnation {
 
 /// What may have been lost between the two was not flushed. A disk is always the same, whatever was recorded of it.
 bool same_data(const Incarnation& recorded, const Incarnation& now) noexcept;
+/// False: of a disk that is a file (or a linear of such), another one is in its place than was recorded. True where
+/// nothing is known of that.
+bool same_file(const Incarnation& recorded, const Incarnation& now) noexcept;
+/// Of disks only: whatever `id` names, never zero; a default-constructed one: nothing is known.
+Incarnation of_file(const Id& id) noexcept;
+/// Whether it is of disks only.
+bool is_of_disks(const Incarnation& incarnation) noexcept;
 /// Another time, the same data; `random` is all of it that is new.
 Incarnation with_other_time(const Incarnation& of, const Id& random) noexcept;
 

@@ -15,7 +15,7 @@ namespace dst {
 struct StoreContents {
     std::array<Bytes, 2> slots;  ///< as they lie there; empty: never written
     Id machine;                  ///< this machine's id (/etc/machine-id)
-    std::uint64_t inode = 0;     ///< of the file, to tell a copy from the original
+    std::uint64_t file = 0;      ///< names the file (inode, birth time), to tell a copy from the original
     bool created = false;        ///< the file was not there
 };
 

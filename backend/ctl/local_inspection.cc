@@ -119,7 +119,7 @@ JournalInspection inspect_journal(const std::string& path) {
         found.error = choice.why;
         return found;
     }
-    found.copied = choice.journal->machine != contents->machine || choice.journal->inode != contents->inode;
+    found.copied = choice.journal->machine != contents->machine || choice.journal->file != contents->file;
     found.journal = std::move(choice.journal);
     return found;
 }

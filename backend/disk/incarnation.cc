@@ -53,6 +53,7 @@ std::string device_text(dev_t device) { return std::to_string(major(device)) + "
 struct MediumIdentity {
     std::string place;   ///< names the kept file
     std::string medium;  ///< differs when it is another medium in the same place
+    std::string file;    ///< of a file: the same after every restart, and another one's for every other; else empty
 };
 
 MediumIdentity identity_of(int fd) {
@@ -60,11 +61,12 @@ MediumIdentity identity_of(int fd) {
     if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_INO | STATX_BTIME, &status) != 0) return {};
     if (S_ISBLK(status.stx_mode)) {
         const dev_t device = makedev(status.stx_rdev_major, status.stx_rdev_minor);
-        return {"block-" + device_text(device), disk_sequence(fd, device)};
+        return {"block-" + device_text(device), disk_sequence(fd, device), {}};
     }
     const dev_t device = makedev(status.stx_dev_major, status.stx_dev_minor);
     const std::string birth = std::to_string(status.stx_btime.tv_sec) + "." + std::to_string(status.stx_btime.tv_nsec);
-    return {"file-" + device_text(device) + "-" + std::to_string(status.stx_ino), birth + "-" + disk_sequence(device)};
+    const std::string number = std::to_string(status.stx_ino);
+    return {"file-" + device_text(device) + "-" + number, birth + "-" + disk_sequence(device), number + "-" + birth};
 }
 
 Id random_id() {
@@ -107,7 +109,8 @@ std::unique_ptr<IncarnationKeeper> IncarnationKeeper::open(const std::string& ru
         static_cast<void>(::unlink(path.c_str()));
     }
     const std::string whole = basis_text + "\n" + to_string(kept.random);
-    keeper->incarnation_ = with_other_time({}, hash_id(whole));
+    const Incarnation file = identity.file.empty() ? Incarnation{} : of_file(hash_id(identity.file));
+    keeper->incarnation_ = with_other_time(file, hash_id(whole));
     return keeper;
 }
 

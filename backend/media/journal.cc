@@ -16,7 +16,7 @@ constexpr std::size_t count_max = std::numeric_limits<std::uint16_t>::max();
 void write_journal(ByteWriter& writer, const Journal& journal) {
     writer.id(journal.storage);
     writer.id(journal.machine);
-    writer.u64(journal.inode);
+    writer.u64(journal.file);
     writer.epoch(journal.established);
     writer.u64(journal.epoch_tried);
     writer.u64(journal.size_bytes);
@@ -44,7 +44,7 @@ Journal read_journal(ByteReader& reader) {
     Journal journal;
     journal.storage = reader.id();
     journal.machine = reader.id();
-    journal.inode = reader.u64();
+    journal.file = reader.u64();
     journal.established = reader.epoch();
     journal.epoch_tried = reader.u64();
     journal.size_bytes = reader.u64();

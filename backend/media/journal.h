@@ -32,12 +32,12 @@ struct OrderedDiscard {
 };
 
 /// What a head remembers of a storage between its lives (docs/mirror.md). All mirrors of the storage in one atomic
-/// write. A journal whose machine or inode is not the one it lies on is a copy and decides nothing (M5).
+/// write. A journal whose machine or file is not the one it lies in is a copy and decides nothing (M5).
 struct Journal {
     Id storage;
     std::string storage_name;
     Id machine;
-    std::uint64_t inode = 0;
+    std::uint64_t file = 0;         ///< StoreContents::file
     Epoch established;              ///< M5 step 8; none: the journal has given up its claim (M5 step 5)
     std::uint64_t epoch_tried = 0;  ///< the highest number this head ever tried
     std::uint64_t size_bytes = 0;   ///< of the storage

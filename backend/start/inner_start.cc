@@ -211,6 +211,7 @@ void InnerStart::maps_read() {
         if (incarnations.wait) return could_not_start(incarnations.reason);
         opening_.use(incarnations, context_.start.loop);
     }
+    opening_.leave_other_files();
     stand();
 }
 

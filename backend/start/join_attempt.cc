@@ -153,7 +153,10 @@ void JoinAttempt::record_read() {
     if (everything_.empty() && !same_data(member()->incarnation, child_.device->incarnation())) {
         everything_ = "it was started with loss of data";
     }
-    if (late_) return everything_.empty() ? late_record_read() : leave_out("it holds an older copy of its medium");
+    if (everything_.empty() && !same_file(member()->incarnation, child_.device->incarnation())) {
+        everything_ = "another file is in its place than before, which may be an older copy";
+    }
+    if (late_) return everything_.empty() ? late_record_read() : leave_out(everything_);
     everything_.empty() ? promise_all() : owe_everything();
 }
 

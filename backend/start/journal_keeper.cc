@@ -30,7 +30,7 @@ void JournalKeeper::open(Callback<void> done) {
             journal_ = std::move(*choice.journal);
             found_ = !journal_.storage.is_nil();
             claims_ = !journal_.established.none() && journal_.machine == contents->machine &&
-                      journal_.inode == contents->inode;
+                      journal_.file == contents->file;
             if (!claims_ && !journal_.established.none()) {
                 events_.event(Severity::warning, "journal-copied",
                               "the journal was copied from another place; the storage starts when all members in sync "
@@ -38,12 +38,12 @@ void JournalKeeper::open(Callback<void> done) {
                               {{"journal", store_->name()}});
             }
         }
-        const bool moved = journal_.machine != contents->machine || journal_.inode != contents->inode;
+        const bool moved = journal_.machine != contents->machine || journal_.file != contents->file;
         // One head id per journal, so that marks of an earlier life of this head are not another head's.
         if (moved) drop_copied_order();
         if (moved || journal_.established.head.is_nil()) journal_.established = {0, loop_.random_id()};
         journal_.machine = contents->machine;
-        journal_.inode = contents->inode;
+        journal_.file = contents->file;
         done({});
     });
 }

@@ -120,6 +120,18 @@ void MirrorOpening::use(const IncarnationChoice& incarnations, Loop& loop) {
     }
 }
 
+void MirrorOpening::leave_other_files() {
+    std::uint32_t same = 0;
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        if ((used & bit(i)) == 0) continue;
+        const RecordMember* const member = find_member(choice.record, views[i].number);
+        if (member != nullptr && same_file(member->incarnation, views[i].incarnation)) same |= bit(i);
+    }
+    if (same == 0) return;
+    leave |= used & ~same;
+    used = same;
+}
+
 void MirrorOpening::stand(Vertex& mirror) const {
     mirror.mirror->stand(choice.record, used);
     mirror.mirror->take_maps(maps);

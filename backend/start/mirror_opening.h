@@ -39,6 +39,9 @@ struct MirrorOpening {
     void read_maps(Loop& loop, Vertex& mirror, Callback<void> done);
     /// Step 3, after choose_incarnations(), which does not wait.
     void use(const IncarnationChoice& incarnations, Loop& loop);
+    /// Those in whose place another file lies than the record knows, which may be an older copy, leave when others are
+    /// in use.
+    void leave_other_files();
     /// The mirror answers reads from the members in use.
     void stand(Vertex& mirror) const;
     /// The members that are promised the epoch and get the start's record: those in use and, unless the journal

@@ -224,6 +224,7 @@ void Starter::intents_read(Vertex& mirror) {
         }
         work.use(incarnations, context_.loop);
     }
+    work.leave_other_files();
     stand(mirror);
 }
 

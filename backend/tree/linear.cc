@@ -119,8 +119,12 @@ Incarnation Linear::incarnation() const {
         const Incarnation named = with_other_time(below, {});
         data.insert(data.end(), named.id.bytes.begin(), named.id.bytes.end());
     }
-    const bool disks = std::all_of(data.begin(), data.end(), [](std::uint8_t byte) { return byte == 0; });
-    return with_other_time(disks ? Incarnation{} : Incarnation{digest_of(data)}, digest_of(all));
+    const bool unknown = std::all_of(data.begin(), data.end(), [](std::uint8_t byte) { return byte == 0; });
+    const bool disks = std::all_of(children_.begin(), children_.end(),
+                                   [](const BlockDevice* child) { return is_of_disks(child->incarnation()); });
+    Incarnation named;
+    if (!unknown) named = disks ? of_file(digest_of(data)) : Incarnation{digest_of(data)};
+    return with_other_time(named, digest_of(all));
 }
 
 void Linear::on_up(BlockDevice&) { announce_task_.post(); }

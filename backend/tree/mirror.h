@@ -171,6 +171,7 @@ private:
     void returned_changed(Member& member);
     void judge_changed();
     Mask older_data_below(Mask changed) const;
+    Mask other_files(Mask last) const;
     void tell_older_data(Mask older);
     std::optional<Mask> see_records(Mask changed);
     void see_record(Member& member);

@@ -45,12 +45,13 @@ void Mirror::judge_changed() {
         return;
     }
     const Mask older = older_data_below(changed);
+    const Mask files = other_files(changed & ~older);
     if (down != 0 || left != 0) return;
     if (older == changed) return tell_older_data(older);
-    const std::optional<Mask> unread = see_records(changed & ~older);
+    const std::optional<Mask> unread = see_records(changed & ~older & ~files);
     if (!unread) return;
     for (const auto& member : members_) {
-        if ((changed & ~older & ~*unread & member->mask()) == 0) continue;
+        if ((changed & ~older & ~*unread & ~files & member->mask()) == 0) continue;
         member->incarnation = member->device.incarnation();
         environment_.events.event(Severity::error, "last-member-changed",
                                   "the last member in sync came back and may have lost writes that were never flushed; "
@@ -66,6 +67,7 @@ void Mirror::judge_changed() {
     for (const auto& member : members_) {
         if ((older & member->mask()) != 0) fail_member(*member, "it was started with loss of data");
         if ((*unread & member->mask()) != 0) fail_member(*member, "its record cannot be read");
+        if ((files & ~*unread & member->mask()) != 0) fail_member(*member, "another file is in its place");
     }
     request_change();
 }
@@ -78,6 +80,16 @@ Mirror::Mask Mirror::older_data_below(Mask changed) const {
         if ((changed & member->mask()) != 0 && !same) older |= member->mask();
     }
     return older;
+}
+
+/// Of the last members: those in whose place another file lies, which may be an older copy, when that is not so of all.
+Mirror::Mask Mirror::other_files(Mask last) const {
+    Mask others = 0;
+    for (const auto& member : members_) {
+        const bool same = same_file(member->incarnation, member->device.incarnation());
+        if ((last & member->mask()) != 0 && !same) others |= member->mask();
+    }
+    return others == last ? 0 : others;
 }
 
 /// Nobody has what was flushed. Whether to go on with what they hold the administrator says, with a start.

@@ -118,6 +118,7 @@ private:
     bool journal_knows(SimPlatter& platter, const SimPlatter::Content& copy);
     void put_older_copy(const std::string& what, SimPlatter& platter);
     bool has_older_copy(SimPlatter& platter);
+    bool copied_file(const std::string& name, SimPlatter& platter);
     void die_at_its_promise(SimPlatter& platter);
     bool older_last();
     bool older_medium();

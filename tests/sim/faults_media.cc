@@ -80,6 +80,7 @@ void Faults::all_off(bool power, unsigned per_mille) {
 }
 
 void Faults::put_in_place(const std::string& what, SimPlatter& platter, SimPlatter::Content content) {
+    content.file = 0;
     const bool off = loop_.chance(300);
     // The process that has it open keeps it then, until it looks at what is in place.
     const bool renamed = loop_.chance(500);
@@ -218,9 +219,37 @@ bool Faults::older_last() {
     return true;
 }
 
+// A file that somebody copied while it was in use, in its place: however new it is, it is known to be another one. As
+// long as another member in sync is there.
+bool Faults::copied_file(const std::string& name, SimPlatter& platter) {
+    const std::optional<Record> record = record_on(platter.durable());
+    if (!platter.is_file() || platter.taken_out() || !record || journal_changed(platter) || host_.has_rival())
+        return false;
+    const auto in_sync = [](const RecordMember& member) { return member.state == MemberState::in_sync; };
+    if (record->members.size() < 2 || !std::all_of(record->members.begin(), record->members.end(), in_sync))
+        return false;
+    for (const auto& [other_name, other] : host_.world().leaves()) {
+        if (other->taken_out()) return false;
+    }
+    quiet_until_ = loop_.now() + seconds(35);
+    const bool renamed = loop_.chance(500);
+    const auto copy = std::make_shared<SimPlatter::Content>(platter.durable());
+    // So that the intent bits of what is written meanwhile are cleared.
+    at(seconds(2), [this] { host_.silence(seconds(13)); });
+    at(seconds(10), [this, name, of = &platter, renamed, copy] {
+        if (of->taken_out()) return;
+        note("copied while it was in use, and put in its place: " + name + (renamed ? " (by a rename)" : ""));
+        copy->file = 0;
+        renamed ? of->rename_over(std::move(*copy)) : of->take_out(std::move(*copy));
+        later(seconds(8), seconds(15), [of] { of->put_back(); });
+    });
+    return true;
+}
+
 bool Faults::older_medium() {
     const auto [name, platter] = any_leaf();
     const auto copy = copies_.find(platter);
+    if (loop_.chance(400) && copied_file(name, *platter)) return true;
     if (copy != copies_.end() && others_know(*platter, copy->second.content)) {
         put_older_copy("medium replaced by an older copy that the others know: " + name, *platter);
         return true;

@@ -45,6 +45,7 @@ public:
     struct Content {
         SimSectors sectors;
         std::uint64_t size_bytes = 0;
+        std::uint64_t file = 0;  ///< names it as a file; 0: put in place, it is another one than ever before
 
         Bytes read(const Extent& extent) const { return sectors.read(extent); }
         void write(std::uint64_t offset, std::span<const std::byte> bytes);
@@ -103,6 +104,8 @@ public:
     void end_older_copy() {
         if (comes_back_ && names_another()) open_named();
     }
+    /// Every other one is a file; of the others nobody knows whether another disk lies in their place.
+    bool is_file() const noexcept { return is_file_; }
     bool taken_out() const noexcept { return taken_out_ || renamed_ || exchanged_ != nullptr; }
     /// Grows or shrinks in place; the opener hears it as down.
     void resize(std::uint64_t size_bytes);
@@ -184,12 +187,16 @@ private:
     bool meets_spoilt(const Extent& extent) const;
     bool covers_spoilt_in_part(const Extent& extent) const;
     void change_incarnation();
+    void name_file();
 
     SimLoop& loop_;
     Geometry geometry_;
     Duration latency_min_;
     Duration latency_max_;
     Incarnation incarnation_;
+    bool is_file_ = false;
+    std::uint64_t file_ = 1;
+    std::uint64_t files_ = 1;  ///< that there have been
     std::string found_;
     Hang hang_ = Hang::none;
     bool missing_ = false;

@@ -14,7 +14,16 @@ SimPlatter::SimPlatter(SimLoop& loop, const SimPlatterOptions& options)
     geometry_.physical_block_bytes = options.physical_block_bytes;
     geometry_.can_unmap = options.can_unmap;
     geometry_.fast_zeroes = options.fast_zeroes;
+    is_file_ = options.size_bytes / 4096 % 2 == 0;
+    name_file();
     change_incarnation();
+}
+
+void SimPlatter::name_file() {
+    if (!is_file_) return;
+    Id name;
+    std::memcpy(name.bytes.data(), &file_, sizeof file_);
+    incarnation_ = with_other_time(of_file(name), incarnation_.id);
 }
 
 SimPlatter::~SimPlatter() { DST_ASSERT(opener_ == nullptr); }
@@ -98,6 +107,9 @@ void SimPlatter::put_in(Content content) {
     touched_ = true;
     sectors_ = std::move(content.sectors);
     geometry_.size_bytes = content.size_bytes;
+    file_ = content.file != 0 ? content.file : files_ + 1;
+    files_ = std::max(files_, file_);
+    name_file();
     volatile_.clear();
     orphans_.clear();
     lock_lingers_ = false;
@@ -108,7 +120,7 @@ void SimPlatter::put_in(Content content) {
 }
 
 SimPlatter::Content SimPlatter::durable() const {
-    Content content{sectors_, geometry_.size_bytes};
+    Content content{sectors_, geometry_.size_bytes, file_};
     for (const auto& [index, versions] : volatile_) content.sectors.write(index, *versions.front().bytes);
     return content;
 }

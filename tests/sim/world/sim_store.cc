@@ -98,7 +98,7 @@ void SimStore::finish_open(const Callback<StoreContents>& done) {
     if (contents.created) file_.inode = loop_.random() | 1;
     contents.slots = file_.slots;
     contents.machine = file_.machine;
-    contents.inode = file_.inode;
+    contents.file = file_.inode;
     done(std::move(contents));
 }
 

@@ -115,7 +115,7 @@ TEST_F(SimStoreTest, ACopyHasAnotherInodeAndMachine) {
     SimStore opened(loop, other);
     const StoreContents copy = open(opened).value();
     EXPECT_EQ(copy.slots, file.slots);
-    EXPECT_NE(copy.inode, original.inode);
+    EXPECT_NE(copy.file, original.file);
     EXPECT_EQ(copy.machine, machine);
 }
 

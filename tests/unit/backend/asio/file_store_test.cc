@@ -45,7 +45,7 @@ TEST_F(FileStoreTest, MakesTheFileAndItsFolders) {
     EXPECT_FALSE(contents->machine.is_nil());
     struct stat status {};
     ASSERT_EQ(stat(folder.file("a/b/journal").c_str(), &status), 0);
-    EXPECT_EQ(contents->inode, status.st_ino);
+    EXPECT_NE(contents->file, 0u);
     EXPECT_GE(static_cast<std::uint64_t>(status.st_blocks) * 512, 2 * Store::slot_bytes_max) << "room is allocated";
 }
 
@@ -64,6 +64,38 @@ TEST_F(FileStoreTest, KeepsBothSlotsApart) {
     EXPECT_FALSE(contents->created);
     EXPECT_EQ(contents->slots[0], bytes("1st"));
     EXPECT_EQ(contents->slots[1].size(), Store::slot_bytes_max);
+}
+
+/// Another file that has the same inode number, as a filesystem gives it out again, is a copy.
+TEST_F(FileStoreTest, AFileIsNamedByItsBirthAsWell) {
+    const std::string path = folder.file("journal");
+    const auto number = [&](ino_t& inode) {
+        FileStore store(loop, path);
+        const auto contents = open(store);
+        EXPECT_TRUE(contents.has_value());
+        struct stat status {};
+        EXPECT_EQ(stat(path.c_str(), &status), 0);
+        inode = status.st_ino;
+        return contents->file;
+    };
+    ino_t first = 0;
+    const std::uint64_t made = number(first);
+    ino_t again = 0;
+    EXPECT_EQ(number(again), made) << "the same one";
+    std::filesystem::rename(path, folder.file("moved"));
+    std::filesystem::rename(folder.file("moved"), path);
+    EXPECT_EQ(number(again), made) << "moved there and back";
+    struct statx birth {};
+    ASSERT_EQ(statx(AT_FDCWD, path.c_str(), 0, STATX_BTIME, &birth), 0);
+    if ((birth.stx_mask & STATX_BTIME) == 0) GTEST_SKIP() << "the filesystem knows no birth times";
+    for (int i = 0; i < 1000; ++i) {
+        std::filesystem::remove(path);
+        ino_t inode = 0;
+        const std::uint64_t other = number(inode);
+        EXPECT_NE(other, made);
+        if (inode == first) return;
+    }
+    GTEST_SKIP() << "the filesystem does not give inode numbers out again at once";
 }
 
 TEST_F(FileStoreTest, IsLockedForLife) {

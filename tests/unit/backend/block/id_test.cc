@@ -55,8 +55,20 @@ TEST(Epoch, HeadsOfOneNumberDiffer) {
 Incarnation incarnation(std::uint8_t time, std::uint8_t data) {
     Incarnation made;
     made.id.bytes.front() = time;
-    made.id.bytes.back() = data;
+    made.id.bytes[8] = data;
     return made;
+}
+
+TEST(Incarnation, AnotherFileIsSeenWhereBothAreKnown) {
+    const Incarnation one = of_file(Id{{1}});
+    const Incarnation other = of_file(Id{{2, 2}});
+    EXPECT_TRUE(same_file(one, with_other_time(one, Id{{9}})));
+    EXPECT_FALSE(same_file(one, other));
+    EXPECT_TRUE(same_data(one, other)) << "a disk";
+    EXPECT_TRUE(same_file(Incarnation{}, other));
+    EXPECT_TRUE(same_file(one, Incarnation{}));
+    EXPECT_TRUE(same_file(one, incarnation(1, 5))) << "a mirror";
+    EXPECT_FALSE(same_file(of_file({}), other)) << "whatever names it";
 }
 
 TEST(Incarnation, OtherTimeIsTheSameData) {

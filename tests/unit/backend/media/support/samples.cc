@@ -65,7 +65,7 @@ Journal sample_journal() {
     journal.storage = id_of(0x22);
     journal.storage_name = "vol0";
     journal.machine = id_of(0xaa);
-    journal.inode = 4711;
+    journal.file = 4711;
     journal.established = {4, id_of(0x33)};
     journal.epoch_tried = 5;
     journal.size_bytes = 10ull << 30;
