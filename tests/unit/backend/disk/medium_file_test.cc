@@ -192,6 +192,20 @@ TEST_F(IncarnationTest, ChangesWhenTheMediumIsAnotherFile) {
     EXPECT_NE(open()->incarnation(), before);
 }
 
+/// A copy that is put in its place, perhaps of an older state.
+TEST_F(IncarnationTest, NamesTheFile) {
+    const Incarnation before = open()->incarnation();
+    EXPECT_TRUE(is_of_disks(before));
+    std::filesystem::remove_all(folder.file("run"));
+    EXPECT_TRUE(same_file(before, open()->incarnation()));
+    std::filesystem::copy_file(medium(), folder.file("copy"));
+    std::filesystem::rename(folder.file("copy"), medium());
+    const OwnedFd copy(::open(medium().c_str(), O_RDWR | O_CLOEXEC));
+    const auto other = IncarnationKeeper::open(folder.file("run"), copy.get(), 4096)->incarnation();
+    EXPECT_FALSE(same_file(before, other));
+    EXPECT_TRUE(same_data(before, other));
+}
+
 TEST_F(IncarnationTest, ADamagedFileMeansANewNumber) {
     const Incarnation before = open()->incarnation();
     for (const auto& entry : std::filesystem::directory_iterator(folder.file("run/incarnations"))) {
