@@ -179,7 +179,9 @@ void InnerStart::records_read() {
     known_ = journal_record(start.journal, start.tree, inner_, opening_.views);
     opening_.refuse_other_mirrors(context_.storage, known_);
     // The journal is ours and alive; it may know less of this mirror than another head before it did.
-    decides_ = known_ && !served_by_another(inner_, {known_->epoch.number, context_.epoch.head}, findings_);
+    const Id& own = context_.epoch.head;
+    decides_ = known_ && !served_by_another(inner_, {known_->epoch.number, own}, findings_) &&
+               !gone_on_elsewhere(inner_, *known_, own, opening_.views, findings_);
     if (decides_) leave_out_unwritable();
     opening_.choice = choose_record(known_, decides_, opening_.views);
     if (decides_) take_notes(opening_.choice.record, *known_);

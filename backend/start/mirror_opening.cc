@@ -281,4 +281,20 @@ bool served_by_another(const Vertex& mirror, const Epoch& since, const std::vect
     });
 }
 
+bool gone_on_elsewhere(const Vertex& mirror, const Record& known, const Id& own, const std::vector<MemberView>& views,
+                       const std::vector<LeafFinding>& findings) {
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        const MemberView& view = views[i];
+        if (!view.reachable || !view.record || view.record->epoch.head == own) continue;
+        if (compare_descent(*view.record, known) != Descent::newer) continue;
+        const std::vector<const Vertex*> leaves = leaves_below(*mirror.children[i]);
+        const bool served = std::any_of(leaves.begin(), leaves.end(), [&](const Vertex* leaf) {
+            const std::optional<Label>& label = findings[leaf->index].label;
+            return label && !label->served.none() && label->served.head != own;
+        });
+        if (served) return true;
+    }
+    return false;
+}
+
 }  // namespace dst

@@ -75,4 +75,9 @@ std::vector<RecordLeaf> leaves_of_member(const Vertex& child, const std::vector<
 /// `since.head` in the epoch `since.number` or later.
 bool served_by_another(const Vertex& mirror, const Epoch& since, const std::vector<LeafFinding>& findings);
 
+/// Whether a head other than `own` has served with a lower epoch than the journal has, from members that had not heard
+/// of that, as an order allows it to: one of them has a record of it that follows from what the journal knows.
+bool gone_on_elsewhere(const Vertex& mirror, const Record& known, const Id& own, const std::vector<MemberView>& views,
+                       const std::vector<LeafFinding>& findings);
+
 }  // namespace dst

@@ -165,7 +165,7 @@ void Starter::peeked() {
                         " --takeover' does it once, 'policy: {takeover: auto}' in the storage's file always",
                     look_for_head);
     }
-    decides_ = journal_decides();
+    decides_ = journal_decides() && !journal_behind_;
     journal_void_ = journal_void_ && ordered(StartOrder::resolve);
     refuse_older_copies(context_.tree, decides() ? context_.journal.journal().established : Epoch{}, findings_);
     next_inner_ = 0;

@@ -188,13 +188,14 @@ private:
     std::string told_wait_;  ///< the last `start-waits`: told again only when the reason changes
     bool begun_ = false;
     bool ended_ = false;
-    std::string moved_;          ///< what has changed since the peek, so that the attempt begins again
-    bool decided_ = false;       ///< records of the attempt are being written
-    bool new_order_ = false;     ///< since the attempt began
-    bool order_begun_ = false;   ///< members may have a record that an order led to, and the start is not established
-    bool way_out_told_ = false;  ///< the last look at what is there found what to start from with loss of data
-    bool decides_ = false;       ///< what the journal says of itself; decides() is what counts
-    bool journal_void_ = false;  ///< it is of the side that `resolve` gives up, and decides for no mirror
+    std::string moved_;            ///< what has changed since the peek, so that the attempt begins again
+    bool decided_ = false;         ///< records of the attempt are being written
+    bool new_order_ = false;       ///< since the attempt began
+    bool order_begun_ = false;     ///< members may have a record that an order led to, and the start is not established
+    bool way_out_told_ = false;    ///< the last look at what is there found what to start from with loss of data
+    bool decides_ = false;         ///< what the journal says of itself; decides() is what counts
+    bool journal_behind_ = false;  ///< another head has gone on with a lower epoch; until this one has served
+    bool journal_void_ = false;    ///< it is of the side that `resolve` gives up, and decides for no mirror
     std::uint64_t attempt_ = 0;
     TimePoint opened_at_;
     std::vector<Vertex*> inner_;  ///< linears and mirrors, children before parents

@@ -154,6 +154,12 @@ void Starter::records_read(Vertex& mirror) {
     MirrorWork& work = work_[&mirror];
     std::optional<Record> journal = known_record(mirror, work.views);
     work.refuse_other_mirrors(identity_.id, journal);
+    const Id& own = context_.journal.journal().established.head;
+    const bool behind = decides_ && journal && !broken(Rule::m5_journal_decides) &&
+                        gone_on_elsewhere(mirror, *journal, own, work.views, findings_);
+    // Mirrors that were chosen with it are chosen without it.
+    if (behind && !std::exchange(journal_behind_, true))
+        return begin_again("another head has gone on with a lower epoch");
     const bool claims = decides_for(mirror, journal);
     const std::optional<Discard> discard = discard_ordered(work, journal, claims);
     // What the journal claims is of the side that is given up (M5 step 5): mirrors that were chosen with it are not.

@@ -252,6 +252,7 @@ void Starter::write_journal() {
     const Journal before = journal.journal();
     take_order_away();
     journal.establish(epoch_, [this, attempt = attempt_, before](const Result<void>& written) {
+        if (written) journal_behind_ = false;
         if (!written && ordered(StartOrder::none)) context_.journal.put_order_back(before.order, before.discards);
         // Carried out, whatever becomes of this attempt.
         if (written) tell_orders();

@@ -19,8 +19,16 @@ def decides(world, head):
         return False
     if broken("journal_always"):
         return True
-    served = [world.members[number].served for number in world.reachable(head)]
-    return all(by == head.id or epoch < head.journal.established for epoch, by in served)
+    members = [world.members[number] for number in world.reachable(head)]
+    if any(gone_on_elsewhere(head, member) for member in members):
+        return False
+    return all(by == head.id or epoch < head.journal.established for epoch, by in (one.served for one in members))
+
+
+def gone_on_elsewhere(head, member):
+    """One with a lower epoch, from members that had not heard of this one's."""
+    others = member.served[1] != head.id and member.record.mark[1] != head.id
+    return others and not broken("lower_epoch") and compare(member.record, head.journal.record) == "newer"
 
 
 def begin(world, head):
