@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -84,7 +85,9 @@ std::string consequence(const Order& order, const std::string& name) {
         case StartOrder::accept_data_loss:
             return "Storage " + name +
                    " starts from what can be reached. What only the missing members hold is lost, acknowledged writes "
-                   "too; when they come back, they are overwritten.";
+                   "too; when they come back, they are overwritten. One with which another head has gone on since is "
+                   "not: "
+                   "that is told as a split.";
         case StartOrder::resolve:
             return "What member " + order.member + " of storage " + name +
                    " holds that the others do not is lost: it is overwritten with what they hold.";
@@ -218,6 +221,17 @@ ExitStatus order_without_head(const OrderArguments& arguments, const Target& tar
         const Inspection found = inspect_storage(*target.spec, events);
         terminal.out << "What the media of storage " << target.name << " carry:\n";
         show_media(found, terminal);
+        const auto has_label = [](const MediumInspection& medium) { return !medium.error && medium.label; };
+        if (order.what == StartOrder::accept_data_loss &&
+            std::none_of(found.media.begin(), found.media.end(), has_label)) {
+            return failed(
+                target, order,
+                {Errc::refused,
+                 "none of them can be read and carries the storage's label, so that there is nothing that it "
+                 "could start from. Bring up what it is to start from, and order it then. Where all of them are "
+                 "lost, 'dstctl init --force-journal' makes the storage anew, without data"},
+                terminal);
+        }
         if (order.what == StartOrder::resolve) find_member_on_media(found, order);
     }
     ExitStatus status = ExitStatus::well;

@@ -38,10 +38,17 @@ Result<std::string> StorageEngine::Impl::order(const Order& order) {
 /// A split of which one side is served already is decided by the next start.
 std::string StorageEngine::Impl::why_not_serving_anew(const Order& order) const {
     if (order.what == StartOrder::none) return "the storage serves; no order is there that could be taken back";
-    if (order.what != StartOrder::resolve) return "the storage serves; nothing is to be ordered";
-    return "the storage serves, and only a start carries that out: close the storage (remove the LUN), order 'dstctl "
-           "resolve " +
-           starter_.command_target() + " --discard " + order.member + "' again, and open it (add the LUN)";
+    const StorageState now = storage_state();
+    const bool held = now == StorageState::held || now == StorageState::failed;
+    if (order.what != StartOrder::resolve && !held) return "the storage serves; nothing is to be ordered";
+    const std::string words = order.what == StartOrder::resolve
+                                  ? "resolve " + starter_.command_target() + " --discard " + order.member
+                                  : "start " + starter_.command_target() +
+                                        (order.what == StartOrder::takeover ? " --takeover" : " --accept-data-loss");
+    return (held ? std::string("the storage has been started, and waits for what is away")
+                 : std::string("the storage serves")) +
+           ", and only a start carries that out: close the storage (end its sessions, remove the LUN), order 'dstctl " +
+           words + "' again, and open it (add the LUN)";
 }
 
 /// It is durable before long; a start that waits follows it at once.

@@ -277,7 +277,10 @@ std::string check_names(const Vertex& mirror, const Record& record) {
             return child.spec->name + " carries the label of member " + std::to_string(number) + " (" +
                    (carried != nullptr ? carried->name : std::string("unknown")) +
                    "), and by the record it is member " + std::to_string(member.number) +
-                   ": the two are swapped; put the media back, or name them as they lie";
+                   ": the two are swapped; put the media back, or give each place in the file the name of the member "
+                   "that "
+                   "lies there now" +
+                   (carried != nullptr ? ": here 'name: \"" + carried->name + "\"'" : std::string());
         }
     }
     return {};
@@ -300,7 +303,8 @@ std::string check_names_elsewhere(const Tree& tree, const std::vector<LeafFindin
         if (!named_elsewhere || !belongs_elsewhere) continue;
         return child.spec->name + " carries the label of " + carried->name +
                ", and by the records it is a member of another mirror: the media of two mirrors are swapped; put them "
-               "back, or name them as they lie";
+               "back, or give each place in the file the name of the member that lies there now: here 'name: \"" +
+               carried->name + "\"'";
     }
     return {};
 }

@@ -229,8 +229,14 @@ void Starter::fail(Errc code, const std::string& why, bool split) {
 /// A tree that is exported is started anew by itself, when a head wants it.
 std::string Starter::way_on_after_failure() const {
     if (!context_.outermost) return {};
+    const StartOrder order = context_.journal.journal().order;
+    const std::string stands = order == StartOrder::none ? std::string()
+                                                         : ", which carries out the order that lies in the journal, " +
+                                                               std::string(describe(order)) + " ('dstctl start " +
+                                                               command_target() + " --cancel' takes it back)";
     return ". Nothing is tried any more: when that is mended, open the storage again (remove the LUN, if it is there, "
-           "and add it)";
+           "and add it)" +
+           stands;
 }
 
 /// What hangs ends, and does not come up again before it answers; the others come back at once.

@@ -122,6 +122,16 @@ TEST_F(Dstctl, AnOrderInAJournalIsShownAndCanBeTakenBack) {
     EXPECT_THAT(again.err, HasSubstr("no order lies in the journal"));
 }
 
+TEST_F(Dstctl, NothingIsOrderedWhereThereIsNothingToStartFrom) {
+    const std::string file = mirror_file();
+    ASSERT_EQ(dstctl({"init", file}).status, 0);
+    for (const char* name : {"a.img", "b.img"}) std::filesystem::remove(path(name));
+    const Outcome refused = dstctl({"start", file, "--accept-data-loss", "--yes"});
+    EXPECT_EQ(refused.status, 70);
+    EXPECT_THAT(refused.err, HasSubstr("there is nothing that it could start from"));
+    EXPECT_THAT(dstctl({"inspect", path("state/vol.journal")}).out, Not(HasSubstr("order")));
+}
+
 TEST_F(Dstctl, OrdersNeedAStorageThatIsKnown) {
     EXPECT_EQ(dstctl({"start", "nobody", "--takeover", "--yes"}).status, 3);
     const std::string file = mirror_file();

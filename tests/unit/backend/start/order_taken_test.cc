@@ -190,9 +190,34 @@ TEST_F(OrderTaken, ToResolveNotByAStorageThatServesWhichSaysTheWay) {
     EngineWorld::Head& head = world.serve();
     const auto given = order_of(head, StartOrder::resolve, "/b");
     ASSERT_FALSE(given);
-    EXPECT_THAT(given.error().text, AllOf(HasSubstr("close the storage (remove the LUN), order 'dstctl resolve "
-                                                    "/etc/dst/vol0.yaml --discard /b' again"),
-                                          HasSubstr("open it (add the LUN)")));
+    EXPECT_THAT(given.error().text,
+                AllOf(HasSubstr("close the storage (end its sessions, remove the LUN), order 'dstctl resolve "
+                                "/etc/dst/vol0.yaml --discard /b' again"),
+                      HasSubstr("open it (add the LUN)")));
+}
+
+TEST_F(OrderTaken, ToLoseDataNotByOneThatHoldsWhichSaysTheWay) {
+    world.storage.file = "/etc/dst/vol0.yaml";
+    EngineWorld::Head& head = world.serve();
+    EXPECT_THAT(order_of(head, StartOrder::accept_data_loss).error().text, HasSubstr("nothing is to be ordered"));
+    for (const char* path : {"/a", "/b"}) world.platter(path).set_missing(true);
+    world.loop.run_for(seconds(10));
+    ASSERT_EQ(head.engine->status().state, StorageState::held);
+    const std::string way = "'dstctl start /etc/dst/vol0.yaml --accept-data-loss'";
+    EXPECT_THAT(head.engine->status().reason, HasSubstr(way));
+    const auto given = order_of(head, StartOrder::accept_data_loss);
+    ASSERT_FALSE(given);
+    EXPECT_THAT(given.error().text,
+                AllOf(HasSubstr("waits for what is away"), HasSubstr("remove the LUN"), HasSubstr(way)));
+}
+
+TEST_F(OrderTaken, StandsWhenTheStartFailsWhichSaysSo) {
+    ASSERT_TRUE(order(world, StartOrder::accept_data_loss));
+    for (const char* path : {"/a", "/b"}) world.platter(path).replace_blank(16u << 20);
+    EngineWorld::Head& head = world.open();
+    ASSERT_TRUE(world.loop.run_until([&] { return head.failed.has_value(); }, seconds(30)));
+    EXPECT_THAT(head.failed->text, HasSubstr("the order that lies in the journal, to start with loss of data"));
+    EXPECT_THAT(head.failed->text, HasSubstr("--cancel' takes it back"));
 }
 
 TEST_F(OrderTaken, AndNotNeededClaimsNotThatNothingIsLost) {

@@ -109,6 +109,7 @@ TEST(Refuse, SwappedMembersOfAMirrorNameBoth) {
     const std::string text = refusal(world);
     EXPECT_THAT(text, HasSubstr("/a carries the label of member 2 (/b)"));
     EXPECT_THAT(text, HasSubstr("the two are swapped"));
+    EXPECT_THAT(text, HasSubstr("here 'name: \"/b\"'"));
 }
 
 TEST(Refuse, MediaOfTwoMirrorsThatChangedPlacesNameBoth) {
