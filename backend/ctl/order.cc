@@ -85,9 +85,8 @@ std::string consequence(const Order& order, const std::string& name) {
         case StartOrder::accept_data_loss:
             return "Storage " + name +
                    " starts from what can be reached. What only the missing members hold is lost, acknowledged writes "
-                   "too; when they come back, they are overwritten. One with which another head has gone on since is "
-                   "not: "
-                   "that is told as a split.";
+                   "too; when they come back, they are overwritten. One with which another head has gone on since "
+                   "is not: that is told as a split.";
         case StartOrder::resolve:
             return "What member " + order.member + " of storage " + name +
                    " holds that the others do not is lost: it is overwritten with what they hold.";

@@ -46,8 +46,7 @@ std::string StorageEngine::Impl::state_reason() const {
             return "no usable member is left for a part of the storage; " +
                    (loss.empty() ? "requests for it wait, and are answered so that initiators send them again" : loss) +
                    ". Bring back what is not there below. Where that is lost for good: close the storage (end its "
-                   "sessions, "
-                   "remove the LUN), order 'dstctl start " +
+                   "sessions, remove the LUN), order 'dstctl start " +
                    starter_.command_target() + " --accept-data-loss', and open it again (add the LUN)";
         }
         case StorageState::fenced: return fenced_reason_;

@@ -278,8 +278,7 @@ std::string check_names(const Vertex& mirror, const Record& record) {
                    (carried != nullptr ? carried->name : std::string("unknown")) +
                    "), and by the record it is member " + std::to_string(member.number) +
                    ": the two are swapped; put the media back, or give each place in the file the name of the member "
-                   "that "
-                   "lies there now" +
+                   "that lies there now" +
                    (carried != nullptr ? ": here 'name: \"" + carried->name + "\"'" : std::string());
         }
     }

@@ -291,9 +291,8 @@ std::string Starter::way_out_of_split(const StartChoice& choice) const {
     }
     if (commands.empty()) {
         return ". Nothing is served and nothing changed. All members that this machine's journal calls in sync have "
-               "been "
-               "started without it: start the storage on the machine that served it last, or move the journal away, so "
-               "that the members decide";
+               "been started without it: start the storage on the machine that served it last, or move the journal "
+               "away, so that the members decide";
     }
     return ". Nothing is served and nothing changed. Decide whose data are given up: " + commands +
            "; then open the storage again";
