@@ -236,6 +236,16 @@ Result<StoreContents> open_store(OwnedFd& fd, const std::string& path) {
     return std::move(found->contents);
 }
 
+/// False: the file was removed, or another one lies at its path. What cannot be found out counts as true.
+bool is_at(const std::string& path, int fd) {
+    struct stat ours {};
+    struct stat there {};
+    if (fstat(fd, &ours) != 0) return true;
+    if (ours.st_nlink == 0) return false;
+    if (::stat(path.c_str(), &there) != 0) return errno != ENOENT;
+    return ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
 }  // namespace
 
 Id machine_id() {
@@ -276,7 +286,11 @@ void FileStore::write(unsigned slot, Bytes bytes, Callback<void> done) {
         const Bytes image = encode_slot(bytes);
         int error = move_all(::pwrite, file->fd.get(), std::span(image), slot * slot_stride_bytes);
         if (error == 0 && ::fdatasync(file->fd.get()) != 0) error = errno;
-        if (error != 0) *result = file_error(path, "write it", error);
+        if (error != 0) {
+            *result = file_error(path, "write it", error);
+        } else if (!is_at(path, file->fd.get())) {
+            *result = Error{Errc::changed, path + " was removed, or another file lies in its place"};
+        }
     };
     worker_.run(std::move(work), [result, path = path_, done = std::move(done)](Errc code) {
         if (code != Errc::ok) *result = Error{code, path + ": no thread to write it with"};

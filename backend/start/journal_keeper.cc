@@ -143,13 +143,31 @@ void JournalKeeper::write_slot(Bytes bytes, bool second) {
     Bytes again = second ? Bytes{} : bytes;
     store_->write(next_slot_, std::move(bytes), [this, second, again = std::move(again)](const Result<void>& result) {
         if (result) next_slot_ = 1 - next_slot_;
+        if (!result && result.error().code == Errc::changed && !std::exchange(made_anew_, true)) return make_anew();
         if (!result || second) return written(result);
         write_slot(again, true);
     });
 }
 
+/// All that it knows is in memory, and whoever looks for it later is to find it.
+void JournalKeeper::make_anew() {
+    events_.event(
+        Severity::warning, "journal-made-anew",
+        "the journal is not at its place any more: it was removed, or another file lies there. It is made anew "
+        "there, with all that it knows. Look after what cleans that directory",
+        {{"journal", store_->name()}});
+    store_->open([this](const Result<StoreContents>& contents) {
+        if (!contents) return written(contents.error());
+        journal_.machine = contents->machine;
+        journal_.file = contents->file;
+        auto bytes = encode_journal(journal_);
+        if (!bytes) return written(bytes.error());
+        write_slot(std::move(*bytes), false);
+    });
+}
+
 void JournalKeeper::written(const Result<void>& result) {
-    writing_ = false;
+    writing_ = made_anew_ = false;
     if (!result) {
         events_.event(Severity::error, "journal-write-failed",
                       "the journal could not be written; changes of members wait for it: " + error_text(result.error()),

@@ -75,6 +75,7 @@ private:
     void start_write();
     /// The slot that does not count, then the other one with the same sequence: either may rot later.
     void write_slot(Bytes bytes, bool second);
+    void make_anew();
     void written(const Result<void>& result);
 
     Loop& loop_;
@@ -87,6 +88,7 @@ private:
     bool damaged_ = false;
     bool claims_ = false;
     bool writing_ = false;
+    bool made_anew_ = false;  ///< by the write that is under way
     bool overtaken_ = false;
     std::vector<Callback<void>> current_;
     std::vector<Callback<void>> next_;

@@ -119,6 +119,7 @@ void SimStore::finish_write() {
         if (file_.fails_in_part) slot = torn(loop_, slot, write->bytes);
         return write->done(Error{file_.fail_write, name() + ": cannot be written"});
     }
+    if (file_.inode == 0) return write->done(Error{Errc::changed, name() + " was removed"});
     file_.slots[write->slot] = write->bytes;
     ++file_.writes_;
     if (file_.on_written) file_.on_written(write->bytes);

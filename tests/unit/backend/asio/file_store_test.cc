@@ -98,6 +98,29 @@ TEST_F(FileStoreTest, AFileIsNamedByItsBirthAsWell) {
     GTEST_SKIP() << "the filesystem does not give inode numbers out again at once";
 }
 
+TEST_F(FileStoreTest, SaysThatItIsNotAtItsPlaceAndIsMadeAnewThere) {
+    const std::string path = folder.file("state/journal");
+    FileStore store(loop, path);
+    const auto first = open(store);
+    ASSERT_TRUE(first.has_value());
+    ASSERT_TRUE(write(store, 0, "one").has_value());
+    std::filesystem::remove_all(folder.file("state"));
+    EXPECT_EQ(write(store, 1, "two").error().code, Errc::changed);
+    const auto second = open(store);
+    ASSERT_TRUE(second.has_value()) << to_string(second.error());
+    EXPECT_TRUE(second->created);
+    EXPECT_NE(second->file, first->file);
+    ASSERT_TRUE(write(store, 1, "two").has_value());
+    // Another file is put there, and is not written to before it is opened.
+    std::filesystem::copy_file(path, folder.file("other"));
+    std::filesystem::rename(folder.file("other"), path);
+    EXPECT_EQ(write(store, 0, "three").error().code, Errc::changed);
+    const auto contents = read_store_file(path);
+    ASSERT_TRUE(contents.has_value());
+    EXPECT_EQ(contents->slots[1], bytes("two"));
+    EXPECT_TRUE(contents->slots[0].empty());
+}
+
 TEST_F(FileStoreTest, IsLockedForLife) {
     const std::string path = folder.file("journal");
     auto first = std::make_unique<FileStore>(loop, path);

@@ -56,6 +56,32 @@ TEST_F(JournalKeeperTest, JournalIsInBothSlotsBeforeItIsAcknowledged) {
     EXPECT_EQ(file.slots[0], file.slots[1]);
 }
 
+/// Somebody removed it, and the head lives on.
+TEST_F(JournalKeeperTest, IsMadeAnewWhereItIsNotFoundAnyMore) {
+    ASSERT_TRUE(write(1));
+    const std::uint64_t before = file.inode;
+    file.slots = {};
+    file.inode = 0;
+    ASSERT_TRUE(write(2));
+    EXPECT_NE(file.inode, before);
+    EXPECT_EQ(file.slots[0], file.slots[1]);
+    ASSERT_TRUE(write(3));
+    reopen();
+    EXPECT_EQ(epoch(), 3u);
+    const JournalChoice found = choose_journal({file.slots, file.machine, file.inode});
+    EXPECT_EQ(found.journal->file, file.inode) << "it is no copy";
+}
+
+TEST_F(JournalKeeperTest, AWriteFailsWhenItCannotBeMadeAnew) {
+    ASSERT_TRUE(write(1));
+    file.inode = 0;
+    file.fail_open = Errc::no_space;
+    EXPECT_EQ(write(2).error().code, Errc::no_space);
+    file.fail_open = Errc::ok;
+    EXPECT_TRUE(write(3));
+    EXPECT_NE(file.inode, 0u);
+}
+
 TEST_F(JournalKeeperTest, OneSlotStaysUntilTheOtherIsDurable) {
     ASSERT_TRUE(write(1));
     keeper->journal().epoch_tried = 2;
