@@ -155,7 +155,7 @@ void Starter::records_read(Vertex& mirror) {
     std::optional<Record> journal = known_record(mirror, work.views);
     work.refuse_other_mirrors(identity_.id, journal);
     const Id& own = context_.journal.journal().established.head;
-    const bool behind = decides_ && journal && !broken(Rule::m5_journal_decides) &&
+    const bool behind = decides_for(mirror, journal) && !broken(Rule::m5_journal_decides) &&
                         gone_on_elsewhere(mirror, *journal, own, work.views, findings_);
     // Mirrors that were chosen with it are chosen without it.
     if (behind && !std::exchange(journal_behind_, true))

@@ -112,18 +112,26 @@ Extent Linear::child_extent(std::size_t index) const {
 
 Incarnation Linear::incarnation() const {
     std::vector<std::uint8_t> all;
+    std::vector<std::uint8_t> files;
     std::vector<std::uint8_t> data;
+    bool disks = true;
+    bool all_files = true;
     for (const BlockDevice* child : children_) {
         const Incarnation below = child->incarnation();
-        all.insert(all.end(), below.id.bytes.begin(), below.id.bytes.end());
         const Incarnation named = with_other_time(below, {});
-        data.insert(data.end(), named.id.bytes.begin(), named.id.bytes.end());
+        const bool disk = is_of_disks(below);
+        all.insert(all.end(), below.id.bytes.begin(), below.id.bytes.end());
+        files.insert(files.end(), named.id.bytes.begin(), named.id.bytes.end());
+        // What names a file says nothing of the data of a mirror beside it.
+        const Incarnation of_data = disk ? Incarnation{} : named;
+        data.insert(data.end(), of_data.id.bytes.begin(), of_data.id.bytes.end());
+        disks = disks && disk;
+        all_files = all_files && disk && named != Incarnation{};
     }
-    const bool unknown = std::all_of(data.begin(), data.end(), [](std::uint8_t byte) { return byte == 0; });
-    const bool disks = std::all_of(children_.begin(), children_.end(),
-                                   [](const BlockDevice* child) { return is_of_disks(child->incarnation()); });
     Incarnation named;
-    if (!unknown) named = disks ? of_file(digest_of(data)) : Incarnation{digest_of(data)};
+    if (!disks) named = Incarnation{digest_of(data)};
+    // Where nothing is known of one part, a new one cannot be told from what was learnt of it.
+    if (all_files) named = of_file(digest_of(files));
     return with_other_time(named, digest_of(all));
 }
 

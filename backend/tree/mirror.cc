@@ -215,8 +215,11 @@ void Mirror::serve(std::uint32_t drop, Callback<void> done) {
         const bool refused = (joined_ & member->mask()) == 0 && !member->refused.empty();
         if (((refused ? member->mask() : drop) & in_sync_ & ~failed_ & member->mask()) == 0) continue;
         if (!may_fail(*member)) continue;
+        const RecordMember* const recorded = find_member(record_, member->number);
+        const bool same = recorded == nullptr || same_file(recorded->incarnation, member->device.incarnation());
         fail_member(*member, refused ? member->refused
-                                     : "it may have lost writes that were not flushed while this head was not looking");
+                             : same  ? "it may have lost writes that were not flushed while this head was not looking"
+                                     : "another file is in its place than before, which may be an older copy");
     }
     // None of the children has its number, so that it would miss writes and never fail one.
     for (const RecordMember& recorded : record_.members) {

@@ -45,7 +45,12 @@ void Mirror::judge_changed() {
         return;
     }
     const Mask older = older_data_below(changed);
-    const Mask files = other_files(changed & ~older);
+    // One that cannot be read keeps nobody away who can.
+    Mask readable = changed & ~older;
+    for (const auto& member : members_) {
+        if (member->unread != 0) readable &= ~member->mask();
+    }
+    const Mask files = other_files(readable);
     if (down != 0 || left != 0) return;
     if (older == changed) return tell_older_data(older);
     const std::optional<Mask> unread = see_records(changed & ~older & ~files);

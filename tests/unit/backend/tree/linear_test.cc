@@ -114,6 +114,46 @@ TEST_F(LinearTest, M6TellsThatAChildIsFencedAlsoWhenItIsDownAlready) {
     linear->set_observer(nullptr);
 }
 
+/// Incarnations before and after one part is another file.
+struct LinearFiles : LinearTest {
+    void all_are_files() {
+        for (std::size_t i = 0; i < devices.size(); ++i) {
+            devices[i]->set_incarnation(of_file(Id{{static_cast<std::uint8_t>(i + 1)}}));
+        }
+    }
+    void move(std::size_t index) { devices[index]->set_incarnation(of_file(Id{{99}})); }
+};
+
+TEST_F(LinearFiles, AnotherFileOfAnyPartIsSeen) {
+    all_are_files();
+    const Incarnation before = linear->incarnation();
+    move(1);
+    EXPECT_FALSE(same_file(before, linear->incarnation()));
+    EXPECT_TRUE(same_data(before, linear->incarnation()));
+}
+
+TEST_F(LinearFiles, NotWhereNothingIsKnownOfAPart) {
+    all_are_files();
+    devices[0]->set_incarnation({});
+    const Incarnation before = linear->incarnation();
+    move(1);
+    EXPECT_TRUE(same_file(before, linear->incarnation()));
+    all_are_files();
+    EXPECT_TRUE(same_file(before, linear->incarnation())) << "it was learnt meanwhile";
+}
+
+TEST_F(LinearFiles, BesideAMirrorItSaysNothingOfTheData) {
+    all_are_files();
+    const Incarnation mirror{Id{{0, 0, 0, 0, 0, 0, 0, 0, 7, 7, 7, 7, 7, 7, 7, 7}}};
+    devices[0]->set_incarnation(mirror);
+    const Incarnation before = linear->incarnation();
+    move(1);
+    EXPECT_TRUE(same_data(before, linear->incarnation()));
+    EXPECT_NE(before, linear->incarnation());
+    devices[0]->set_incarnation({Id{{0, 0, 0, 0, 0, 0, 0, 0, 8}}});
+    EXPECT_FALSE(same_data(before, linear->incarnation())) << "it was started from older data";
+}
+
 TEST_F(LinearTest, IncarnationChangesWithAnyChild) {
     const Incarnation before = linear->incarnation();
     devices[2]->change_incarnation();

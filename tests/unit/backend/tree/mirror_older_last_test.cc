@@ -224,6 +224,37 @@ TEST(MirrorUnreadable, IsNotWaitedForWhenAnotherOneIsThere) {
     EXPECT_EQ(world.events.count("last-member-changed"), 1u);
 }
 
+/// One that cannot be read keeps nobody away who can, whatever file that is.
+TEST(MirrorUnreadable, AnotherFileThatIsReadIsUsed) {
+    MirrorWorld world;
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    for (const std::size_t index : {0, 1}) world.device(index).go_down();
+    world.device(0).fail(Operation::read, Errc::medium_error, 1000);
+    world.device(0).change_incarnation();
+    world.device(1).set_incarnation(of_file(Id{{9}}));
+    for (const std::size_t index : {0, 1}) world.device(index).go_up();
+    ASSERT_TRUE(world.loop.run_until([&] { return world.mirror->up(); }, seconds(10)));
+    world.loop.run_for(seconds(1));
+    EXPECT_EQ(world.mirror->child_status(0).state, VertexState::dirty);
+    EXPECT_EQ(world.mirror->child_status(1).state, VertexState::in_sync);
+}
+
+/// Both came back changed, and one of them is another file.
+TEST(MirrorOtherFile, LeavesWhenTheOtherOneIsTheSame) {
+    MirrorWorld world;
+    for (const std::size_t index : {0, 1}) world.device(index).set_incarnation(of_file(Id{{5}}));
+    world.start_again();
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    for (const std::size_t index : {0, 1}) world.device(index).go_down();
+    world.device(0).set_incarnation(of_file(Id{{6}}));
+    world.device(1).change_incarnation();
+    for (const std::size_t index : {0, 1}) world.device(index).go_up();
+    ASSERT_TRUE(world.loop.run_until([&] { return world.mirror->up(); }, seconds(10)));
+    world.loop.run_for(seconds(1));
+    EXPECT_NE(world.mirror->child_status(0).state, VertexState::in_sync);
+    EXPECT_EQ(world.mirror->child_status(1).state, VertexState::in_sync);
+}
+
 /// For a mirror above: this one does not come up by itself.
 TEST_F(MirrorOlderLast, CountsAsOneAfterAWhileInWhichItsRecordCannotBeRead) {
     world.device(0).fail(Operation::read, Errc::medium_error, 1000);

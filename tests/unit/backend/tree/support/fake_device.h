@@ -33,6 +33,7 @@ public:
         go_down();
         notify_down(why);
     }
+    void set_incarnation(const Incarnation& incarnation) { incarnation_ = incarnation; }
     void change_incarnation() { incarnation_.id.bytes[0] += 1; }
 
     /// From now on requests are held until answer() or release().
