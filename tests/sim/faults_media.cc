@@ -174,9 +174,15 @@ void Faults::die_at_its_promise(SimPlatter& platter) {
 
 // It may be of the same epoch, and is taken for the right one only when it has been brought up to date.
 void Faults::put_older_copy(const std::string& what, SimPlatter& platter) {
-    const auto revision = [](const std::optional<Record>& record) { return record ? record->revision : 0; };
-    const std::uint64_t before = revision(record_on(platter.durable()));
+    const std::optional<Record> before = record_on(platter.durable());
     put_in_place(what, platter, copies_[&platter].content);
+    comes_back_unless_in_sync(platter, before);
+}
+
+// What was in its place before, as of that record.
+void Faults::comes_back_unless_in_sync(SimPlatter& platter, const std::optional<Record>& was) {
+    const auto revision = [](const std::optional<Record>& record) { return record ? record->revision : 0; };
+    const std::uint64_t before = revision(was);
     platter.set_comes_back([of = &platter, before, revision] {
         const std::optional<Record> record = record_on(of->durable());
         const std::optional<Label> label = label_on(of->durable());
@@ -240,7 +246,9 @@ bool Faults::copied_file(const std::string& name, SimPlatter& platter) {
         if (of->taken_out()) return;
         note("copied while it was in use, and put in its place: " + name + (renamed ? " (by a rename)" : ""));
         copy->file = 0;
+        const std::optional<Record> before = record_on(of->durable());
         renamed ? of->rename_over(std::move(*copy)) : of->take_out(std::move(*copy));
+        comes_back_unless_in_sync(*of, before);
         later(seconds(8), seconds(15), [of] { of->put_back(); });
     });
     return true;

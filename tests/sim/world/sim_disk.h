@@ -104,7 +104,7 @@ public:
     void end_older_copy() {
         if (comes_back_ && names_another()) open_named();
     }
-    /// Every other one is a file; of the others nobody knows whether another disk lies in their place.
+    /// Every fourth one is a file; of the others nobody knows whether another disk lies in their place.
     bool is_file() const noexcept { return is_file_; }
     bool taken_out() const noexcept { return taken_out_ || renamed_ || exchanged_ != nullptr; }
     /// Grows or shrinks in place; the opener hears it as down.

@@ -14,7 +14,7 @@ SimPlatter::SimPlatter(SimLoop& loop, const SimPlatterOptions& options)
     geometry_.physical_block_bytes = options.physical_block_bytes;
     geometry_.can_unmap = options.can_unmap;
     geometry_.fast_zeroes = options.fast_zeroes;
-    is_file_ = options.size_bytes / 4096 % 2 == 0;
+    is_file_ = options.size_bytes / 4096 % 4 == 0;
     name_file();
     change_incarnation();
 }
