@@ -14,7 +14,8 @@ namespace dst {
 /// boot id, the medium's own identity (device, inode and birth time, disk sequence number), and a random number kept in
 /// a small file under the run directory. A mark in that file is set while a flush runs and stays when one failed or
 /// its end was not seen; a mark found set, a medium smaller than it was, or a file missing or of another medium or
-/// boot, means a new number.
+/// boot, means a new number. Of a file it names the file as well (same_file(), block/id.h), by inode and birth time,
+/// which stay over restarts and reboots.
 ///
 /// The mark is written through the page cache: it outlives the process, and the run directory does not
 /// outlive the machine. (Not a mapping: a run directory that is full or tampered with would be a fatal signal in tgtd.)

@@ -346,18 +346,6 @@ bool Mirror::marked_unknown() const {
     });
 }
 
-/// What all have acknowledged by now: an older copy of any of them, from before that, is told by it at a start that the
-/// journal decides (M7). The record itself, as this mirror has given it away, is from before they acknowledged it.
-void Mirror::keep_acknowledged() {
-    for (const auto& member : members_) {
-        if ((in_sync_ & ~failed_ & joined_ & member->mask()) == 0) continue;
-        RecordMember* const recorded = find_member(record_, member->number);
-        recorded->revision = std::max(recorded->revision, member->acknowledged);
-    }
-    submitted_ = record_;
-    environment_.keeper->keep(record_, [](const Result<void>&) {});
-}
-
 void Mirror::change_done() {
     const Mask left = failed_;
     const Mask marked = change_->marked;

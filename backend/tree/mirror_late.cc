@@ -75,6 +75,18 @@ bool Mirror::use_late(Member& member, const std::vector<RecordLeaf>& leaves) {
     return true;
 }
 
+/// What all have acknowledged by now: an older copy of any of them, from before that, is told by it at a start that the
+/// journal decides (M7). The record itself, as this mirror has given it away, is from before they acknowledged it.
+void Mirror::keep_acknowledged() {
+    for (const auto& member : members_) {
+        if ((in_sync_ & ~failed_ & joined_ & member->mask()) == 0) continue;
+        RecordMember* const recorded = find_member(record_, member->number);
+        recorded->revision = std::max(recorded->revision, member->acknowledged);
+    }
+    submitted_ = record_;
+    environment_.keeper->keep(record_, [](const Result<void>&) {});
+}
+
 /// When nobody would leave for that, who may be there soon.
 void Mirror::record_late() {
     if (unrecorded_ == 0 || change_ || settling_ || (in_sync_ & ~joined_) != 0) return;
