@@ -8,8 +8,8 @@
 namespace dst {
 namespace {
 
-/// For a medium that is opened anew while a peer waits for its OPEN; shorter than heads wait for the answer.
-constexpr Duration reopen_limit = std::chrono::seconds(3);
+/// For a medium that is opened while a peer waits for its OPEN; shorter than heads wait for the answer.
+constexpr Duration open_limit = std::chrono::seconds(3);
 
 }  // namespace
 
@@ -50,15 +50,17 @@ void ServerSessionImpl::handle_open(Work& work) {
     const Result<Medium*> found = exports_.find(open_.export_name, peer_);
     if (!found) return refuse_open(work, found.error());
     Medium& medium = **found;
-    if (!medium.up()) {
-        const Error& why = medium.last_error();
-        return refuse_open(work, {Errc::not_ready, why.code == Errc::ok ? "its medium is still being opened"
-                                                                        : "its medium is not there: " + why.text});
-    }
+    const bool being_opened = !medium.up() && medium.last_error().code == Errc::ok;
+    if (!medium.up() && !being_opened) return refuse_not_there(work, medium);
     state_ = State::opening;
     medium_ = &medium;
     connection = open_.connection;
     medium_->attach(*this);
+    being_opened ? wait_until_up(work) : end_earlier_and_open(work);
+}
+
+/// Requests of an earlier connection of the same head end first.
+void ServerSessionImpl::end_earlier_and_open(Work& work) {
     if (open_.replaces.is_nil()) return look_and_open(work);
     ++running_;
     medium_->replace(*this, open_.replaces, [this, &work](Result<void> result) { replaced(work, result); });
@@ -82,6 +84,7 @@ void ServerSessionImpl::replaced(Work& work, const Result<void>& result) {
 /// before may be readable by now; a head that comes back to its medium needs neither.
 void ServerSessionImpl::look_and_open(Work& work) {
     if (is_expected()) return continue_open(work);
+    looked_ = true;
     looking_work_ = &work;
     ++running_;
     medium_->peek(*this, [this](const Result<Peek>& seen) {
@@ -93,24 +96,36 @@ void ServerSessionImpl::look_and_open(Work& work) {
         } else if (medium_->up()) {
             refuse_open(*std::exchange(looking_work_, nullptr), seen.error());
         } else {
-            open_timer_.start(reopen_limit);
+            wait_until_up(*looking_work_);
         }
         work_ended();
     });
 }
 
+/// A netnode that has just been started opens its media for the first time, or the medium is opened anew.
+void ServerSessionImpl::wait_until_up(Work& work) {
+    looking_work_ = &work;
+    open_timer_.start(open_limit);
+}
+
 void ServerSessionImpl::on_medium_up() {
     if (state_ != State::opening || !open_timer_.running()) return;
     open_timer_.stop();
-    continue_open(*std::exchange(looking_work_, nullptr));
+    Work& work = *std::exchange(looking_work_, nullptr);
+    looked_ ? continue_open(work) : end_earlier_and_open(work);
 }
 
-void ServerSessionImpl::not_reopened() {
+void ServerSessionImpl::not_opened() {
     Work& work = *std::exchange(looking_work_, nullptr);
     // Told to end meanwhile.
     if (state_ != State::opening) return release(work);
-    const Error& why = medium_->last_error();
-    refuse_open(work, {Errc::not_ready, "its medium is not there: " + why.text});
+    refuse_not_there(work, *medium_);
+}
+
+void ServerSessionImpl::refuse_not_there(Work& work, const Medium& medium) {
+    const Error& why = medium.last_error();
+    refuse_open(work, {Errc::not_ready, why.code == Errc::ok ? "its medium is still being opened"
+                                                             : "its medium is not there: " + why.text});
 }
 
 /// A label that names another storage or place than the head does.
@@ -191,8 +206,12 @@ void ServerSessionImpl::check_fenced() {
 }
 
 void ServerSessionImpl::on_medium_down(const Error& why) {
+    if (state_ >= State::finishing) return;
     // What is looked at for an OPEN may be opened anew for it.
-    if (state_ >= State::finishing || (state_ == State::opening && looking_work_ != nullptr)) return;
+    if (state_ == State::opening && looking_work_ != nullptr) {
+        if (!looked_ && open_timer_.running()) open_timer_.start({});
+        return;
+    }
     report(Severity::warning, "session-medium-lost",
            "the medium of " + open_.export_name + " went down (" + why.text + "); " + who() + " is told so");
     finish({Errc::disconnected, open_.export_name + ": its medium went down: " + why.text}, true);

@@ -45,7 +45,7 @@ ServerSessionImpl::ServerSessionImpl(ServerSession& session, Loop& loop, EventSi
       flush_task_(loop, [this] { flush(); }),
       end_task_(loop, [this] { check_ended(); }),
       tick_timer_(loop, [this] { tick(); }),
-      open_timer_(loop, [this] { not_reopened(); }),
+      open_timer_(loop, [this] { not_opened(); }),
       end_timer_(loop, [this] { state_ == State::draining ? finish(close_reason_, true) : cut(); }),
       waiter_(receive_task_),
       guest_waiter_(receive_task_),

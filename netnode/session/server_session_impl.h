@@ -88,9 +88,12 @@ private:
     // --- HELLO, OPEN (server_open.cc)
     void handle_hello(Work& work);
     void handle_open(Work& work);
+    void end_earlier_and_open(Work& work);
     void replaced(Work& work, const Result<void>& result);
     void look_and_open(Work& work);
-    void not_reopened();
+    void wait_until_up(Work& work);
+    void not_opened();
+    void refuse_not_there(Work& work, const Medium& medium);
     bool is_elsewhere(const Label& label) const;
     bool is_expected() const;
     void continue_open(Work& work);
@@ -151,6 +154,7 @@ private:
     std::vector<std::function<void()>> fence_ended_;
     std::function<void()> closed_;
     Error close_reason_{Errc::ok, {}};
+    bool looked_ = false;           ///< at the medium, for the OPEN
     Work* looking_work_ = nullptr;  ///< an OPEN whose medium is looked at, or opened anew
     Work* closing_work_ = nullptr;  ///< a CLOSE that waits for the requests before it
 
@@ -164,7 +168,7 @@ private:
     Task flush_task_;
     Task end_task_;  ///< check_ended(), outside of whoever ended the last thing
     Timer tick_timer_;
-    Timer open_timer_;                 ///< until a medium is open anew
+    Timer open_timer_;                 ///< until a medium is open
     Timer end_timer_;                  ///< draining, finishing: bounded
     BufferPool::Waiter waiter_;        ///< for buffers()
     BufferPool::Waiter guest_waiter_;  ///< for guest_buffers()
