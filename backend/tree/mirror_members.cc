@@ -244,8 +244,8 @@ void Mirror::watch_held(Member& member, TimePoint since, Duration limit) {
     const auto held = std::chrono::duration_cast<std::chrono::milliseconds>(now - since).count();
     const std::string why = "it held a request for " + std::to_string(held) + " ms while others answered";
     fail_member(member, why);
-    if (broken(Rule::m12_buffers)) return abandon(member);
     member.cut_at = now;
+    if (broken(Rule::m12_buffers)) return abandon(member);
     member.device.cut({Errc::timed_out, why});
 }
 

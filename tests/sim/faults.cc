@@ -72,11 +72,7 @@ void Faults::strike() {
         return;
     }
     keep_copies();
-    // While all members are in sync, two heads can do the most damage.
-    bool done = count_ < 2 && loop_.chance(250) &&
-                (loop_.chance(500)   ? duel()
-                 : loop_.chance(700) ? die_in_a_promotion()
-                                     : lose_power_in_a_resync());
+    bool done = count_ < 2 && loop_.chance(300) && stage();
     if (!done && loop_.chance(200)) done = strike_elsewhere();
     for (int tries = 0; tries < 20 && !done; ++tries) {
         std::uint64_t dice = loop_.below(1000);
@@ -85,6 +81,15 @@ void Faults::strike() {
         done = chosen->run(*this);
     }
     if (done) ++count_;
+}
+
+// What wants all members in sync before.
+bool Faults::stage() {
+    // Few trees are such that they can be staged.
+    if (loop_.chance(400) && older_part_returns()) return true;
+    if (loop_.chance(250) && go_on_with_what_returned()) return true;
+    if (host_.has_rival() && loop_.chance(500)) return duel();
+    return loop_.chance(550) ? die_in_a_promotion() : lose_power_in_a_resync();
 }
 
 // Something small, in the middle of what has been staged.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "media/label.h"
+#include "media/record.h"
 #include "start/order.h"
 #include "world.h"
 
@@ -17,6 +18,11 @@ namespace dst::sim {
 
 /// The label that counts on a medium.
 std::optional<Label> label_on(const SimPlatter::Content& content);
+/// The newer of the records that end where the two copies do.
+std::optional<Record> record_on(const SimPlatter::Content& content);
+/// What a request to a medium writes.
+std::optional<Label> label_in(const Request& request);
+std::optional<Record> record_in(const Request& request);
 
 /// What the faults of a seed need of the one who runs it.
 class FaultHost {
@@ -64,6 +70,7 @@ private:
     std::pair<std::string, SimPlatter*> any_leaf();
     void note(const std::string& what);
 
+    bool stage();
     void disturb();
     bool kill_netnode(bool power);
     bool cut_power();
@@ -86,6 +93,7 @@ private:
     void duel_with_a_slow_start(World::Head& one, World::Head& other);
     void part(World::Head& one, World::Head& other);
     void die_in_the_start(World::Head& head);
+    void die_between_marks(World::Head& head);
     void kill_head(World::Head& head);
     void at(Duration when, std::function<void()> run);
 
@@ -96,6 +104,7 @@ private:
     void watch(const std::shared_ptr<Promotion>& promotion);
     void end_watch();
     void die_now(const std::shared_ptr<Promotion>& promotion);
+    void lose_power_without(const std::set<const SimPlatter*>& have_it);
     void start_apart(const Promotion& promotion);
 
     // faults_orders.cc
@@ -107,6 +116,12 @@ private:
     void set_away(const Leaves& leaves, bool away, bool power = false);
     void order_if_it_waits(World::Head& head);
     void start_with_order(World::Head& head);
+
+    // faults_staged.cc
+    bool older_part_returns();
+    void die_with_the_older_part(SimPlatter& platter);
+    bool go_on_with_what_returned();
+    void die_before_its_mark(World::Head& head, const Leaves& others, const Leaves& returned);
 
     // faults_media.cc
     void keep_copies();

@@ -21,7 +21,10 @@ Duration part_of(Duration whole, std::uint64_t percent) {
 
 bool Faults::duel() {
     if (!host_.has_rival()) return false;
-    const std::uint64_t first = loop_.below(2);
+    std::uint64_t first = loop_.below(2);
+    // Mostly the one whose journal would decide, if it were not overtaken.
+    const auto serves = [this](const World::Head& head) { return head.process.get() == host_.serving(); };
+    if (host_.serving() != nullptr && loop_.chance(700)) first = serves(*host_.world().heads()[0]) ? 0 : 1;
     World::Head& one = *host_.world().heads()[first];
     World::Head& other = *host_.world().heads()[1 - first];
     if (host_.world().ending(one) || host_.world().ending(other)) return false;
@@ -52,7 +55,7 @@ void Faults::duel_after_half_a_start(World::Head& one, World::Head& other) {
     at(milliseconds(300), [this, &other] { host_.start_head(other); });
     at(seconds(4), [this, &one, &other] {
         kill_head(other);
-        die_in_the_start(one);
+        loop_.chance(600) ? die_between_marks(one) : die_in_the_start(one);
         host_.start_head(one);
     });
     at(seconds(8), [this, &one, &other] {
@@ -103,6 +106,27 @@ void Faults::die_in_the_start(World::Head& head) {
     }
     at(seconds(4), [this] {
         for (const auto& [name, platter] : host_.world().leaves()) platter->on_carry_out = nullptr;
+    });
+}
+
+// One medium says that it has served, and the others do not: they are slow.
+void Faults::die_between_marks(World::Head& head) {
+    SimPlatter* const first = any_leaf().second;
+    for (const auto& [name, platter] : host_.world().leaves()) {
+        if (platter != first) platter->set_latency(milliseconds(20), milliseconds(50));
+    }
+    const auto copies = std::make_shared<unsigned>(0);
+    first->on_carry_out = [this, &head, copies](const Request& request) {
+        const std::optional<Label> label = label_in(request);
+        if (!label || label->promised != label->served || ++*copies != 2) return;
+        trace_.coverage().count("died between two marks");
+        later(Duration::zero(), milliseconds(5), [this, &head] { kill_head(head); });
+    };
+    at(seconds(4), [this] {
+        for (const auto& [name, platter] : host_.world().leaves()) {
+            platter->on_carry_out = nullptr;
+            platter->set_latency(std::chrono::microseconds(20), milliseconds(1));
+        }
     });
 }
 

@@ -19,6 +19,8 @@ void set_label(SimPlatter::Content& content, const Label& label) {
     }
 }
 
+}  // namespace
+
 std::optional<Label> label_in(const Request& request) {
     LabelImage image{};
     if (request.operation != Operation::write || request.extent.length != image.size()) return std::nullopt;
@@ -28,8 +30,6 @@ std::optional<Label> label_in(const Request& request) {
     const Result<Label> label = decode_label(image);
     return label ? std::optional(*label) : std::nullopt;
 }
-
-}  // namespace
 
 std::optional<Label> label_on(const SimPlatter::Content& content) {
     LabelCopies copies;
@@ -41,15 +41,10 @@ std::optional<Label> label_on(const SimPlatter::Content& content) {
     return choose_label(copies).label;
 }
 
-namespace {
-
-/// The newer of those that end where the two copies do.
 std::optional<Record> record_on(const SimPlatter::Content& content) {
     const MirrorLayout layout = mirror_layout(leaf_size_bytes(content.size_bytes), 1u << 20);
     return choose_record(content.read(layout.record_copy(0)), content.read(layout.record_copy(1))).record;
 }
-
-}  // namespace
 
 // Somebody copies media and journals away now and then, to put the copies back later.
 void Faults::keep_copies() {
@@ -163,7 +158,7 @@ void Faults::die_at_its_promise(SimPlatter& platter) {
         const std::optional<Label> label = label_in(request);
         if (!*armed || !label || label->promised == label->served) return;
         *armed = false;
-        trace_.coverage().count("died at the promise to an older copy");
+        note("the head dies at the promise to an older copy");
         later(Duration::zero(), milliseconds(2), [this, &head] {
             if (ending_cleanly_) return;
             kill_head(head);

@@ -20,6 +20,8 @@ std::size_t members_in_sync(const Record& record) {
     }));
 }
 
+}  // namespace
+
 std::optional<Record> record_in(const Request& request) {
     if (request.operation != Operation::write || request.pieces.empty()) return std::nullopt;
     Bytes bytes(request.extent.length);
@@ -27,8 +29,6 @@ std::optional<Record> record_in(const Request& request) {
     const Result<DecodedRecord> decoded = decode_record(bytes);
     return decoded ? std::optional(decoded->record) : std::nullopt;
 }
-
-}  // namespace
 
 /// What has been written since the watch began.
 struct Faults::Promotion {
@@ -58,6 +58,7 @@ struct Faults::Promotion {
     Id addition;
     std::set<std::string> joiners;  ///< the members that are added
     std::set<const SimPlatter*> have_it;
+    bool with_power = false;  ///< those that have not got it then lose power
     bool dead = false;
 };
 
@@ -74,7 +75,8 @@ bool Faults::die_in_a_promotion() {
     quiet_until_ = loop_.now() + seconds(32);
     const auto promotion = std::make_shared<Promotion>(one);
     promotion->in_journal = loop_.chance(350);
-    promotion->left = loop_.below(host_.world().leaves().size());
+    promotion->with_power = loop_.chance(400);
+    if (!promotion->with_power) promotion->left = loop_.below(host_.world().leaves().size());
     watch(promotion);
     at(milliseconds(300), [this, &one] { host_.start_head(one); });
     at(seconds(3), [this] {
@@ -86,14 +88,14 @@ bool Faults::die_in_a_promotion() {
     return true;
 }
 
-// A target that was copied to and has not flushed, or not all of it (M8). Half of them have been away for so long that
+// A target that was copied to and has not flushed, or not all of it (M8). Most of them have been away for so long that
 // no intent bit speaks for what they missed any more (M3).
 bool Faults::lose_power_in_a_resync() {
     World::Netnode* const node = any_netnode();
     if (node == nullptr || node->process == nullptr || node->machine.exports.empty()) return false;
     SimPlatter* const platter = node->machine.exports.begin()->second;
     note("power is lost in a resync: " + node->machine.host);
-    const bool long_away = loop_.chance(500);
+    const bool long_away = loop_.chance(700);
     const Duration whole_time = seconds(long_away ? 14 : 11);
     quiet_until_ = loop_.now() + whole_time + seconds(1);
     if (long_away) {
@@ -149,11 +151,26 @@ void Faults::end_watch() {
     for (const auto& head : host_.world().heads()) head->machine.journal->on_written = nullptr;
 }
 
+// What was on its way to them is lost: only some have the addition.
+void Faults::lose_power_without(const std::set<const SimPlatter*>& have_it) {
+    trace_.coverage().count("lost power in a promotion");
+    for (const auto& [name, platter] : host_.world().leaves()) {
+        World::Netnode* const node = host_.world().netnode_of(platter);
+        if (node == nullptr || node->process == nullptr || have_it.contains(platter)) continue;
+        host_.world().crash(*node, true);
+        at(milliseconds(500), [this, node] {
+            if (node->process == nullptr) host_.world().start(*node);
+        });
+    }
+}
+
 void Faults::die_now(const std::shared_ptr<Promotion>& promotion) {
     if (std::exchange(promotion->dead, true)) return;
     trace_.coverage().count("died in a promotion");
-    later(Duration::zero(), std::chrono::microseconds(300), [this, promotion] {
+    const Duration soon = std::chrono::microseconds(promotion->with_power ? 30 : 300);
+    later(Duration::zero(), soon, [this, promotion] {
         kill_head(promotion->head);
+        if (promotion->with_power) lose_power_without(promotion->have_it);
         // Which of them have the addition is seen when what was under way has been carried out.
         at(milliseconds(100), [this, promotion] { start_apart(*promotion); });
     });
@@ -168,7 +185,7 @@ void Faults::start_apart(const Promotion& promotion) {
     for (const auto& head : world.heads()) {
         if (head.get() != &promotion.head && host_.has_rival()) other = head.get();
     }
-    const bool apart = loop_.chance(500);
+    const bool apart = loop_.chance(700);
     for (const auto& [name, platter] : world.leaves()) {
         World::Netnode* const node = world.netnode_of(platter);
         if (node == nullptr) continue;

@@ -50,6 +50,7 @@ void StorageScenario::order(World::Head& head, const Order& order) {
     const auto answered = [this](const std::string& text) { trace_.line("administrator", "is told: " + text); };
     const bool gives_up = order.what != StartOrder::takeover;
     any_ordered_ = any_ordered_ || gives_up;
+    if (gives_up) sides_->decided();
     if (head.process != nullptr) {
         const Result<std::string> answer = head.process->engine().order(order);
         answered(answer ? *answer : to_string(answer.error()));
@@ -79,6 +80,7 @@ bool StorageScenario::waits(const World::Head& head) const {
 void StorageScenario::judge_orders(HeadProcess& process) {
     const bool other_side = !forked_.empty() && (process.machine().host != forked_ || !process.decided_by_journal());
     bool given_up = process.forced() || other_side;
+    sides_->head_serves(*process.engine().status().tree, other_side && !process.forced() && orders_.empty());
     // It had begun to carry an order out, perhaps, and then found what it gave up: the record may lie somewhere.
     if (!given_up && orders_.contains(process.machine().host)) forked_ = process.machine().host;
     for (auto& [host, order] : orders_) {

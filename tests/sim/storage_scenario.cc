@@ -50,6 +50,7 @@ ScenarioResult StorageScenario::run() {
     world_ = std::make_unique<World>(trace_, shape_);
     faults_ = std::make_unique<Faults>(trace_, static_cast<FaultHost&>(*this));
     drops_ = std::make_unique<DropJudge>(trace_, *world_, shape_);
+    sides_ = std::make_unique<SideJudge>(trace_, *world_);
     trace_.on_event = [this](const std::string& process, std::string_view id, auto fields) {
         event(process, id, fields);
     };
@@ -261,6 +262,7 @@ void StorageScenario::watch_status() {
             trace_.line(process->name(), "is " + state_name(status.state) + " " + status.reason);
         }
         last_status_ = status;
+        if (serves && status.tree) sides_->look(*status.tree);
         if (serves && status.tree && all_in_sync(*status.tree)) forked_.clear();
     }
 }

@@ -12,6 +12,7 @@
 #include "drops.h"
 #include "faults.h"
 #include "scenario.h"
+#include "sides.h"
 #include "start/initializer.h"
 #include "world.h"
 
@@ -113,6 +114,7 @@ private:
     std::unique_ptr<World> world_;
     std::unique_ptr<Faults> faults_;
     std::unique_ptr<DropJudge> drops_;
+    std::unique_ptr<SideJudge> sides_;
     std::unique_ptr<Oracle> oracle_;
     SharedCounts counts_;
     ClientOptions client_options_;

@@ -1,0 +1,134 @@
+#include <algorithm>
+#include <memory>
+
+#include "faults.h"
+
+/// Faults that take several steps, each at its moment, to come where only one rule helps.
+namespace dst::sim {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+bool all_in_sync(const Record& record) {
+    return std::all_of(record.members.begin(), record.members.end(),
+                       [](const RecordMember& member) { return member.state == MemberState::in_sync; });
+}
+
+}  // namespace
+
+// One of several disks of a member, on which its record does not lie: only the label tells that it is older, and the
+// head dies when it has promised its epoch there. It is put there after a clean end, so that no map names what it
+// lacks; and it stays, until the right one is back (M7).
+bool Faults::older_part_returns() {
+    if (host_.has_rival() || host_.serving() == nullptr) return false;
+    Leaves parts;
+    for (const auto& leaf : host_.world().leaves()) {
+        const SimPlatter& platter = *leaf.second;
+        const std::optional<Label> label = label_on(platter.durable());
+        const std::optional<Record> record = record_on(platter.durable());
+        if (platter.taken_out() || !label || (record && !all_in_sync(*record))) return false;
+        const bool below = label->place.find('/') != std::string::npos && label->place.find('.') != std::string::npos;
+        if (below && !record && !platter.is_file() && !journal_changed(platter)) parts.emplace_back(leaf);
+    }
+    if (parts.empty()) return false;
+    const auto [name, platter] = parts[loop_.below(parts.size())];
+    note("an older part comes back: " + name);
+    quiet_until_ = loop_.now() + seconds(40);
+    copies_[platter] = {platter->durable(), host_.times_served()};
+    World::Head& head = *host_.world().heads().front();
+    at(seconds(4), [this, &head] {
+        if (head.process != nullptr) end_cleanly(head);
+    });
+    at(seconds(5), [this, &head] { host_.start_head(head); });
+    at(seconds(10), [this, part = platter] { die_with_the_older_part(*part); });
+    return true;
+}
+
+void Faults::die_with_the_older_part(SimPlatter& platter) {
+    if (!has_older_copy(platter)) return;
+    World::Head& head = *host_.world().heads().front();
+    need_journal(platter);
+    die_at_its_promise(platter);
+    if (head.process != nullptr) end_cleanly(head);
+    at(seconds(1), [this, part = &platter, &head] {
+        if (has_older_copy(*part)) part->take_out(copies_[part].content);
+        host_.start_head(head);
+        later(seconds(18), seconds(28), [part] {
+            part->on_carry_out = nullptr;
+            part->put_back();
+        });
+    });
+}
+
+// One machine gives up what is away, the only members in sync. They come back to it, and before they have its mark it
+// dies; then they are all there is, and another one goes on with them, and writes. At last both sides are there (M8).
+bool Faults::go_on_with_what_returned() {
+    World& world = host_.world();
+    if (!host_.has_rival() || world.leaves().size() < 2) return false;
+    for (const auto& each : world.heads()) {
+        if (world.ending(*each)) return false;
+    }
+    for (const auto& [name, platter] : world.leaves()) {
+        const std::optional<Record> record = record_on(platter->durable());
+        const bool plain = record && record->members.size() == world.leaves().size();
+        if (!plain || platter->taken_out()) return false;
+    }
+    const std::size_t first = loop_.below(2);
+    World::Head& one = *world.heads()[first];
+    World::Head& other = *world.heads()[1 - first];
+    note("what was given up returns and goes on: " + one.machine.host + ", " + other.machine.host);
+    quiet_until_ = loop_.now() + seconds(48);
+    const auto [given, newest] = two_parts();
+    for (const auto& each : world.heads()) kill_head(*each);
+    world.heal();
+    at(milliseconds(300), [this, &one] { host_.start_head(one); });
+    at(seconds(4), [this, given = given] { set_away(given, true); });
+    at(seconds(10), [this, &one, given = given, newest = newest] {
+        kill_head(one);
+        set_away(newest, true);
+        set_away(given, false);
+        host_.order(one, {StartOrder::accept_data_loss, {}, {}, 0});
+    });
+    at(milliseconds(10500), [this, &one] { host_.start_head(one); });
+    at(seconds(20), [this, &one, given = given, newest = newest] {
+        die_before_its_mark(one, given, newest);
+        set_away(newest, false);
+    });
+    at(seconds(28), [this, &one, given = given, newest = newest] {
+        end_watch();
+        kill_head(one);
+        set_away(given, true);
+        for (const auto& [name, platter] : newest) platter->set_latency(microseconds(20), milliseconds(1));
+        set_away(newest, false);
+    });
+    at(seconds(29), [this, &other] { host_.start_head(other); });
+    at(seconds(38), [this, &other, given = given] {
+        kill_head(other);
+        set_away(given, false);
+    });
+    at(seconds(39), [this, &other] { host_.start_head(other); });
+    return true;
+}
+
+void Faults::die_before_its_mark(World::Head& head, const Leaves& others, const Leaves& returned) {
+    for (const auto& [name, platter] : returned) platter->set_latency(milliseconds(20), milliseconds(50));
+    const auto armed = std::make_shared<bool>(true);
+    for (const auto& [name, platter] : others) {
+        platter->on_carry_out = [this, armed, &head, returned](const Request& request) {
+            const std::optional<Record> record = record_in(request);
+            const auto is_coming = [](const RecordMember& member) { return member.state == MemberState::resyncing; };
+            if (!*armed || !record || std::none_of(record->members.begin(), record->members.end(), is_coming)) return;
+            *armed = false;
+            note("the head dies before what returned has its mark");
+            later(Duration::zero(), milliseconds(2), [this, &head, returned] {
+                kill_head(head);
+                set_away(returned, true, true);
+            });
+        };
+    }
+}
+
+}  // namespace dst::sim
