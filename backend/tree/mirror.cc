@@ -263,6 +263,7 @@ void Mirror::stop() {
     }
     const std::vector<Io*> waiting = std::exchange(waiting_, {});
     for (Io* io : waiting) finish(*io, Errc::disconnected);
+    release_held(Errc::disconnected);
     intents_written();
     for (const Callback<void>& synced : std::exchange(synced_next_, {})) {
         synced(Error{Errc::disconnected, "the mirror was stopped"});

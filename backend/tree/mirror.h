@@ -290,10 +290,12 @@ private:
     void keep_acknowledged();
     void change_done();
     void change_failed(const Error& why);
+    void tell_record_failed(bool nothing_known, const Error& why);
     void retry_change();
     bool may_be_taken_back(const Member& member) const;
     bool take_back();
     void release_waiting();
+    void release_held(Errc code);
 
     MirrorEnvironment environment_;
     Loop& loop_;
@@ -310,7 +312,7 @@ private:
 
     Mask targets_ = 0;              ///< not in sync, and get every change (M8)
     std::uint64_t admissions_ = 0;  ///< changes of targets_
-    Mask unrecorded_ = 0;           ///< were taken in late, and no record on a member knows their incarnation
+    Mask unrecorded_ = 0;           ///< in use, and no record on the members knows their incarnation
     Mask doubtful_ = 0;   ///< some record that may be on a member calls them in sync, and none that is durable
     Mask promoting_ = 0;  ///< of them: nothing is acknowledged that they do not have
     std::vector<std::unique_ptr<Resync>> resyncs_;
@@ -330,7 +332,8 @@ private:
     std::uint64_t changes_sent_ = 0;  ///< to the members in use
     std::unique_ptr<Pool<Io>> ios_;
     std::size_t in_flight_ = 0;
-    std::vector<Io*> waiting_;  ///< carried out, but the record is not durable yet (M2)
+    std::vector<Io*> waiting_;         ///< carried out, but the record is not durable yet (M2)
+    std::vector<Io*> record_waiting_;  ///< hold their range until the members' record knows their incarnations (M2)
     std::uint64_t rotation_ = 0;
     std::size_t last_reader_ = 0;  ///< the member that was asked last
 

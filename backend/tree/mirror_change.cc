@@ -380,9 +380,16 @@ void Mirror::change_done() {
         more = more || resync.wants_mark() || resync.wants_promotion();
     }
     release_waiting();
+    release_held(Errc::ok);
     if (state_ == State::serving && !change_) judge_changed();
     if ((more || marked_unknown()) && state_ == State::serving && !change_) begin_change();
     if (state_ == State::serving && !change_) keep_acknowledged();
+}
+
+/// What has not been sent to any member.
+void Mirror::release_held(Errc code) {
+    const std::vector<Io*> held = std::exchange(record_waiting_, {});
+    for (Io* io : held) code == Errc::ok ? start_change(*io) : finish(*io, code);
 }
 
 void Mirror::release_waiting() {

@@ -15,18 +15,19 @@ constexpr Duration retry_time_max = std::chrono::seconds(30);
 /// The waiting requests end in an error; the members that failed stay failed, and the next change tries again.
 void Mirror::change_failed(const Error& why) {
     const std::unique_ptr<Change> failed = std::move(change_);
-    if (why.code != Errc::fenced) {
-        environment_.events.event(
-            Severity::error, "mirror-record-failed",
-            "a record without the failed members could not be made durable; writes fail until it can. "
-            "Look at the journal's filesystem and at the members",
-            {{"mirror", name_}, {"why", to_string(why)}});
-    }
-    if (redraw_medium_ && !is_lost(why.code)) {
+    const bool several = (in_sync_ & (in_sync_ - 1)) != 0;
+    // Of several that came back changed nobody could tell, after a start, which one has lost something once more.
+    const bool nothing_known = redraw_medium_ && several && !failed->in_journal;
+    if (why.code != Errc::fenced) tell_record_failed(nothing_known, why);
+    if (redraw_medium_ && !is_lost(why.code) && !nothing_known) {
         // The last member does not take its record: reads go on (M10), and what is above hears of the loss below.
         redraw_medium_ = false;
         record_.medium = failed->next.medium;
-        for (const auto& member : members_) member->changed = member->changed && member->doubted;
+        for (const auto& member : members_) {
+            if (!member->changed || member->doubted) continue;
+            member->changed = false;
+            if (several) unrecorded_ |= in_sync_ & ~failed_ & member->mask();
+        }
     }
     // Those that wait for the next one too: nobody may ask for it until they are taken back.
     for (const auto& member : members_) {
@@ -44,11 +45,25 @@ void Mirror::change_failed(const Error& why) {
     const std::vector<Io*> waiting = std::exchange(waiting_, {});
     for (const Io* io : waiting) mark_unreconciled(*io);
     for (Io* io : waiting) finish(*io, code == Errc::cancelled ? Errc::disconnected : code);
+    release_held(code == Errc::cancelled ? Errc::disconnected : code);
     // Whom this record would have left out is waited for again.
     if (!redraw_medium_) judge_changed();
     if (!served_) return;
     const Callback<void> served = std::exchange(served_, nullptr);
     served(why);
+}
+
+void Mirror::tell_record_failed(bool nothing_known, const Error& why) {
+    const char* const text =
+        nothing_known
+            ? "the last members in sync came back and may have lost writes that were never flushed, and the record "
+              "that "
+              "says so could not be made durable; nothing is answered until it can. Look at the journal's filesystem "
+              "and at the members"
+            : "a record without the failed members could not be made durable; writes fail until it can. "
+              "Look at the journal's filesystem and at the members";
+    environment_.events.event(Severity::error, "mirror-record-failed", text,
+                              {{"mirror", name_}, {"why", to_string(why)}});
 }
 
 /// Nobody may write for long, and what failed is to come back.

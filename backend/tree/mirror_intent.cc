@@ -33,6 +33,13 @@ void Mirror::take_maps(const FoundMaps& found) {
 /// Every change of data goes through here, the mirror's own ones too.
 void Mirror::start_change(Io& io) {
     if (state_ != State::serving || io.slot != nullptr) return fan_out(io);
+    // A member that loses its cache now could not be told from one that has all of it: what is written here might be
+    // read, and be gone after the next start.
+    if (unrecorded_ != 0) {
+        record_waiting_.push_back(&io);
+        if (!change_) request_change();
+        return;
+    }
     io.regions = maps_.intent().regions_of(io.outer->extent);
     io.counted = true;
     maps_.begin(io.regions);

@@ -95,6 +95,7 @@ TEST_F(MirrorLate, M2NothingIsAcknowledgedBeforeTheMembersKnowItsIncarnation) {
     world.loop.run_for(seconds(1));
     EXPECT_FALSE(request.done);
     EXPECT_FALSE(flush.done);
+    EXPECT_NE(world.device(0).bytes(0, 4096), filled(4096, 8)) << "it might be read, and be gone after the next start";
     world.release_journal();
     ASSERT_TRUE(world.loop.run_until([&] { return request.done && flush.done; }, seconds(1)));
     EXPECT_EQ(request.result(), Errc::ok);

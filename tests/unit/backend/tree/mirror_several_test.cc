@@ -91,5 +91,63 @@ TEST(MirrorSeveral, M5AStartDoesNotWaitForOneThatIsLostWhileTheJournalIsWritten)
     EXPECT_FALSE(world.in_sync(1));
 }
 
+/// What the members' record and the journal say of the caches of all that are left is what a start goes by.
+struct MirrorAllChanged : testing::Test {
+    void come_back() {
+        for (int i : {0, 1}) world.device(i).go_down();
+        for (int i : {0, 1}) {
+            world.device(i).change_incarnation();
+            world.device(i).go_up();
+        }
+        world.loop.run_for(milliseconds(10));
+        EXPECT_EQ(world.events.count("last-member-changed"), 2u);
+    }
+    MirrorWorld world;
+};
+
+TEST_F(MirrorAllChanged, M14NothingIsAnsweredBeforeTheJournalHasTheirRecord) {
+    world.fail_journal = true;
+    come_back();
+    EXPECT_FALSE(world.mirror->up());
+    EXPECT_EQ(world.events.count("mirror-record-failed"), 1u);
+    world.fail_journal = false;
+    EXPECT_TRUE(world.loop.run_until([this] { return world.mirror->up(); }, seconds(10)));
+    const Record record = world.record_on(0);
+    for (int i : {0, 1}) EXPECT_EQ(find_member(record, i + 1)->incarnation, world.device(i).incarnation());
+    EXPECT_EQ(world.mirror->child_status(1).state, VertexState::in_sync);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+}
+
+TEST_F(MirrorAllChanged, M14NothingIsWrittenBeforeTheRecordThatTheyRefused) {
+    for (int i : {0, 1}) world.device(i).fail(Operation::write, Errc::medium_error);
+    come_back();
+    EXPECT_TRUE(world.mirror->up()) << "reads go on";
+    EXPECT_EQ(world.events.count("mirror-record-failed"), 1u);
+    world.hold_journal = true;
+    TestRequest request = write_of(0, 7);
+    request.submit(*world.mirror);
+    world.loop.run_for(milliseconds(100));
+    EXPECT_FALSE(request.done);
+    for (int i : {0, 1}) EXPECT_NE(world.device(i).bytes(0, 4096), filled(4096, 7));
+    world.release_journal();
+    ASSERT_TRUE(world.loop.run_until([&] { return request.done; }, seconds(1)));
+    EXPECT_EQ(request.result(), Errc::ok);
+    const int used = world.in_sync(0) ? 0 : 1;
+    EXPECT_EQ(find_member(world.record_on(used), used + 1)->incarnation, world.device(used).incarnation());
+}
+
+/// One alone is the only one whatever became of its cache.
+TEST_F(MirrorAllChanged, M10TheOnlyOneAnswersThoughTheJournalFails) {
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    world.fail_journal = true;
+    world.device(0).go_down();
+    world.device(0).change_incarnation();
+    world.device(0).go_up();
+    world.loop.run_for(milliseconds(10));
+    EXPECT_TRUE(world.mirror->up());
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 8)), Errc::ok);
+}
+
 }  // namespace
 }  // namespace dst
