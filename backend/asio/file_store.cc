@@ -215,11 +215,12 @@ Result<void> prepare(int fd, const std::string& path) {
     return Error{Errc::refused, path + " is not a journal and is left as it is; name another file, or remove it"};
 }
 
-Result<StoreContents> open_store(OwnedFd& fd, const std::string& path) {
+/// `kept` stays as it was after an error: what lies at the path may be somebody's file, or locked.
+Result<StoreContents> open_store(OwnedFd& kept, const std::string& path) {
     if (auto made = make_folders(path); made.has_error()) return made.error();
     bool created = true;
     constexpr int flags = O_RDWR | O_CLOEXEC;
-    fd = OwnedFd(::open(path.c_str(), flags | O_CREAT | O_EXCL, 0600));
+    OwnedFd fd(::open(path.c_str(), flags | O_CREAT | O_EXCL, 0600));
     if (!fd && errno == EEXIST) {
         created = false;
         fd = OwnedFd(::open(path.c_str(), flags));
@@ -233,6 +234,7 @@ Result<StoreContents> open_store(OwnedFd& fd, const std::string& path) {
     auto found = read_contents(fd.get(), path);
     if (!found) return found.error();
     found->contents.created = created;
+    kept = std::move(fd);
     return std::move(found->contents);
 }
 

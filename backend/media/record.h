@@ -106,6 +106,10 @@ RecordMember* find_member(Record& record, std::uint32_t number) noexcept;
 
 /// For a member that may have just this record.
 MayHave may_have_of(const Record& record) noexcept;
+
+/// By so much a start raises the revision: by more than a head raises it within one generation from a record that
+/// stands, so that whoever goes on with a member that has that one is seen to have (went_on()).
+constexpr std::uint64_t revision_step = 16;
 /// To the front of RecordMember::may_have; of one that is there already the higher revision counts. A nil generation is
 /// left out.
 void remember_generation(std::vector<MayHave>& may_have, const MayHave& generation);

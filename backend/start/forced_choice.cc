@@ -39,24 +39,35 @@ std::optional<Rank> rank_of(const Record& best, const Record* journal, const Mem
     return std::nullopt;
 }
 
-/// The bit of the newest of those that have `rank`; 0: none has.
-std::uint32_t newest_of(const std::vector<std::optional<Rank>>& ranks, Rank rank,
+/// The bit of the newest of those that have `rank`; 0: none has. Of two that are as new, one that is the same file as
+/// `known` says: the other one may be an older copy.
+std::uint32_t newest_of(const std::vector<std::optional<Rank>>& ranks, Rank rank, const Record& known,
                         const std::vector<MemberView>& views) {
+    const auto is_same = [&known](const MemberView& view) {
+        const RecordMember* const recorded = find_member(known, view.number);
+        return recorded == nullptr || same_file(recorded->incarnation, view.incarnation);
+    };
     std::optional<std::size_t> best;
     for (std::size_t i = 0; i < views.size(); ++i) {
         if (ranks[i] != rank) continue;
-        if (!best || newest_record({&*views[*best].record, &*views[i].record}) == &*views[i].record) best = i;
+        const auto newer = [&views](std::size_t one, std::size_t than) {
+            return newest_record({&*views[than].record, &*views[one].record}) == &*views[one].record;
+        };
+        const bool better =
+            !best || newer(i, *best) || (!newer(*best, i) && is_same(views[i]) && !is_same(views[*best]));
+        if (better) best = i;
     }
     return best ? bit(*best) : 0;
 }
 
 /// Those in sync that hold the same; when all of them may have lost something below, only one.
-std::uint32_t those_in_sync(const std::vector<std::optional<Rank>>& ranks, const std::vector<MemberView>& views) {
+std::uint32_t those_in_sync(const std::vector<std::optional<Rank>>& ranks, const Record& known,
+                            const std::vector<MemberView>& views) {
     std::uint32_t whole = 0;
     for (std::size_t i = 0; i < views.size(); ++i) {
         if (ranks[i] == Rank::in_sync && !views[i].lossy) whole |= bit(i);
     }
-    return whole != 0 ? whole : newest_of(ranks, Rank::in_sync, views);
+    return whole != 0 ? whole : newest_of(ranks, Rank::in_sync, known, views);
 }
 
 void join(std::string& names, const std::string& name) { names += (names.empty() ? "" : ", ") + name; }
@@ -173,11 +184,11 @@ std::optional<StartChoice> force_choice(const std::optional<Record>& journal, bo
     }
     StartChoice choice;
     Rank rank = Rank::in_sync;
-    choice.used = those_in_sync(ranks, views);
+    choice.used = those_in_sync(ranks, *best, views);
     for (const Rank next : {Rank::stale, Rank::mixture}) {
         if (choice.used != 0) break;
         rank = next;
-        choice.used = newest_of(ranks, rank, views);
+        choice.used = newest_of(ranks, rank, *best, views);
     }
     if (choice.used == 0) return std::nullopt;
     choice.stale = rank != Rank::in_sync;

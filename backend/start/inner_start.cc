@@ -207,6 +207,7 @@ void InnerStart::records_read() {
 
 void InnerStart::maps_read() {
     opening_.used = opening_.choice.used;
+    if (const std::string why = opening_.waits_for_same_file(); !why.empty()) return could_not_start(why);
     if (opening_.maps.intent.any() && context_.start.storage.policy.write_cache) {
         const IncarnationChoice incarnations =
             choose_incarnations(opening_.choice, opening_.views, decides_ ? &*known_ : nullptr);

@@ -140,6 +140,7 @@ void JournalKeeper::start_write() {
 }
 
 void JournalKeeper::write_slot(Bytes bytes, bool second) {
+    if (elsewhere_ && !std::exchange(made_anew_, true)) return make_anew();
     Bytes again = second ? Bytes{} : bytes;
     store_->write(next_slot_, std::move(bytes), [this, second, again = std::move(again)](const Result<void>& result) {
         if (result) next_slot_ = 1 - next_slot_;
@@ -151,19 +152,35 @@ void JournalKeeper::write_slot(Bytes bytes, bool second) {
 
 /// All that it knows is in memory, and whoever looks for it later is to find it.
 void JournalKeeper::make_anew() {
-    events_.event(
-        Severity::warning, "journal-made-anew",
-        "the journal is not at its place any more: it was removed, or another file lies there. It is made anew "
-        "there, with all that it knows. Look after what cleans that directory",
-        {{"journal", store_->name()}});
+    if (!elsewhere_) {
+        events_.event(
+            Severity::warning, "journal-made-anew",
+            "the journal is not at its place any more: it was removed, or another file lies there. It is made anew "
+            "there, with all that it knows. Look after what cleans that directory",
+            {{"journal", store_->name()}});
+    }
     store_->open([this](const Result<StoreContents>& contents) {
         if (!contents) return written(contents.error());
+        const Error why = why_not_there(*contents);
+        elsewhere_ = why.code != Errc::ok;
+        if (elsewhere_) return written(why);
         journal_.machine = contents->machine;
         journal_.file = contents->file;
         auto bytes = encode_journal(journal_);
         if (!bytes) return written(bytes.error());
         write_slot(std::move(*bytes), false);
     });
+}
+
+/// Whoever lost it needs it, too.
+Error JournalKeeper::why_not_there(const StoreContents& contents) const {
+    const JournalChoice there = choose_journal(contents);
+    if (there.why.code == Errc::not_supported) return there.why;
+    if (!there.journal || there.journal->storage.is_nil() || there.journal->storage == journal_.storage) {
+        return {Errc::ok, {}};
+    }
+    return {Errc::refused, store_->name() + ": the journal of storage '" + there.journal->storage_name +
+                               "' lies there, and is left as it is; move it to where it belongs"};
 }
 
 void JournalKeeper::written(const Result<void>& result) {

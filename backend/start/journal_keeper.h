@@ -76,6 +76,7 @@ private:
     /// The slot that does not count, then the other one with the same sequence: either may rot later.
     void write_slot(Bytes bytes, bool second);
     void make_anew();
+    Error why_not_there(const StoreContents& contents) const;
     void written(const Result<void>& result);
 
     Loop& loop_;
@@ -89,6 +90,7 @@ private:
     bool claims_ = false;
     bool writing_ = false;
     bool made_anew_ = false;  ///< by the write that is under way
+    bool elsewhere_ = false;  ///< somebody else's journal lies at its place
     bool overtaken_ = false;
     std::vector<Callback<void>> current_;
     std::vector<Callback<void>> next_;

@@ -17,10 +17,6 @@ bool below_another_mirror(const Vertex& leaf, const Vertex& child) {
     return false;
 }
 
-/// What a start adds: more than a head can have written without an answer before it died, so that whoever goes on is
-/// seen to have (went_on()).
-constexpr std::uint64_t revision_step = 16;
-
 /// What is given up in it is so by the head that writes it. Who wrote it before knew what it had written itself.
 void sign(Record& record, const Epoch& epoch) {
     for (RecordMember& member : record.members) {
@@ -130,6 +126,28 @@ void MirrorOpening::leave_other_files() {
     if (same == 0) return;
     leave |= used & ~same;
     used = same;
+}
+
+std::string MirrorOpening::waits_for_same_file() const {
+    std::string others;
+    std::string away;
+    const auto join = [](std::string& names, const std::string& name) { names += (names.empty() ? "" : ", ") + name; };
+    for (const RecordMember& member : choice.record.members) {
+        if (member.state != MemberState::in_sync) continue;
+        const auto is_it = [&member](const MemberView& view) { return view.number == member.number; };
+        const auto view = std::find_if(views.begin(), views.end(), is_it);
+        const auto at = view == views.end() ? 0 : bit(static_cast<std::size_t>(view - views.begin()));
+        if ((used & at) == 0) {
+            if ((choice.used & at) == 0) join(away, member.name);
+        } else if (same_file(member.incarnation, view->incarnation)) {
+            return {};
+        } else {
+            join(others, view->name);
+        }
+    }
+    if (others.empty() || away.empty()) return {};
+    return "waits for " + away + ": another file lies in the place of " + others +
+           " than before, which may be an older copy";
 }
 
 void MirrorOpening::stand(Vertex& mirror) const {

@@ -42,6 +42,9 @@ struct MirrorOpening {
     /// Those in whose place another file lies than the record knows, which may be an older copy, leave when others are
     /// in use.
     void leave_other_files();
+    /// Why the start has to wait: another file lies in the place of all that would be in use, and one in sync that may
+    /// be the same as before is not there. Else empty.
+    std::string waits_for_same_file() const;
     /// The mirror answers reads from the members in use.
     void stand(Vertex& mirror) const;
     /// The members that are promised the epoch and get the start's record: those in use and, unless the journal

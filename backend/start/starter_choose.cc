@@ -217,6 +217,13 @@ void Starter::records_read(Vertex& mirror) {
 void Starter::intents_read(Vertex& mirror) {
     MirrorWork& work = work_[&mirror];
     work.used = work.choice.used;
+    if (std::string why = work.waits_for_same_file(); !why.empty()) {
+        if (!force(mirror, known_record(mirror, work.views))) {
+            work.reason = std::move(why);
+            return choose_next();
+        }
+        work.used = work.choice.used;
+    }
     if (work.maps.intent.any() && context_.storage.policy.write_cache) {
         const std::optional<Record> journal = known_record(mirror, work.views);
         const auto choose = [&] {

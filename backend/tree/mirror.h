@@ -172,6 +172,7 @@ private:
     void judge_changed();
     Mask older_data_below(Mask changed) const;
     Mask other_files(Mask last) const;
+    bool may_be_read_soon(Mask unread, Mask readable) const;
     void tell_older_data(Mask older);
     std::optional<Mask> see_records(Mask changed);
     void see_record(Member& member);

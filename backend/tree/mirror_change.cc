@@ -61,7 +61,9 @@ Record Mirror::next_record() const {
         return recorded.state == MemberState::in_sync && std::none_of(members_.begin(), members_.end(), is_it);
     };
     const bool unnamed = std::any_of(record.members.begin(), record.members.end(), leaves_unnamed);
-    if (change_->joiner != 0 || (stands ? failed_ != 0 || unnamed : given_)) {
+    // Two for this one (begin_change()), and so many that a start adds more.
+    const bool many = stands && record.revision + 2 >= record_.revision + revision_step;
+    if (change_->joiner != 0 || many || (stands ? failed_ != 0 || unnamed : given_)) {
         ++record.generation;
         record.lineage.insert(record.lineage.begin(), record.generation_id);
         record.generation_id = loop_.random_id();

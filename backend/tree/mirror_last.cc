@@ -51,7 +51,7 @@ void Mirror::judge_changed() {
         if (member->unread != 0) readable &= ~member->mask();
     }
     const Mask files = other_files(readable);
-    if (down != 0 || left != 0) return;
+    if (down != 0 || left != 0 || may_be_read_soon(changed & ~older & ~readable, readable)) return;
     if (older == changed) return tell_older_data(older);
     const std::optional<Mask> unread = see_records(changed & ~older & ~files);
     if (!unread) return;
@@ -95,6 +95,17 @@ Mirror::Mask Mirror::other_files(Mask last) const {
         if ((last & member->mask()) != 0 && !same) others |= member->mask();
     }
     return others == last ? 0 : others;
+}
+
+/// One that could not be read lately is the same file as before, and nobody of `readable` is.
+bool Mirror::may_be_read_soon(Mask unread, Mask readable) const {
+    const auto is_same = [this](Mask of) {
+        return std::any_of(members_.begin(), members_.end(), [of](const auto& member) {
+            return (of & member->mask()) != 0 && member->unread < unread_times_max &&
+                   same_file(member->incarnation, member->device.incarnation());
+        });
+    };
+    return is_same(unread) && !is_same(readable);
 }
 
 /// Nobody has what was flushed. Whether to go on with what they hold the administrator says, with a start.

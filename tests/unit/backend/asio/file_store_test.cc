@@ -121,6 +121,28 @@ TEST_F(FileStoreTest, SaysThatItIsNotAtItsPlaceAndIsMadeAnewThere) {
     EXPECT_TRUE(contents->slots[0].empty());
 }
 
+/// Else nothing could be written to it any more, or it would be written to what lies there.
+TEST_F(FileStoreTest, KeepsWhatItHasWhenWhatLiesInItsPlaceCannotBeUsed) {
+    const std::string path = folder.file("journal");
+    const std::string text = "somebody's notes";
+    FileStore store(loop, path);
+    ASSERT_TRUE(open(store).has_value());
+    ASSERT_TRUE(write(store, 0, "one").has_value());
+    std::filesystem::remove(path);
+    std::filesystem::create_directory(path);
+    EXPECT_TRUE(open(store).has_error());
+    EXPECT_EQ(write(store, 1, "two").error().code, Errc::changed);
+    std::filesystem::remove(path);
+    std::ofstream(path) << text;
+    EXPECT_TRUE(open(store).has_error());
+    EXPECT_EQ(write(store, 0, "three").error().code, Errc::changed);
+    std::ifstream notes(path);
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(notes), {}), text);
+    std::filesystem::remove(path);
+    ASSERT_TRUE(open(store).has_value());
+    EXPECT_TRUE(write(store, 1, "four").has_value());
+}
+
 TEST_F(FileStoreTest, IsLockedForLife) {
     const std::string path = folder.file("journal");
     auto first = std::make_unique<FileStore>(loop, path);

@@ -87,6 +87,32 @@ TEST_F(ForcedChoice, NotTheOneWithoutWhichNobodyInSyncIsLeft) {
               "other side instead");
 }
 
+/// By their records they are as new; one of them is a copy that was put in its place.
+TEST_F(ForcedChoice, OfTwoThatLeftTogetherTheSameFileIsUsed) {
+    const Incarnation file = of_file(id(7));
+    for (RecordMember& member : common.members) member.incarnation = file;
+    Record newest = common;
+    newest.generation = 3;
+    newest.generation_id = id(3);
+    newest.lineage = {id(2), id(1)};
+    newest.members.push_back(newest.members.back());
+    newest.members.back().number = 3;
+    for (const std::uint32_t number : {1, 2}) {
+        find_member(newest, number)->state = MemberState::dirty;
+        find_member(newest, number)->last_generation = id(2);
+    }
+    journal = newest;
+    for (const std::size_t copied : {0, 1}) {
+        for (const std::size_t i : {0, 1}) {
+            views[i].record = common;
+            views[i].incarnation = i == copied ? of_file(id(8)) : file;
+        }
+        const auto choice = force_choice(journal, true, views);
+        ASSERT_TRUE(choice);
+        EXPECT_EQ(choice->used, copied == 0 ? 2u : 1u);
+    }
+}
+
 /// Both were started without the machine whose journal still decides: to give up one of them must not leave the other
 /// one out as well.
 TEST_F(ForcedChoice, AJournalOfWhoseSideNobodyIsLeftIsNoSideThatStays) {

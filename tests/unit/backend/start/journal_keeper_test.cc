@@ -82,6 +82,27 @@ TEST_F(JournalKeeperTest, AWriteFailsWhenItCannotBeMadeAnew) {
     EXPECT_NE(file.inode, 0u);
 }
 
+TEST_F(JournalKeeperTest, AnotherStoragesJournalInItsPlaceIsLeftAsItIs) {
+    ASSERT_TRUE(write(1));
+    Journal other = keeper->journal();
+    other.storage = Id{{9}};
+    other.storage_name = "other";
+    const Bytes there = *encode_journal(other);
+    file.slots = {there, there};
+    file.inode = 0;
+    for (const std::uint64_t epoch : {2, 3}) {
+        const auto result = write(epoch);
+        ASSERT_FALSE(result);
+        EXPECT_EQ(result.error().code, Errc::refused);
+        EXPECT_EQ(file.slots[0], there);
+        EXPECT_EQ(file.slots[1], there);
+    }
+    file.slots = {};
+    ASSERT_TRUE(write(4)) << "it was moved away";
+    reopen();
+    EXPECT_EQ(epoch(), 4u);
+}
+
 TEST_F(JournalKeeperTest, OneSlotStaysUntilTheOtherIsDurable) {
     ASSERT_TRUE(write(1));
     keeper->journal().epoch_tried = 2;

@@ -116,6 +116,28 @@ TEST_F(MirrorLate, M2TheNextWriteAsksForTheRecordAgain) {
     EXPECT_TRUE(world.in_sync(1));
 }
 
+/// Whoever starts from a member adds more than this head can have added in one generation (went_on()).
+TEST_F(MirrorLate, M5NoGenerationIsRaisedByMoreThanAStartAdds) {
+    come_late();
+    take_in_held();
+    world.fail_journal = true;
+    finish();
+    world.loop.run_for(milliseconds(10));
+    const Record stands = world.record_on(0);
+    for (unsigned i = 0; i < 3 * revision_step; ++i) {
+        EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 3)), Errc::io_error);
+    }
+    ASSERT_GT(world.kept.size(), 3 * revision_step);
+    for (const Record& record : world.kept) {
+        if (record.generation_id != stands.generation_id) continue;
+        EXPECT_LT(record.revision, stands.revision + revision_step);
+    }
+    world.fail_journal = false;
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 4)), Errc::ok);
+    EXPECT_TRUE(on_lineage(world.record_on(0), stands.generation_id));
+    EXPECT_TRUE(world.in_sync(1));
+}
+
 /// The next record is made from what the journal knows now.
 TEST_F(MirrorLate, M2TheNextRecordKnowsItsMedia) {
     come_late();

@@ -239,6 +239,28 @@ TEST(MirrorUnreadable, AnotherFileThatIsReadIsUsed) {
     EXPECT_EQ(world.mirror->child_status(1).state, VertexState::in_sync);
 }
 
+/// It may be an older copy, and the one that was not read once is the same file.
+TEST(MirrorUnreadable, IsWaitedForWhenAllOthersAreOtherFiles) {
+    for (const unsigned failures : {4u, 1000u}) {
+        MirrorWorld world;
+        for (const std::size_t index : {0, 1}) world.device(index).set_incarnation(of_file(Id{{5}}));
+        world.start_again();
+        EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+        for (const std::size_t index : {0, 1}) world.device(index).go_down();
+        world.device(0).fail(Operation::read, Errc::medium_error, failures);
+        world.device(0).change_incarnation();
+        world.device(1).set_incarnation(of_file(Id{{6}}));
+        for (const std::size_t index : {0, 1}) world.device(index).go_up();
+        world.loop.run_for(seconds(1));
+        EXPECT_FALSE(world.mirror->up());
+        ASSERT_TRUE(world.loop.run_until([&] { return world.mirror->up(); }, seconds(30)));
+        world.loop.run_for(seconds(1));
+        const std::size_t used = failures == 4 ? 0 : 1;
+        EXPECT_EQ(world.mirror->child_status(used).state, VertexState::in_sync);
+        EXPECT_EQ(world.mirror->child_status(1 - used).state, VertexState::dirty);
+    }
+}
+
 /// Both came back changed, and one of them is another file.
 TEST(MirrorOtherFile, LeavesWhenTheOtherOneIsTheSame) {
     MirrorWorld world;
