@@ -15,9 +15,16 @@ int hex_value(char digit) noexcept {
 
 constexpr std::ptrdiff_t time_bytes = 8;
 constexpr std::ptrdiff_t file_at = 12;
+constexpr std::ptrdiff_t end_of_id = sizeof(Id::bytes);
 
 bool all_zero(const Id& id, std::ptrdiff_t from, std::ptrdiff_t end) noexcept {
     return std::all_of(id.bytes.begin() + from, id.bytes.begin() + end, [](std::uint8_t byte) { return byte == 0; });
+}
+
+Incarnation part_of(const Incarnation& whole, std::ptrdiff_t from, std::ptrdiff_t end) noexcept {
+    Incarnation part;
+    std::copy(whole.id.bytes.begin() + from, whole.id.bytes.begin() + end, part.id.bytes.begin() + from);
+    return part;
 }
 
 }  // namespace
@@ -52,26 +59,29 @@ std::optional<Id> parse_id(std::string_view text) noexcept {
 }
 
 bool same_data(const Incarnation& recorded, const Incarnation& now) noexcept {
-    const auto data = now.id.bytes.begin() + time_bytes;
-    return is_of_disks(now) || std::equal(data, now.id.bytes.end(), recorded.id.bytes.begin() + time_bytes);
+    return is_of_disks(now) || data_of(recorded) == data_of(now);
 }
 
 bool is_of_disks(const Incarnation& incarnation) noexcept { return all_zero(incarnation.id, time_bytes, file_at); }
 
 bool same_file(const Incarnation& recorded, const Incarnation& now) noexcept {
-    constexpr std::ptrdiff_t end = sizeof(Id::bytes);
-    if (!is_of_disks(recorded) || !is_of_disks(now)) return true;
-    if (all_zero(recorded.id, file_at, end) || all_zero(now.id, file_at, end)) return true;
-    return std::equal(now.id.bytes.begin() + file_at, now.id.bytes.end(), recorded.id.bytes.begin() + file_at);
+    if (is_of_disks(recorded) != is_of_disks(now)) return true;
+    if (file_of(recorded) == Incarnation{} || file_of(now) == Incarnation{}) return true;
+    return file_of(recorded) == file_of(now);
 }
 
-Incarnation of_file(const Id& id) noexcept {
-    Incarnation made;
-    std::copy_n(id.bytes.begin(), made.id.bytes.end() - made.id.bytes.begin() - file_at,
-                made.id.bytes.begin() + file_at);
-    made.id.bytes.back() |= 1;
-    return made;
+Incarnation of_file(const Id& id) noexcept { return with_other_file({}, id); }
+
+Incarnation with_other_file(const Incarnation& of, const Id& id) noexcept {
+    Incarnation other = of;
+    std::copy_n(id.bytes.begin(), end_of_id - file_at, other.id.bytes.begin() + file_at);
+    other.id.bytes.back() |= 1;
+    return other;
 }
+
+Incarnation data_of(const Incarnation& incarnation) noexcept { return part_of(incarnation, time_bytes, file_at); }
+
+Incarnation file_of(const Incarnation& incarnation) noexcept { return part_of(incarnation, file_at, end_of_id); }
 
 Incarnation with_other_time(const Incarnation& of, const Id& random) noexcept {
     Incarnation other = of;

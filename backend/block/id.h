@@ -45,11 +45,16 @@ struct Incarnation {
 
 /// What may have been lost between the two was not flushed. A disk is always the same, whatever was recorded of it.
 bool same_data(const Incarnation& recorded, const Incarnation& now) noexcept;
-/// False: of a disk that is a file (or a linear of such), another one is in its place than was recorded. True where
-/// nothing is known of that.
+/// False: of a disk that is a file, another one is in its place than was recorded; or a mirror has gone on with members
+/// of which all are such. True where nothing is known of that.
 bool same_file(const Incarnation& recorded, const Incarnation& now) noexcept;
 /// Of disks only: whatever `id` names, never zero; a default-constructed one: nothing is known.
 Incarnation of_file(const Id& id) noexcept;
+/// The same otherwise; of `id` only some bytes count.
+Incarnation with_other_file(const Incarnation& of, const Id& id) noexcept;
+/// The part that says whether it is the same data, and the one that names the file; else zero.
+Incarnation data_of(const Incarnation& incarnation) noexcept;
+Incarnation file_of(const Incarnation& incarnation) noexcept;
 /// Whether it is of disks only.
 bool is_of_disks(const Incarnation& incarnation) noexcept;
 /// Another time, the same data; `random` is all of it that is new.

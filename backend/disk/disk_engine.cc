@@ -301,6 +301,7 @@ bool DiskEngine::written_through(DiskJob& job, int& result) {
         const bool clear = result >= 0 || transient(-result) || of_the_write_alone(-result);
         if (!clear && job.request != nullptr) {
             job.failed_through = -result;
+            ++doubts_;
             prepare_transfer(job);
             return true;
         }
@@ -310,6 +311,8 @@ bool DiskEngine::written_through(DiskJob& job, int& result) {
     if (result < 0 && transient(-result) && job.request != nullptr) return false;
     flush_known(result < 0);
     result = -job.failed_through;
+    --doubts_;
+    if (doubts_ == 0 || flush_failed_) doubt_ends();
     return false;
 }
 
@@ -362,23 +365,41 @@ void DiskEngine::allocated(DiskJob& job, int result) {
 }
 
 void DiskEngine::data_done(DiskJob& job) {
-    const bool durable = job.stage == DiskJob::Stage::transfer && medium_.direct;
-    if (job.fua && !durable) {
-        prepare_sync(job);
+    const bool from_disk = job.stage == DiskJob::Stage::transfer && medium_.direct;
+    if (!job.fua || (from_disk && job.operation == Operation::read)) return finish(job, Errc::ok);
+    from_disk ? durable(job) : prepare_sync(job);
+}
+
+/// So says the kernel. But of a flush that failed it tells one only, and whoever asks next is told nothing.
+void DiskEngine::durable(DiskJob& job) {
+    if (job.request == nullptr) {
+        release(job);
+    } else if (flush_failed_) {
+        fail(job, EIO);
+    } else if (doubts_ != 0) {
+        doubted_.push_back(&job);
     } else {
         finish(job, Errc::ok);
     }
 }
 
+void DiskEngine::doubt_ends() {
+    const std::vector<DiskJob*> doubted = std::exchange(doubted_, {});
+    for (DiskJob* job : doubted) durable(*job);
+}
+
 void DiskEngine::synced(DiskJob& job, int result) {
     medium_.incarnation->flush_ended(result >= 0);
-    if (result < 0) flush_failed_ = true;
+    if (result < 0) {
+        flush_failed_ = true;
+        doubt_ends();
+    }
     if (job.request == nullptr) {
         release(job);
     } else if (result < 0) {
         fail(job, -result);
     } else {
-        finish(job, Errc::ok);
+        durable(job);
     }
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "block/loop.h"
 #include "block/pool.h"
@@ -57,6 +58,10 @@ public:
     /// Hands an idle or cut engine's rest to a thread of its own, which destroys it when the kernel has let go.
     static void abandon(std::unique_ptr<DiskEngine> engine);
 
+protected:
+    /// The kernel has ended the job's step.
+    void arrived(DiskJob& job, int result);
+
 private:
     bool start_transfer(DiskJob& job);
     void start_zeroing(DiskJob& job);
@@ -70,7 +75,6 @@ private:
     void prepare_hash(DiskJob& job);
     void prepare_sync(DiskJob& job);
 
-    void arrived(DiskJob& job, int result);
     void again(DiskJob& job);
     bool writes_through(const DiskJob& job) const noexcept;
     bool written_through(DiskJob& job, int& result);
@@ -80,6 +84,8 @@ private:
     void hashed(DiskJob& job, int result);
     void store_digest(DiskJob& job);
     void synced(DiskJob& job, int result);
+    void durable(DiskJob& job);
+    void doubt_ends();
     void data_done(DiskJob& job);
     void fail(DiskJob& job, int error);
     void finish(DiskJob& job, Errc code);
@@ -111,6 +117,8 @@ private:
     bool can_punch_ = true;
     bool can_zero_range_ = true;
     bool flush_failed_ = false;
+    std::size_t doubts_ = 0;         ///< writes of which it is not known yet whether a flush failed
+    std::vector<DiskJob*> doubted_;  ///< wait for that: the kernel says that they are durable
     bool suspicious_ = false;
     std::optional<Failure> failure_;
     std::optional<ReadHistory> history_;  ///< where there is a page cache to read from

@@ -214,7 +214,7 @@ void InnerStart::maps_read() {
         if (incarnations.wait) return could_not_start(incarnations.reason);
         opening_.use(incarnations, context_.start.loop);
     }
-    opening_.leave_other_files();
+    opening_.leave_other_files(context_.start.loop);
     stand();
 }
 

@@ -116,14 +116,18 @@ void MirrorOpening::use(const IncarnationChoice& incarnations, Loop& loop) {
     }
 }
 
-void MirrorOpening::leave_other_files() {
+void MirrorOpening::leave_other_files(Loop& loop) {
     std::uint32_t same = 0;
     for (std::size_t i = 0; i < views.size(); ++i) {
         if ((used & bit(i)) == 0) continue;
         const RecordMember* const member = find_member(choice.record, views[i].number);
         if (member != nullptr && same_file(member->incarnation, views[i].incarnation)) same |= bit(i);
     }
-    if (same == 0) return;
+    if (same == 0) {
+        const Incarnation now = with_other_time({choice.record.medium}, loop.random_id());
+        choice.record.medium = with_other_file(now, loop.random_id()).id;
+        return;
+    }
     leave |= used & ~same;
     used = same;
 }

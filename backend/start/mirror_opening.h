@@ -40,8 +40,8 @@ struct MirrorOpening {
     /// Step 3, after choose_incarnations(), which does not wait.
     void use(const IncarnationChoice& incarnations, Loop& loop);
     /// Those in whose place another file lies than the record knows, which may be an older copy, leave when others are
-    /// in use.
-    void leave_other_files();
+    /// in use. Else what is above has to know.
+    void leave_other_files(Loop& loop);
     /// Why the start has to wait: another file lies in the place of all that would be in use, and one in sync that may
     /// be the same as before is not there. Else empty.
     std::string waits_for_same_file() const;

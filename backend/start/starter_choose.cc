@@ -237,7 +237,7 @@ void Starter::intents_read(Vertex& mirror) {
         }
         work.use(incarnations, context_.loop);
     }
-    work.leave_other_files();
+    work.leave_other_files(context_.loop);
     stand(mirror);
 }
 

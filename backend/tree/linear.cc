@@ -116,22 +116,21 @@ Incarnation Linear::incarnation() const {
     std::vector<std::uint8_t> data;
     bool disks = true;
     bool all_files = true;
+    const auto add = [](std::vector<std::uint8_t>& to, const Incarnation& from) {
+        to.insert(to.end(), from.id.bytes.begin(), from.id.bytes.end());
+    };
     for (const BlockDevice* child : children_) {
         const Incarnation below = child->incarnation();
-        const Incarnation named = with_other_time(below, {});
-        const bool disk = is_of_disks(below);
-        all.insert(all.end(), below.id.bytes.begin(), below.id.bytes.end());
-        files.insert(files.end(), named.id.bytes.begin(), named.id.bytes.end());
-        // What names a file says nothing of the data of a mirror beside it.
-        const Incarnation of_data = disk ? Incarnation{} : named;
-        data.insert(data.end(), of_data.id.bytes.begin(), of_data.id.bytes.end());
-        disks = disks && disk;
-        all_files = all_files && disk && named != Incarnation{};
+        add(all, below);
+        add(files, file_of(below));
+        add(data, data_of(below));
+        disks = disks && is_of_disks(below);
+        all_files = all_files && file_of(below) != Incarnation{};
     }
     Incarnation named;
-    if (!disks) named = Incarnation{digest_of(data)};
+    if (!disks) named = data_of({digest_of(data)});
     // Where nothing is known of one part, a new one cannot be told from what was learnt of it.
-    if (all_files) named = of_file(digest_of(files));
+    if (all_files) named = with_other_file(named, digest_of(files));
     return with_other_time(named, digest_of(all));
 }
 

@@ -243,7 +243,7 @@ void Mirror::stop() {
     served_ = nullptr;
     joined_ = 0;
     failed_ = 0;
-    redraw_medium_ = false;
+    redraw_medium_ = redraw_file_ = false;
     watch_timer_.stop();
     reconcile_timer_.stop();
     idle_timer_.stop();

@@ -173,6 +173,7 @@ private:
     Mask older_data_below(Mask changed) const;
     Mask other_files(Mask last) const;
     bool may_be_read_soon(Mask unread, Mask readable) const;
+    bool none_same_file(Mask of) const;
     void tell_older_data(Mask older);
     std::optional<Mask> see_records(Mask changed);
     void see_record(Member& member);
@@ -328,6 +329,7 @@ private:
     bool given_ = true;           ///< some member may have submitted_, or its id is noted as a coming one
     Callback<void> served_;       ///< waits for the members that leave at the start
     bool redraw_medium_ = false;  ///< the next record names a new medium: something may be lost below (incarnation)
+    bool redraw_file_ = false;    ///< and all that it stands on are other files, which may be older (same_file())
 
     RangeLock lock_;
     std::uint64_t changes_sent_ = 0;  ///< to the members in use

@@ -69,6 +69,7 @@ Record Mirror::next_record() const {
         record.generation_id = loop_.random_id();
     }
     if (redraw_medium_) record.medium = with_other_time({record.medium}, loop_.random_id()).id;
+    if (redraw_file_) record.medium = with_other_file({record.medium}, loop_.random_id()).id;
     for (RecordMember& recorded : record.members) {
         if (!leaves_unnamed(recorded)) continue;
         recorded.state = MemberState::dirty;
@@ -357,6 +358,7 @@ void Mirror::change_done() {
     doubtful_ = unrecorded_ = 0;
     failed_ &= in_sync_;
     redraw_medium_ = redraw_medium_ && !redrawn;
+    redraw_file_ = redraw_file_ && redraw_medium_;
     retry_timer_.stop();
     retry_time_ = {};
     for (const auto& member : members_) {

@@ -21,7 +21,7 @@ void Mirror::change_failed(const Error& why) {
     if (why.code != Errc::fenced) tell_record_failed(nothing_known, why);
     if (redraw_medium_ && !is_lost(why.code) && !nothing_known) {
         // The last member does not take its record: reads go on (M10), and what is above hears of the loss below.
-        redraw_medium_ = false;
+        redraw_medium_ = redraw_file_ = false;
         record_.medium = failed->next.medium;
         for (const auto& member : members_) {
             if (!member->changed || member->doubted) continue;

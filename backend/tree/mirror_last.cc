@@ -55,8 +55,10 @@ void Mirror::judge_changed() {
     if (older == changed) return tell_older_data(older);
     const std::optional<Mask> unread = see_records(changed & ~older & ~files);
     if (!unread) return;
+    const Mask last = changed & ~older & ~*unread & ~files;
+    redraw_file_ = redraw_file_ || none_same_file(last);
     for (const auto& member : members_) {
-        if ((changed & ~older & ~*unread & ~files & member->mask()) == 0) continue;
+        if ((last & member->mask()) == 0) continue;
         member->incarnation = member->device.incarnation();
         environment_.events.event(Severity::error, "last-member-changed",
                                   "the last member in sync came back and may have lost writes that were never flushed; "
@@ -95,6 +97,12 @@ Mirror::Mask Mirror::other_files(Mask last) const {
         if ((last & member->mask()) != 0 && !same) others |= member->mask();
     }
     return others == last ? 0 : others;
+}
+
+bool Mirror::none_same_file(Mask of) const {
+    return std::none_of(members_.begin(), members_.end(), [of](const auto& member) {
+        return (of & member->mask()) != 0 && same_file(member->incarnation, member->device.incarnation());
+    });
 }
 
 /// One that could not be read lately is the same file as before, and nobody of `readable` is.

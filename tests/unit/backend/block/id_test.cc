@@ -71,6 +71,15 @@ TEST(Incarnation, AnotherFileIsSeenWhereBothAreKnown) {
     EXPECT_FALSE(same_file(of_file({}), other)) << "whatever names it";
 }
 
+TEST(Incarnation, AMirrorTellsThatItStandsOnOtherFiles) {
+    Incarnation mirror = incarnation(1, 5);
+    mirror.id.bytes[13] = 7;
+    const Incarnation other = with_other_file(mirror, Id{{9}});
+    EXPECT_FALSE(same_file(mirror, other));
+    EXPECT_TRUE(same_data(mirror, other));
+    EXPECT_TRUE(same_file(mirror, with_other_time(mirror, Id{{9}})));
+}
+
 TEST(Incarnation, OtherTimeIsTheSameData) {
     EXPECT_TRUE(same_data(incarnation(1, 5), incarnation(2, 5)));
     EXPECT_FALSE(same_data(incarnation(1, 5), incarnation(1, 6)));

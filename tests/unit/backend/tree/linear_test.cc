@@ -149,7 +149,11 @@ TEST_F(LinearFiles, BesideAMirrorItSaysNothingOfTheData) {
     const Incarnation before = linear->incarnation();
     move(1);
     EXPECT_TRUE(same_data(before, linear->incarnation()));
-    EXPECT_NE(before, linear->incarnation());
+    EXPECT_FALSE(same_file(before, linear->incarnation()));
+    all_are_files();
+    devices[0]->set_incarnation(with_other_file(mirror, Id{{9}}));
+    EXPECT_TRUE(same_data(before, linear->incarnation()));
+    EXPECT_FALSE(same_file(before, linear->incarnation())) << "the mirror stands on other files";
     devices[0]->set_incarnation({Id{{0, 0, 0, 0, 0, 0, 0, 0, 8}}});
     EXPECT_FALSE(same_data(before, linear->incarnation())) << "it was started from older data";
 }
