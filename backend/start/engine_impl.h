@@ -40,6 +40,7 @@ private:
     void serving();
     void failed(const Error& why);
     void fenced(const std::string& member);
+    void data_lost();
     void tell(std::function<void(Observer&)> what);
 
     // engine_orders.cc

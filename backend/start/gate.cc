@@ -34,7 +34,8 @@ void Gate::answered(Request& request) {
     Item& item = *static_cast<Item*>(request.owner);
     Gate& gate = *item.gate;
     gate.passed_.erase(ItemList::s_iterator_to(item));
-    const Errc code = request.result;
+    Errc code = request.result;
+    if (item.lost && (code == Errc::ok || is_loss(code))) code = Errc::io_error;
     if (code != Errc::ok && !is_loss(code)) gate.answered_ = gate.loop_.now();
     if (is_loss(code) && gate.outermost() && !gate.closing_ && gate.failed_ == Errc::ok) return gate.hold(item);
     if (code == Errc::ok) gate.went_on(item);
@@ -78,6 +79,7 @@ void Gate::opened() {
 
 void Gate::serve(BlockDevice& tree) {
     tree_ = &tree;
+    incarnation_ = tree.incarnation();
     found_again();
     if (tree.up()) on_up(tree);
     retry();
@@ -86,6 +88,7 @@ void Gate::serve(BlockDevice& tree) {
 void Gate::on_up(BlockDevice& device) {
     if (tree_ == nullptr || closing_ || failed_ != Errc::ok) return;
     if (outermost()) {
+        look_for_loss(device.incarnation());
         retry();
         // Nobody waits for an answer that could say so.
         if (lost_ && in_flight_ == 0) goes_on();
@@ -98,6 +101,23 @@ void Gate::on_up(BlockDevice& device) {
     tree_up_ = true;
     incarnation_ = incarnation;
     notify_up();
+}
+
+/// Of a mirror it says so itself, before it answers anything.
+void Gate::look_for_loss(const Incarnation& now) {
+    const bool same = now == incarnation_ || write_through_ || !data_lost_;
+    incarnation_ = now;
+    if (same) return;
+    data_lost();
+    data_lost_();
+}
+
+void Gate::data_lost() {
+    if (!outermost()) return;
+    for (ItemList* items : {&passed_, &held_}) {
+        for (Item& item : *items) item.lost = item.lost || item.outer->operation == Operation::flush;
+    }
+    next_flush_fails_ = flush_put_off_;
 }
 
 void Gate::on_down(BlockDevice&, const Error& why) {
@@ -158,14 +178,20 @@ void Gate::submit(Request& request) {
     if (code != Errc::ok) return loop_.complete_later(request, code);
     // One that is below, and is not answered, shows when the tree answers again.
     if ((tree_ == nullptr || silent()) && given_up()) return loop_.complete_later(request, why_not());
+    const bool flush = request.operation == Operation::flush;
+    if (flush && std::exchange(next_flush_fails_, false)) {
+        flush_put_off_ = false;
+        return loop_.complete_later(request, Errc::io_error);
+    }
     Item& item = items_->take();
     if (in_flight_++ == 0) busy_since_ = loop_.now();
     item.gate = this;
     item.outer = &request;
     item.arrived = loop_.now();
     item.was_held = false;
+    item.lost = false;
     if (!timer_.running()) timer_.start(tick_time);
-    item.locked = request.operation != Operation::flush && !broken(Rule::m11_order);
+    item.locked = !flush && !broken(Rule::m11_order);
     if (!item.locked) return start(item);
     item.lock.extent = request.extent;
     item.lock.mode = changes_data(request.operation) ? RangeLock::Mode::exclusive : RangeLock::Mode::shared;
@@ -275,7 +301,8 @@ void Gate::goes_on() {
 }
 
 void Gate::retry() {
-    if (tree_ == nullptr) return;
+    if (tree_ == nullptr || held_.empty()) return;
+    if (outermost()) look_for_loss(tree_->incarnation());
     ItemList held;
     held.swap(held_);
     while (!held.empty()) {
@@ -289,6 +316,7 @@ void Gate::finish(Item& item, Errc code) {
     Request& outer = *item.outer;
     if (item.locked) lock_.unlock(item.lock);
     if (item.was_held) --were_held_;
+    if (outer.operation == Operation::flush) flush_put_off_ = code == Errc::not_ready;
     items_->give_back(item);
     --in_flight_;
     check_closed();

@@ -50,6 +50,12 @@ public:
     void set_last_answer_below(std::function<TimePoint()> last) { last_answer_below_ = std::move(last); }
     /// Called, from the loop, when the tree answers `fenced`.
     void set_on_fenced(std::function<void()> fenced) { fenced_ = std::move(fenced); }
+    /// Called, from the loop, when a tree without a mirror at its root came back and may have lost what was not
+    /// flushed.
+    void set_on_data_lost(std::function<void()> lost) { data_lost_ = std::move(lost); }
+    /// Outermost: what was not flushed may be lost. A flush that came before, or that an initiator was told to send
+    /// again and sends now, ends in an error: it would say that those writes are durable.
+    void data_lost();
     /// All requests, held and new ones, end with `code`; for good.
     void fail(Errc code);
 
@@ -77,6 +83,7 @@ private:
         RangeLock::Holder lock;
         bool locked = false;
         bool was_held = false;
+        bool lost = false;  ///< a flush, and data_lost() meanwhile
         TimePoint arrived;
         TimePoint passed;
     };
@@ -102,6 +109,7 @@ private:
     Errc why_not();
     void found_again();
     void went_on(const Item& item);
+    void look_for_loss(const Incarnation& now);
     void goes_on();
     void check_closed();
 
@@ -115,8 +123,10 @@ private:
     bool write_through_;  ///< every change is FUA
     Geometry geometry_;
     BlockDevice* tree_ = nullptr;
-    bool tree_up_ = false;     ///< as last told, below another storage
-    Incarnation incarnation_;  ///< of the tree when it came up, below another storage
+    bool tree_up_ = false;        ///< as last told, below another storage
+    Incarnation incarnation_;     ///< of the tree when it came up
+    bool flush_put_off_ = false;  ///< the last flush was to be sent again
+    bool next_flush_fails_ = false;
     RangeLock lock_;
     std::unique_ptr<Pool<Item>> items_;
     ItemList passed_;  ///< oldest first
@@ -137,6 +147,7 @@ private:
     Timer timer_;
     Task fenced_task_;
     std::function<void()> fenced_;
+    std::function<void()> data_lost_;
     std::function<TimePoint()> last_answer_below_;
     std::function<bool()> part_is_lost_;
     std::function<void()> closed_;

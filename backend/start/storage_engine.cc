@@ -33,7 +33,11 @@ StorageEngine::Impl::Impl(spec::Storage storage, EngineEnvironment environment, 
       close_timer_(loop_, [this] { cut_at_close(); }) {
     journal_.set_on_fenced([this](const std::string& member) { fenced(member); });
     journal_.set_on_record([this] { joiner_.record_changes(); });
-    journal_.set_on_last_changed([this] { tell([](Observer& above) { above.on_data_lost(); }); });
+    journal_.set_on_last_changed([this] {
+        gate_.data_lost();
+        tell([](Observer& above) { above.on_data_lost(); });
+    });
+    if (tree_.root().mirror == nullptr) gate_.set_on_data_lost([this] { data_lost(); });
     // A leaf's notices come through on_leaf_up() and on_leaf_down().
     if (tree_.root().leaf == nullptr) tree_.root().device->set_observer(&gate_.tree_observer());
     gate_.set_on_fenced([this] { fenced(tree_.root().spec->name); });
@@ -152,6 +156,16 @@ void StorageEngine::Impl::fenced(const std::string& member) {
     gate_.fail(Errc::fenced);
     joiner_.stop();
     tell([](Observer& observer) { observer.on_fenced(); });
+}
+
+void StorageEngine::Impl::data_lost() {
+    if (closing_) return;
+    events_.event(Severity::error, "writes-lost",
+                  "a disk that the storage lies on, with no mirror above it, came back and may have lost writes that "
+                  "were never flushed; the storage carries on with it, and initiators are told. Check the file systems "
+                  "and data bases on the storage",
+                  {{"storage", storage_.name}});
+    tell([](Observer& above) { above.on_data_lost(); });
 }
 
 void StorageEngine::Impl::on_leaf_up(std::size_t leaf) {

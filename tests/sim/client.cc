@@ -32,6 +32,7 @@ struct Client::Flight : Request {
     bool late = false;
     bool disowned = false;    ///< its answer means nothing: the head died, or was superseded
     bool superseded = false;  ///< sent when another head served
+    bool lost = false;        ///< a flush, and what it is about may be lost since
     Bytes memory;
     std::vector<Piece> parts;
     std::list<std::unique_ptr<Flight>>::iterator where;
@@ -170,6 +171,10 @@ void Client::judge(Flight& flight) {
         trace_.finding("M6", name_ + ": " + describe(flight) + " succeeded although another head serves");
         return;
     }
+    if (flight.lost) {
+        trace_.finding("M10", name_ + ": " + describe(flight) + " succeeded although what it is about may be lost");
+        return;
+    }
     ++counts_.succeeded;
     check_order(flight);
     if (changes_data(flight.operation)) {
@@ -218,6 +223,10 @@ void Client::abandon() {
 void Client::supersede() {
     superseded_ = true;
     disown();
+}
+
+void Client::data_lost() {
+    for (const auto& flight : flights_) flight->lost = flight->operation == Operation::flush;
 }
 
 void Client::disown() {

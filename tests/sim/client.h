@@ -55,6 +55,8 @@ public:
     /// Another head serves from now on: nothing of what is in flight counts any more, and what is sent later must not
     /// succeed (M6).
     void supersede();
+    /// What was not flushed may be lost: no flush that was sent before may succeed (M10).
+    void data_lost();
     /// Neither abandoned nor superseded.
     bool current() const noexcept { return !abandoned_ && !superseded_; }
     bool idle() const noexcept { return flights_.empty(); }

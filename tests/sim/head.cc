@@ -83,6 +83,12 @@ void HeadProcess::on_failed(const Error& why) {
     if (changed_) changed_(*this);
 }
 
+void HeadProcess::on_data_lost() {
+    data_lost_ = true;
+    trace_.line(name_, "says that what was not flushed may be lost");
+    if (changed_) changed_(*this);
+}
+
 void HeadProcess::on_fenced() {
     fenced_ = true;
     serving_ = false;

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "machine.h"
 #include "netnode.h"
@@ -37,6 +38,8 @@ public:
     bool failed() const noexcept { return failed_.code != Errc::ok; }
     const Error& failure() const noexcept { return failed_; }
     bool stopping() const noexcept { return stopping_; }
+    /// It has said, since this was asked last, that what was not flushed may be lost.
+    bool take_data_lost() noexcept { return std::exchange(data_lost_, false); }
     /// It has told that it gave data up, as ordered.
     bool forced() const { return events_.told("start-forced"); }
     /// By what it came to serve (M5 step 2).
@@ -49,6 +52,7 @@ private:
     void on_serving() override;
     void on_failed(const Error& why) override;
     void on_fenced() override;
+    void on_data_lost() override;
 
     Trace& trace_;
     SimNetwork& network_;
@@ -63,6 +67,7 @@ private:
     bool dead_ = false;
     bool stopping_ = false;
     bool gone_ = false;
+    bool data_lost_ = false;
     Error failed_{Errc::ok, {}};
 };
 

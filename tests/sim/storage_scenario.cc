@@ -138,6 +138,10 @@ void StorageScenario::start_head(World::Head& head) {
 
 void StorageScenario::head_changed(HeadProcess& process) {
     if (process.serving()) head_serves(process);
+    if (process.take_data_lost()) {
+        trace_.coverage().count("data may be lost");
+        if (Service* service = service_of(process)) service->client->data_lost();
+    }
     if (process.fenced()) {
         if (Service* service = service_of(process)) service->client->stop();
     }

@@ -1,0 +1,99 @@
+// M10: the last that is left has lost what was not flushed. Whoever waits for a flush then must not be told that it is
+// durable.
+#include <gtest/gtest.h>
+
+#include "support/engine_world.h"
+
+namespace dst {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+struct FlushLost : testing::Test {
+    void make(spec::Node tree) {
+        world = std::make_unique<EngineWorld>(std::move(tree));
+        EXPECT_TRUE(world->init().done);
+        head = &world->serve();
+        flush.operation = Operation::flush;
+        flush.owner = this;
+        flush.done = [](Request& request) { static_cast<FlushLost*>(request.owner)->result = request.result; };
+        EXPECT_EQ(world->write(*head, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+    }
+    void set_missing(bool missing) {
+        for (const char* path : {"/a", "/b"}) world->platter(path).set_missing(missing);
+    }
+    /// It is the same medium, with what was flushed.
+    void lose_cache(const char* path) { world->platter(path).take_out(world->platter(path).durable()); }
+    /// A flush comes while all is away.
+    void flush_when_away() {
+        set_missing(true);
+        for (const char* path : {"/a", "/b"}) lose_cache(path);
+        world->loop.run_for(milliseconds(100));
+        head->engine->root().submit(flush);
+        world->loop.run_for(seconds(1));
+        EXPECT_FALSE(result);
+    }
+    bool answered() {
+        return world->loop.run_until([this] { return result.has_value(); }, minutes(1));
+    }
+    bool serves() {
+        Bytes bytes(4096);
+        return world->read(*head, 0, bytes) == Errc::ok;
+    }
+
+    Request flush;
+    std::optional<Errc> result;
+    std::unique_ptr<EngineWorld> world;
+    EngineWorld::Head* head = nullptr;
+};
+
+/// A mirror, a linear, and a disk: nobody has it any more.
+TEST_F(FlushLost, FailsWhenItWasHeldMeanwhile) {
+    for (const spec::Node& tree : {two_disks(), linear_node("l0", {disk_node("/a"), disk_node("/b")})}) {
+        make(tree);
+        flush_when_away();
+        set_missing(false);
+        ASSERT_TRUE(answered());
+        EXPECT_EQ(*result, Errc::io_error);
+        EXPECT_GE(head->data_lost, 1);
+        EXPECT_EQ(world->flush(*head), Errc::ok) << "the initiators have heard of it";
+        result.reset();
+    }
+}
+
+TEST_F(FlushLost, FailsWhenItIsSentAgain) {
+    make(two_disks());
+    flush_when_away();
+    ASSERT_TRUE(answered());
+    EXPECT_EQ(*result, Errc::not_ready);
+    set_missing(false);
+    ASSERT_TRUE(world->loop.run_until([this] { return head->data_lost != 0; }, minutes(1)));
+    EXPECT_EQ(world->flush(*head), Errc::io_error);
+    EXPECT_EQ(world->flush(*head), Errc::ok);
+}
+
+TEST_F(FlushLost, NotWhenNothingWasLost) {
+    make(two_disks());
+    set_missing(true);
+    world->loop.run_for(milliseconds(100));
+    head->engine->root().submit(flush);
+    world->loop.run_for(seconds(1));
+    set_missing(false);
+    ASSERT_TRUE(answered());
+    EXPECT_EQ(*result, Errc::ok);
+    EXPECT_EQ(head->data_lost, 0);
+}
+
+TEST_F(FlushLost, NotWhenAMemberIsLeftThatHasIt) {
+    make(two_disks());
+    world->platter("/b").set_missing(true);
+    lose_cache("/b");
+    world->platter("/b").set_missing(false);
+    EXPECT_EQ(world->flush(*head), Errc::ok);
+    EXPECT_TRUE(serves());
+}
+
+}  // namespace
+}  // namespace dst
