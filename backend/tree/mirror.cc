@@ -61,6 +61,7 @@ Mirror::Mirror(const MirrorEnvironment& environment, std::string name, std::vect
       target_timer_(loop_, [this] { watch_targets(); }),
       reap_task_(loop_, [this] { reap_resyncs(); }),
       retry_timer_(loop_, [this] { retry_change(); }),
+      journal_timer_(loop_, [this] { journal_stalls(); }),
       lock_(loop_),
       ios_(std::make_unique<Pool<Io>>()),
       maps_task_(loop_, [this] { write_maps(); }),
@@ -248,6 +249,8 @@ void Mirror::stop() {
     reconcile_timer_.stop();
     idle_timer_.stop();
     retry_timer_.stop();
+    journal_timer_.stop();
+    stalled_ = false;
     retry_time_ = {};
     target_timer_.stop();
     pace_timer_.stop();

@@ -292,6 +292,7 @@ private:
     void keep_acknowledged();
     void change_done();
     void change_failed(const Error& why);
+    void journal_stalls();
     void tell_record_failed(bool nothing_known, const Error& why);
     void retry_change();
     bool may_be_taken_back(const Member& member) const;
@@ -325,10 +326,12 @@ private:
     std::unique_ptr<Change> change_;
     std::uint64_t attempts_ = 0;
     Timer retry_timer_;
+    Timer journal_timer_;         ///< the journal takes no longer than that, or hangs
     Duration retry_time_{};       ///< of the next one that fails; zero: none has failed since the last that was done
     bool given_ = true;           ///< some member may have submitted_, or its id is noted as a coming one
     Callback<void> served_;       ///< waits for the members that leave at the start
     bool redraw_medium_ = false;  ///< the next record names a new medium: something may be lost below (incarnation)
+    bool stalled_ = false;        ///< the journal has not taken the change's record for long
     bool redraw_file_ = false;    ///< and all that it stands on are other files, which may be older (same_file())
 
     RangeLock lock_;

@@ -160,6 +160,7 @@ void Mirror::begin_change() {
     if (broken(Rule::m2_journal_first) && change_->joiner == 0) {
         return loop_.defer([this, attempt = change_->attempt] { journal_kept(attempt, {}); });
     }
+    if (!stalled_ && !journal_timer_.running()) journal_timer_.start(journal_limit);
     environment_.keeper->keep(
         kept, [this, attempt = change_->attempt](const Result<void>& result) { journal_kept(attempt, result); });
 }
@@ -205,6 +206,8 @@ void Mirror::take_over_addition() {
 
 void Mirror::journal_kept(std::uint64_t attempt, const Result<void>& kept) {
     if (!change_ || change_->attempt != attempt) return;
+    journal_timer_.stop();
+    stalled_ = false;
     if (!kept) return change_failed(journal_error(kept.error()));
     change_->in_journal = true;
     // Those that it leaves out are waited for no longer.

@@ -53,6 +53,23 @@ void Mirror::change_failed(const Error& why) {
     served(why);
 }
 
+/// It may hang for ever, and has its record when it goes on. No request may wait so long.
+void Mirror::journal_stalls() {
+    if (state_ != State::serving || !change_ || change_->in_journal) return;
+    // Nobody waits for it, for a promotion: those that have everything may still become fewer.
+    if (failed_ == 0 && unrecorded_ == 0) return journal_timer_.start(journal_limit);
+    stalled_ = true;
+    environment_.events.event(Severity::error, "journal-stalls",
+                              "the journal has not taken a new record of the members for 10 s; writes wait, and are "
+                              "answered so that initiators send them again, until it has. Look at the disk that the "
+                              "journal lies on",
+                              {{"mirror", name_}});
+    const std::vector<Io*> waiting = std::exchange(waiting_, {});
+    for (const Io* io : waiting) mark_unreconciled(*io);
+    for (Io* io : waiting) finish(*io, Errc::disconnected);
+    release_held(Errc::disconnected);
+}
+
 void Mirror::tell_record_failed(bool nothing_known, const Error& why) {
     const char* const text =
         nothing_known

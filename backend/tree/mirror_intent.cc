@@ -36,6 +36,7 @@ void Mirror::start_change(Io& io) {
     // A member that loses its cache now could not be told from one that has all of it: what is written here might be
     // read, and be gone after the next start.
     if (unrecorded_ != 0) {
+        if (stalled_) return loop_.defer([this, &io] { finish(io, Errc::disconnected); });
         record_waiting_.push_back(&io);
         if (!change_) request_change();
         return;

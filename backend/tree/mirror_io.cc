@@ -45,7 +45,8 @@ void Mirror::submit(Request& request) {
     const Errc code = state_ == State::unopened ? Errc::disconnected : check_request(request, geometry_);
     if (code != Errc::ok) return loop_.complete_later(request, code);
     if (state_ == State::closing) return loop_.complete_later(request, Errc::cancelled);
-    const bool may = state_ == State::serving ? up() : is_read(request) && reachable() != 0;
+    const bool serves = up() && (!stalled_ || is_read(request));
+    const bool may = state_ == State::serving ? serves : is_read(request) && reachable() != 0;
     if (!may) return loop_.complete_later(request, Errc::disconnected);
 
     Io& io = ios_->take();
@@ -289,6 +290,9 @@ void Mirror::acknowledge_or_wait(Io& io) {
     }
     if (broken(Rule::m2_record_before_ack)) {
         finish(io, Errc::ok);
+    } else if (stalled_) {
+        mark_unreconciled(io);
+        return finish(io, Errc::disconnected);
     } else {
         waiting_.push_back(&io);
     }

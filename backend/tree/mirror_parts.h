@@ -7,6 +7,9 @@
 /// The pieces of a mirror's state, for the files that implement it.
 namespace dst {
 
+/// For the journal to take a record; then what waits for it is answered.
+constexpr Duration journal_limit = std::chrono::seconds(10);
+
 /// Unmap and write_zeroes go to the members in pieces of this size (M13).
 inline constexpr std::uint64_t discard_bytes_max = 32u << 20;
 

@@ -91,6 +91,32 @@ TEST(MirrorSeveral, M5AStartDoesNotWaitForOneThatIsLostWhileTheJournalIsWritten)
     EXPECT_FALSE(world.in_sync(1));
 }
 
+/// The disk that the journal lies on, for example.
+TEST(MirrorJournal, M2WritesAreAnsweredAlthoughItHangs) {
+    MirrorWorld world;
+    world.device(1).fail(Operation::write, Errc::medium_error);
+    world.hold_journal = true;
+    TestRequest first = write_of(0, 7);
+    first.submit(*world.mirror);
+    world.loop.run_for(seconds(9));
+    EXPECT_FALSE(first.done);
+    world.loop.run_for(seconds(2));
+    ASSERT_TRUE(first.done);
+    EXPECT_EQ(first.result(), Errc::disconnected);
+    EXPECT_EQ(world.events.count("journal-stalls"), 1u);
+    EXPECT_EQ(write(world.loop, *world.mirror, 8192, filled(4096, 8)), Errc::disconnected);
+    EXPECT_NE(world.device(0).bytes(8192, 4096), filled(4096, 8)) << "what is sent again and again is not written";
+    TestRequest read(Operation::read, {16384, 4096});
+    read.submit(*world.mirror);
+    world.loop.run_for(milliseconds(10));
+    EXPECT_TRUE(read.done);
+    EXPECT_EQ(read.result(), Errc::ok);
+    world.release_journal();
+    world.loop.run_for(milliseconds(10));
+    EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 9)), Errc::ok);
+    EXPECT_EQ(world.record_on(0).generation, 2u);
+}
+
 /// What the members' record and the journal say of the caches of all that are left is what a start goes by.
 struct MirrorAllChanged : testing::Test {
     void come_back() {
