@@ -122,6 +122,7 @@ const MayHave* find_generation(const std::vector<MayHave>& may_have, const Id& g
 /// taken for a split (M5, M7).
 inline constexpr std::size_t lineage_kept = 64;
 inline constexpr std::size_t may_have_max = 8;
+inline constexpr std::size_t member_name_bytes_max = 255;
 inline constexpr std::size_t lineage_max = lineage_kept + mirror_members_max * (1 + may_have_max);
 /// Drops the rest. encode_record() encodes a record as if this had been called.
 void bound_lineage(Record& record);

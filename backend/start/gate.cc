@@ -103,7 +103,7 @@ void Gate::on_up(BlockDevice& device) {
     notify_up();
 }
 
-/// Of a mirror it says so itself, before it answers anything.
+/// A mirror says so itself, before it answers anything.
 void Gate::look_for_loss(const Incarnation& now) {
     const bool same = now == incarnation_ || write_through_ || !data_lost_;
     incarnation_ = now;
@@ -113,7 +113,7 @@ void Gate::look_for_loss(const Incarnation& now) {
 }
 
 void Gate::data_lost() {
-    if (!outermost()) return;
+    if (!outermost() || write_through_) return;
     for (ItemList* items : {&passed_, &held_}) {
         for (Item& item : *items) item.lost = item.lost || item.outer->operation == Operation::flush;
     }

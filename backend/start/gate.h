@@ -50,8 +50,7 @@ public:
     void set_last_answer_below(std::function<TimePoint()> last) { last_answer_below_ = std::move(last); }
     /// Called, from the loop, when the tree answers `fenced`.
     void set_on_fenced(std::function<void()> fenced) { fenced_ = std::move(fenced); }
-    /// Called, from the loop, when a tree without a mirror at its root came back and may have lost what was not
-    /// flushed.
+    /// Called, from the loop, when a tree without a mirror came back and may have lost what was not flushed.
     void set_on_data_lost(std::function<void()> lost) { data_lost_ = std::move(lost); }
     /// Outermost: what was not flushed may be lost. A flush that came before, or that an initiator was told to send
     /// again and sends now, ends in an error: it would say that those writes are durable.

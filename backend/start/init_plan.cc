@@ -95,8 +95,24 @@ struct Planner {
         return true;
     }
 
+    /// With all that it may come to hold: names, lineage and what members may have become longer.
+    static bool fits(Record record) {
+        auto add = [&record, id = Id{}]() mutable {
+            ++id.bytes[record.lineage.size() % 2];
+            id.bytes[2] = static_cast<std::uint8_t>(record.lineage.size());
+            record.lineage.push_back(id);
+            return id;
+        };
+        while (record.lineage.size() < lineage_kept) add();
+        for (RecordMember& member : record.members) {
+            member.name.resize(member_name_bytes_max);
+            while (member.may_have.size() < may_have_max) member.may_have.push_back({add(), 0, {}});
+        }
+        return encode_record(record, 1).has_value();
+    }
+
     /// The places below are known only when all mirrors have been numbered.
-    void add_members() {
+    bool add_members() {
         for (InitPlan::MirrorPlan& mirror : plan.mirrors) {
             for (std::size_t i = 0; i < mirror.mirror->children.size(); ++i) {
                 const Vertex& child = *mirror.mirror->children[i];
@@ -114,7 +130,12 @@ struct Planner {
                 }
                 mirror.record.members.push_back(std::move(member));
             }
+            if (fits(mirror.record)) continue;
+            error = {Errc::too_large, "too many disks below the members of " + mirror.mirror->spec->name +
+                                          ": its record has no room for all of them"};
+            return false;
         }
+        return true;
     }
 
     void add_labels(const std::string& storage_name) {
@@ -286,7 +307,7 @@ Result<InitPlan> make_init_plan(Tree& tree, const std::string& storage_name, con
     }
     if (!planner.walk(tree.root())) return planner.error;
     planner.add_labels(storage_name);
-    planner.add_members();
+    if (!planner.add_members()) return planner.error;
     planner.add_wipes();
     planner.add_zeroes();
     planner.plan.size_bytes = tree.root().device->geometry().size_bytes;

@@ -37,7 +37,7 @@ StorageEngine::Impl::Impl(spec::Storage storage, EngineEnvironment environment, 
         gate_.data_lost();
         tell([](Observer& above) { above.on_data_lost(); });
     });
-    if (tree_.root().mirror == nullptr) gate_.set_on_data_lost([this] { data_lost(); });
+    if (tree_.mirrors().empty()) gate_.set_on_data_lost([this] { data_lost(); });
     // A leaf's notices come through on_leaf_up() and on_leaf_down().
     if (tree_.root().leaf == nullptr) tree_.root().device->set_observer(&gate_.tree_observer());
     gate_.set_on_fenced([this] { fenced(tree_.root().spec->name); });
@@ -161,9 +161,9 @@ void StorageEngine::Impl::fenced(const std::string& member) {
 void StorageEngine::Impl::data_lost() {
     if (closing_) return;
     events_.event(Severity::error, "writes-lost",
-                  "a disk that the storage lies on, with no mirror above it, came back and may have lost writes that "
-                  "were never flushed; the storage carries on with it, and initiators are told. Check the file systems "
-                  "and data bases on the storage",
+                  "a disk of the storage, which has no mirror, came back and may have lost writes that were never "
+                  "flushed; the storage carries on with it, and initiators are told. Check the file systems and data "
+                  "bases on the storage",
                   {{"storage", storage_.name}});
     tell([](Observer& above) { above.on_data_lost(); });
 }

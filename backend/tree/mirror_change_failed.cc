@@ -74,9 +74,8 @@ void Mirror::tell_record_failed(bool nothing_known, const Error& why) {
     const char* const text =
         nothing_known
             ? "the last members in sync came back and may have lost writes that were never flushed, and the record "
-              "that "
-              "says so could not be made durable; nothing is answered until it can. Look at the journal's filesystem "
-              "and at the members"
+              "that says so could not be made durable; nothing is answered until it can. Look at the journal's "
+              "filesystem and at the members"
             : "a record without the failed members could not be made durable; writes fail until it can. "
               "Look at the journal's filesystem and at the members";
     environment_.events.event(Severity::error, "mirror-record-failed", text,

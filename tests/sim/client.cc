@@ -226,6 +226,7 @@ void Client::supersede() {
 }
 
 void Client::data_lost() {
+    if (options_.write_through) return;
     for (const auto& flight : flights_) flight->lost = flight->operation == Operation::flush;
 }
 

@@ -35,6 +35,27 @@ TEST(InitRefuse, DataThatNobodyKnowsUnlessForced) {
     }
 }
 
+/// Its record could be written now, and not any more when it knows more of its members.
+TEST(InitRefuse, MoreDisksBelowAMirrorThanItsRecordHasRoomFor) {
+    for (const unsigned disks : {360u, 395u, 450u}) {
+        std::vector<spec::Node> members;
+        for (unsigned member = 0; member < 2; ++member) {
+            std::vector<spec::Node> parts;
+            for (unsigned i = 0; i < disks; ++i) {
+                parts.push_back(disk_node("/d" + std::to_string(member) + "." + std::to_string(i)));
+            }
+            members.push_back(linear_node("l" + std::to_string(member), std::move(parts)));
+        }
+        EngineWorld world(mirror_node("m0", std::move(members)));
+        const InitReport report = world.init();
+        EXPECT_EQ(report.done, disks == 360);
+        if (report.done) continue;
+        EXPECT_EQ(report.error.code, Errc::too_large);
+        EXPECT_THAT(report.error.text, HasSubstr("too many disks below the members of m0"));
+        EXPECT_FALSE(world.label_of("/d0.0"));
+    }
+}
+
 TEST(InitRefuse, ADiskThatGrewWithAllItHolds) {
     EngineWorld world(disk_node("/a"));
     ASSERT_TRUE(world.init().done);
