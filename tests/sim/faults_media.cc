@@ -174,14 +174,15 @@ void Faults::put_older_copy(const std::string& what, SimPlatter& platter) {
     comes_back_unless_in_sync(platter, before);
 }
 
-// What was in its place before, as of that record.
+// What was in its place before, as of that record. A start that loss of data was accepted for may have taken the other
+// one in, with a revision that is lower.
 void Faults::comes_back_unless_in_sync(SimPlatter& platter, const std::optional<Record>& was) {
-    const auto revision = [](const std::optional<Record>& record) { return record ? record->revision : 0; };
-    const std::uint64_t before = revision(was);
-    platter.set_comes_back([of = &platter, before, revision] {
+    const std::uint64_t revision = was ? was->revision : 0;
+    const std::uint64_t epoch = was ? was->epoch.number : 0;
+    platter.set_comes_back([of = &platter, revision, epoch] {
         const std::optional<Record> record = record_on(of->durable());
         const std::optional<Label> label = label_on(of->durable());
-        if (revision(record) <= before || !label) return true;
+        if (!record || !label || (record->revision <= revision && record->epoch.number <= epoch)) return true;
         return std::none_of(record->members.begin(), record->members.end(), [&](const RecordMember& member) {
             return member.state == MemberState::in_sync && member.leaves.size() == 1 &&
                    member.leaves.front().medium == label->medium;

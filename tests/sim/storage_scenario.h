@@ -95,7 +95,8 @@ private:
     HeadProcess* judged_head();
     void event(const std::string& process, std::string_view id, std::initializer_list<EventField> fields);
     void lose_caches_of_tree(const std::string& tree);
-    static bool held_beside(const VertexStatus& vertex, const std::string& leaf);
+    bool runs(const VertexStatus& vertex);
+    bool held_beside(const VertexStatus& vertex, const std::string& leaf);
     /// Everything is as it should be, and nothing is broken any more.
     void watch_while_all_is_well(HeadProcess& head);
     bool left_out_since(const VertexStatus& member) const;

@@ -22,12 +22,26 @@ bool StorageScenario::held_beside(const VertexStatus& vertex, const std::string&
     for (const VertexStatus& child : vertex.children) {
         if (!has_leaf(child, leaf)) continue;
         const auto has_it = [&](const VertexStatus& other) {
-            return &other != &child && other.state == VertexState::in_sync;
+            return &other != &child && other.state == VertexState::in_sync && runs(other);
         };
         const bool beside = std::any_of(vertex.children.begin(), vertex.children.end(), has_it);
         return (vertex.kind == VertexKind::mirror && beside) || held_beside(child, leaf);
     }
     return false;
+}
+
+// The head may not have heard yet that a machine is off.
+bool StorageScenario::runs(const VertexStatus& vertex) {
+    if (vertex.children.empty()) {
+        if (world_->is_tree(vertex.name)) return world_->netnode_of_tree(vertex.name).process != nullptr;
+        const World::Netnode* const node = world_->netnode_of(&world_->platter_of(vertex.name));
+        return node == nullptr || node->process != nullptr;
+    }
+    const auto counts = [this, &vertex](const VertexStatus& child) {
+        return runs(child) && (vertex.kind != VertexKind::mirror || child.state == VertexState::in_sync);
+    };
+    return vertex.kind == VertexKind::mirror ? std::any_of(vertex.children.begin(), vertex.children.end(), counts)
+                                             : std::all_of(vertex.children.begin(), vertex.children.end(), counts);
 }
 
 bool StorageScenario::another_has(const std::string& tree) {
