@@ -113,7 +113,7 @@ bool Mirror::may_be_read_soon(Mask unread, Mask readable) const {
                    same_file(member->incarnation, member->device.incarnation());
         });
     };
-    return is_same(unread) && !is_same(readable);
+    return readable != 0 && is_same(unread) && !is_same(readable);
 }
 
 /// Nobody has what was flushed. Whether to go on with what they hold the administrator says, with a start.
