@@ -173,7 +173,7 @@ private:
     Mask older_data_below(Mask changed) const;
     Mask other_files(Mask last) const;
     bool may_be_read_soon(Mask unread, Mask readable) const;
-    bool none_same_file(Mask of) const;
+    Mask same_files(Mask of) const;
     void tell_older_data(Mask older);
     std::optional<Mask> see_records(Mask changed);
     void see_record(Member& member);

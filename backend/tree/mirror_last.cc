@@ -56,7 +56,7 @@ void Mirror::judge_changed() {
     const std::optional<Mask> unread = see_records(changed & ~older & ~files);
     if (!unread) return;
     const Mask last = changed & ~older & ~*unread & ~files;
-    redraw_file_ = redraw_file_ || none_same_file(last);
+    redraw_file_ = redraw_file_ || same_files(last) == 0;
     for (const auto& member : members_) {
         if ((last & member->mask()) == 0) continue;
         member->incarnation = member->device.incarnation();
@@ -89,31 +89,28 @@ Mirror::Mask Mirror::older_data_below(Mask changed) const {
     return older;
 }
 
-/// Of the last members: those in whose place another file lies, which may be an older copy, when that is not so of all.
-Mirror::Mask Mirror::other_files(Mask last) const {
-    Mask others = 0;
+/// Those in whose place no other file lies than was recorded.
+Mirror::Mask Mirror::same_files(Mask of) const {
+    Mask same = 0;
     for (const auto& member : members_) {
-        const bool same = same_file(member->incarnation, member->device.incarnation());
-        if ((last & member->mask()) != 0 && !same) others |= member->mask();
+        const bool asked = (of & member->mask()) != 0;
+        if (asked && same_file(member->incarnation, member->device.incarnation())) same |= member->mask();
     }
-    return others == last ? 0 : others;
+    return same;
 }
 
-bool Mirror::none_same_file(Mask of) const {
-    return std::none_of(members_.begin(), members_.end(), [of](const auto& member) {
-        return (of & member->mask()) != 0 && same_file(member->incarnation, member->device.incarnation());
-    });
+/// Of the last members: those in whose place another file lies, which may be an older copy, when that is not so of all.
+Mirror::Mask Mirror::other_files(Mask last) const {
+    const Mask same = same_files(last);
+    return same == 0 ? 0 : last & ~same;
 }
 
 /// One that could not be read lately is the same file as before, and nobody of `readable` is.
 bool Mirror::may_be_read_soon(Mask unread, Mask readable) const {
-    const auto is_same = [this](Mask of) {
-        return std::any_of(members_.begin(), members_.end(), [of](const auto& member) {
-            return (of & member->mask()) != 0 && member->unread < unread_times_max &&
-                   same_file(member->incarnation, member->device.incarnation());
-        });
-    };
-    return readable != 0 && is_same(unread) && !is_same(readable);
+    for (const auto& member : members_) {
+        if (member->unread >= unread_times_max) unread &= ~member->mask();
+    }
+    return readable != 0 && same_files(readable) == 0 && same_files(unread) != 0;
 }
 
 /// Nobody has what was flushed. Whether to go on with what they hold the administrator says, with a start.
