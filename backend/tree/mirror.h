@@ -295,6 +295,7 @@ private:
     void journal_stalls();
     void tell_record_failed(bool nothing_known, const Error& why);
     void retry_change();
+    bool waits_for_failed() const;
     bool may_be_taken_back(const Member& member) const;
     bool take_back();
     void release_waiting();

@@ -93,8 +93,21 @@ void Mirror::retry_change() {
     const bool any_there = std::any_of(members_.begin(), members_.end(), [this](const auto& member) {
         return (in_sync_ & ~failed_ & joined_ & member->mask()) != 0 && member->is_back();
     });
-    if (redraw_medium_ ? all_back : failed_ != 0 && any_there) return begin_change();
+    if (redraw_medium_ ? all_back : failed_ != 0 && any_there && !waits_for_failed()) return begin_change();
     if (failed_ != 0 || redraw_medium_) retry_timer_.start(retry_time_);
+}
+
+/// Another file, which may be an older copy, is not gone on with, by a record without those that failed, while one of
+/// them may have everything.
+bool Mirror::waits_for_failed() const {
+    const Mask used = in_sync_ & ~failed_ & joined_;
+    Mask there = 0;
+    bool failed = false;
+    for (const auto& member : members_) {
+        if (member->is_back()) there |= used & member->mask();
+        failed = failed || may_be_taken_back(*member);
+    }
+    return failed && same_files(there) == 0;
 }
 
 /// It failed, and no record has left it out: it has all that was acknowledged, unless it has lost something since. What

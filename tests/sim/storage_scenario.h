@@ -103,7 +103,7 @@ private:
     bool survives(const VertexStatus& vertex) const;
     bool all_in_sync(const VertexStatus& vertex) const;
     VertexStatus with_trees(const VertexStatus& vertex) const;
-    void check_equal(const VertexStatus& vertex);
+    std::string difference(const VertexStatus& vertex);
     Bytes content_of(const VertexStatus& vertex, std::uint64_t length);
     void check_copies(const VertexStatus& vertex, std::uint64_t offset, std::uint64_t length);
     Service* service_of(const HeadProcess& process);

@@ -124,6 +124,29 @@ TEST(MirrorLastOne, M10OneThatCameBackChangedIsNotUsedWhileOneThatNoRecordHasLef
     }
 }
 
+/// It may be an older copy, and is not worth more for a journal that takes records again.
+TEST(MirrorLastOne, M10AnotherFileIsNotUsedWhileOneThatNoRecordHasLeftOutIsAway) {
+    MirrorWorld world;
+    ASSERT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    world.fail_journal = true;
+    world.device(0).go_down();
+    EXPECT_EQ(write(world.loop, *world.mirror, 4096, filled(4096, 8)), Errc::io_error);
+    world.device(1).go_down();
+    world.device(1).put(0, filled(4096, 1));
+    world.device(1).set_incarnation(with_other_file(world.device(1).incarnation(), Id{{9}}));
+    world.device(1).go_up();
+    world.fail_journal = false;
+    world.loop.run_for(seconds(100));
+    EXPECT_EQ(world.last_changed, 0);
+    EXPECT_FALSE(world.mirror->up());
+    world.device(0).go_up();
+    ASSERT_TRUE(world.loop.run_until([&] { return world.mirror->up() && !world.in_sync(1); }, seconds(70)));
+    EXPECT_EQ(world.last_changed, 0);
+    TestRequest back(Operation::read, {0, 4096});
+    ASSERT_EQ(run(world.loop, *world.mirror, back), Errc::ok);
+    EXPECT_EQ(back.bytes, filled(4096, 7));
+}
+
 TEST(MirrorLastOne, M10OneThatCameBackChangedIsNotUsedWhileTheJournalHasNotTakenTheOtherOut) {
     for (const bool journal_takes_it : {false, true}) {
         MirrorWorld world;
