@@ -78,20 +78,22 @@ json::object member_json(const RecordMember& member) {
 }
 
 json::object record_json(const Record& record) {
-    return {{"storage", to_string(record.storage)},
-            {"mirror", to_string(record.mirror)},
-            {"medium", to_string(record.medium)},
-            {"generation", record.generation},
-            {"generation_id", to_string(record.generation_id)},
-            {"lineage", array_of(record.lineage, [](const Id& id) { return json::string(to_string(id)); })},
-            {"revision", record.revision},
-            {"epoch", epoch_json(record.epoch)},
-            {"forced", record.forced},
-            {"size_bytes", record.size_bytes},
-            {"logical_block_bytes", record.logical_block_bytes},
-            {"region_bytes", record.region_bytes},
-            {"next_number", record.next_number},
-            {"members", array_of(record.members, member_json)}};
+    json::object object{{"storage", to_string(record.storage)},
+                        {"mirror", to_string(record.mirror)},
+                        {"medium", to_string(record.medium)},
+                        {"generation", record.generation},
+                        {"generation_id", to_string(record.generation_id)},
+                        {"lineage", array_of(record.lineage, [](const Id& id) { return json::string(to_string(id)); })},
+                        {"revision", record.revision},
+                        {"epoch", epoch_json(record.epoch)},
+                        {"forced", record.forced},
+                        {"size_bytes", record.size_bytes},
+                        {"logical_block_bytes", record.logical_block_bytes},
+                        {"region_bytes", record.region_bytes},
+                        {"next_number", record.next_number},
+                        {"members", array_of(record.members, member_json)}};
+    if (!record.ordered.is_nil()) object["ordered"] = to_string(record.ordered);
+    return object;
 }
 
 json::object map_json(const MapInspection& map) {
@@ -158,6 +160,9 @@ json::object journal_json(const JournalInspection& found) {
     object["size_bytes"] = journal.size_bytes;
     object["logical_block_bytes"] = journal.logical_block_bytes;
     object["order"] = token_of(journal.order);
+    object["served_orders"] = array_of(journal.served_orders, [](const ServedOrder& order) {
+        return json::object{{"mirror", to_string(order.mirror)}, {"generation", to_string(order.generation)}};
+    });
     object["sequence"] = journal.sequence;
     object["records"] = array_of(journal.records, record_json);
     object["leaves"] = array_of(journal.leaves, leaf_json);

@@ -44,7 +44,8 @@ std::string record_text(const Record& record) {
                                          "  regions of " + format_size(record.region_bytes));
     text += row("", "generation " + std::to_string(record.generation) + " " + short_string(record.generation_id) +
                         "  revision " + std::to_string(record.revision) + "  epoch " + epoch_text(record.epoch) +
-                        (record.forced ? "  forced" : ""));
+                        (record.forced ? "  forced" : "") +
+                        (record.ordered.is_nil() ? "" : "  ordered " + short_string(record.ordered)));
     for (const RecordMember& member : record.members) text += row("", member_line(member));
     return text;
 }

@@ -28,12 +28,17 @@ void write_journal(ByteWriter& writer, const Journal& journal) {
     writer.text(journal.storage_name);
     writer.u16(static_cast<std::uint16_t>(journal.records.size()));
     writer.u16(static_cast<std::uint16_t>(journal.leaves.size()));
+    writer.u16(static_cast<std::uint16_t>(journal.served_orders.size()));
     for (const Record& record : journal.records) {
         Record bounded = record;
         bound_lineage(bounded);
         write_record(writer, bounded);
     }
     for (const RecordLeaf& leaf : journal.leaves) write_leaf(writer, leaf);
+    for (const ServedOrder& order : journal.served_orders) {
+        writer.id(order.mirror);
+        writer.id(order.generation);
+    }
     for (std::size_t i = 1; i < journal.discards.size(); ++i) {
         writer.id(journal.discards[i].mirror);
         writer.u32(journal.discards[i].member);
@@ -56,8 +61,13 @@ Journal read_journal(ByteReader& reader) {
     journal.storage_name = reader.text();
     const std::size_t records = reader.u16();
     const std::size_t leaves = reader.u16();
+    const std::size_t orders = reader.u16();
     for (std::size_t i = 0; i < records && reader.ok(); ++i) journal.records.push_back(read_record(reader));
     for (std::size_t i = 0; i < leaves && reader.ok(); ++i) journal.leaves.push_back(read_leaf(reader));
+    for (std::size_t i = 0; i < orders && reader.ok(); ++i) {
+        const Id of = reader.id();
+        journal.served_orders.push_back({of, reader.id()});
+    }
     while (!journal.discards.empty() && reader.ok() && reader.remaining() != 0) {
         const Id another = reader.id();
         journal.discards.push_back({another, reader.u32()});
@@ -106,7 +116,8 @@ Result<Bytes> encode_journal(const Journal& journal) {
     ByteWriter writer(slot);
     writer.zeroes(envelope_bytes);
     write_journal(writer, journal);
-    if (!writer.ok() || !members_fit || journal.records.size() > count_max || journal.leaves.size() > count_max) {
+    if (!writer.ok() || !members_fit || journal.records.size() > count_max || journal.leaves.size() > count_max ||
+        journal.served_orders.size() > count_max) {
         return Error{Errc::too_large, "the journal of storage " + journal.storage_name + " takes more than " +
                                           std::to_string(Store::slot_bytes_max) +
                                           " bytes, or has a mirror of too many members or a name over 255 bytes"};

@@ -31,6 +31,15 @@ struct OrderedDiscard {
     bool operator==(const OrderedDiscard&) const = default;
 };
 
+/// What an order made of a mirror, and this head has served: Record::ordered of what it was established on last. Who
+/// does not know of it is what was given up there, whoever has gone on with that since.
+struct ServedOrder {
+    Id mirror;
+    Id generation;
+
+    bool operator==(const ServedOrder&) const = default;
+};
+
 /// What a head remembers of a storage between its lives (docs/mirror.md). All mirrors of the storage in one atomic
 /// write. A journal whose machine or file is not the one it lies in is a copy and decides nothing (M5).
 struct Journal {
@@ -45,8 +54,9 @@ struct Journal {
     std::vector<Record> records;     ///< one per mirror, in reading order of the tree
     std::vector<RecordLeaf> leaves;  ///< of the whole tree, so that sizes are known while nodes are away
     StartOrder order = StartOrder::none;
-    std::vector<OrderedDiscard> discards;  ///< resolve only, one per mirror
-    std::uint64_t sequence = 0;            ///< the higher good slot counts
+    std::vector<OrderedDiscard> discards;    ///< resolve only, one per mirror
+    std::vector<ServedOrder> served_orders;  ///< of mirrors that have any, one each
+    std::uint64_t sequence = 0;              ///< the higher good slot counts
 
     bool operator==(const Journal&) const = default;
 };

@@ -123,6 +123,7 @@ void write_record(ByteWriter& writer, const Record& record) {
     writer.u32(record.logical_block_bytes);
     writer.u32(record.next_number);
     writer.u32(record.forced ? flag_forced : 0);
+    writer.id(record.ordered);
     writer.u16(static_cast<std::uint16_t>(record.members.size()));
     writer.u16(static_cast<std::uint16_t>(record.lineage.size()));
     for (const Id& generation : record.lineage) writer.id(generation);
@@ -143,6 +144,7 @@ Record read_record(ByteReader& reader) {
     record.logical_block_bytes = reader.u32();
     record.next_number = reader.u32();
     record.forced = (reader.u32() & flag_forced) != 0;
+    record.ordered = reader.id();
     const std::size_t members = reader.u16();
     const std::size_t lineage = reader.u16();
     if (members > mirror_members_max || lineage > lineage_max) reader.fail();

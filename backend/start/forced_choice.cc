@@ -331,10 +331,11 @@ void given_up_with(const Record& record, const Record& kept, bool decides, const
 
 }  // namespace
 
-std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides, std::vector<MemberView>& views,
+std::optional<Discard> discard_side(std::optional<Record>& journal, JournalIs is, std::vector<MemberView>& views,
                                     std::uint32_t number, bool journal_goes) {
     std::optional<Record> given_up;
-    const RecordMember* const known = journal && decides ? find_member(*journal, number) : nullptr;
+    const bool counts = journal && is != JournalIs::nothing;
+    const RecordMember* const known = counts ? find_member(*journal, number) : nullptr;
     if (known != nullptr && known->state == MemberState::in_sync) given_up = *journal;
     for (const MemberView& view : views) {
         if (number != 0 && view.number == number && view.reachable && view.record) given_up = *view.record;
@@ -345,7 +346,7 @@ std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides
     const auto consider = [&](const Record& record) {
         if (compare_descent(record, *given_up) == Descent::split) others.push_back(&record);
     };
-    if (journal && decides && !journal_goes) consider(*journal);
+    if (counts && !journal_goes) consider(*journal);
     for (const MemberView& view : views) {
         if (view.reachable && view.record) consider(*view.record);
     }
@@ -354,7 +355,8 @@ std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides
     const auto has_nobody = [&](const Record* record) { return !somebody_stays(*record, views); };
     if (!std::all_of(others.begin(), others.end(), has_nobody)) std::erase_if(others, has_nobody);
     const Record kept = *newest_record(others);
-    const bool kept_decides = journal && decides && !journal_goes && compare_descent(*journal, kept) != Descent::split;
+    const bool kept_decides =
+        counts && is == JournalIs::decisive && !journal_goes && compare_descent(*journal, kept) != Descent::split;
     Discard discard;
     discard.numbers.push_back(number);
     discard.records.push_back({number, given_up->generation_id, given_up->revision});
@@ -366,7 +368,7 @@ std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides
         discard.generation_max = std::max(discard.generation_max, record.generation);
         return true;
     };
-    if (journal && decides && goes(*journal)) {
+    if (counts && goes(*journal)) {
         journal.reset();
         discard.journal = true;
     }
@@ -384,6 +386,10 @@ std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides
         if (view.record) leave_out(*view.record, discard.numbers);
     }
     return discard;
+}
+
+bool ignores_order(const Record& found, const Id& ordered) noexcept {
+    return !ordered.is_nil() && found.ordered != ordered && !on_lineage(found, ordered);
 }
 
 void resolve_choice(StartChoice& choice, const Discard& discard) {

@@ -69,11 +69,23 @@ struct Discard {
     bool journal = false;              ///< the journal's record was of that side
 };
 
+/// What the journal's record is in a split.
+enum class JournalIs {
+    nothing,
+    side,     ///< a side of it, of which others may know more
+    decisive  ///< a side of it, and the newest there is of that
+};
+
 /// The record of member `number`, and those that go with it, count for nothing: they are taken from `views` and
 /// `journal`. Nothing: that member is not part of a split (then nothing is changed). `journal_goes`: it is of a side
 /// that is given up, in this mirror or in another one; it tells who else is of that side, and what stays it does not.
-std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides, std::vector<MemberView>& views,
+std::optional<Discard> discard_side(std::optional<Record>& journal, JournalIs is, std::vector<MemberView>& views,
                                     std::uint32_t number, bool journal_goes = false);
+
+/// `ordered`: what an order made, and this head has served; nil: nothing. True: `found` does not know of it. It is what
+/// that order gave up, from before it, or gone on with since: epochs do not tell, since the order was for those that
+/// were there, and the others may have higher ones.
+bool ignores_order(const Record& found, const Id& ordered) noexcept;
 
 /// After choose_record() on what discard_side() left: a new generation, which the discarded side's belong to as
 /// abandoned ones, so that its members are owed everything when they are seen again.

@@ -98,6 +98,18 @@ void JournalKeeper::set_record(const Record& record) {
     journal_.records.push_back(record);
 }
 
+Id JournalKeeper::served_order(const Id& mirror) const {
+    for (const ServedOrder& order : journal_.served_orders) {
+        if (order.mirror == mirror) return order.generation;
+    }
+    return {};
+}
+
+void JournalKeeper::set_served_order(const ServedOrder& order) {
+    std::erase_if(journal_.served_orders, [&](const ServedOrder& one) { return one.mirror == order.mirror; });
+    if (!order.generation.is_nil()) journal_.served_orders.push_back(order);
+}
+
 void JournalKeeper::set_leaf(const RecordLeaf& leaf) {
     for (RecordLeaf& known : journal_.leaves) {
         if (known.place != leaf.place) continue;

@@ -45,6 +45,10 @@ public:
     /// The record of the mirror with this id, or null.
     const Record* record_of(const Id& mirror) const;
     void set_record(const Record& record);
+    /// Journal::served_orders of the mirror with this id; nil: none.
+    Id served_order(const Id& mirror) const;
+    /// A nil generation takes it away.
+    void set_served_order(const ServedOrder& order);
     /// Takes the place of what was known of the leaf in that place.
     void set_leaf(const RecordLeaf& leaf);
 

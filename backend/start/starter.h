@@ -137,7 +137,7 @@ private:
 
     // starter_order.cc: what the administrator ordered
     bool ordered(StartOrder order) const;
-    std::optional<Discard> discard_ordered(MirrorWork& work, std::optional<Record>& journal, bool decides);
+    std::optional<Discard> discard_ordered(MirrorWork& work, std::optional<Record>& journal, JournalIs is);
     void draw_ids(MirrorWork& work);
     void note_generations();
     bool resolved_before(const MirrorWork& work) const;

@@ -18,6 +18,35 @@ std::string in_sync_names(const Record& record) {
     return names;
 }
 
+/// What an order made, and this head has served: some member may hold it yet.
+bool stays(const Record& journal, const Id& order, const std::vector<MemberView>& views) {
+    return std::any_of(journal.members.begin(), journal.members.end(), [&](const RecordMember& member) {
+        return member.state == MemberState::in_sync &&
+               std::none_of(views.begin(), views.end(), [&](const MemberView& view) {
+                   return view.number == member.number && view.reachable && view.record &&
+                          ignores_order(*view.record, order);
+               });
+    });
+}
+
+/// What that order gave up is there, and has been written to. The journal need not decide: others may have gone on with
+/// the line of the order since.
+bool is_side(const Record& journal, const Id& order, const std::vector<MemberView>& views) {
+    return std::any_of(views.begin(), views.end(), [&](const MemberView& view) {
+        return view.reachable && view.record && ignores_order(*view.record, order) &&
+               compare_descent(*view.record, journal) == Descent::split;
+    });
+}
+
+/// What that order gave up, and which has not been written to since.
+void wait_for_what_was_ordered(const Record& journal, StartChoice& choice) {
+    if (choice.verdict != Verdict::use) return;
+    choice.verdict = Verdict::wait;
+    choice.used = 0;
+    choice.reason = "waits for " + in_sync_names(journal) +
+                    ": this head has served, as ordered, without what the members that are there hold";
+}
+
 /// Those in sync by the journal's record, and not by the one that is gone on with.
 std::string left_names(const Record& journal, const Record& chosen) {
     Record left = journal;
@@ -161,7 +190,11 @@ void Starter::records_read(Vertex& mirror) {
     if (behind && !std::exchange(journal_behind_, true))
         return begin_again("another head has gone on with a lower epoch");
     const bool claims = decides_for(mirror, journal);
-    const std::optional<Discard> discard = discard_ordered(work, journal, claims);
+    Id order = journal && !claims ? context_.journal.served_order(journal->mirror) : Id{};
+    if (!order.is_nil() && !stays(*journal, order, work.views)) order = {};
+    const bool own_side = !order.is_nil() && is_side(*journal, order, work.views);
+    const JournalIs is = claims ? JournalIs::decisive : own_side ? JournalIs::side : JournalIs::nothing;
+    const std::optional<Discard> discard = discard_ordered(work, journal, is);
     // What the journal claims is of the side that is given up (M5 step 5): mirrors that were chosen with it are not.
     if (discard && discard->journal && !std::exchange(journal_void_, true)) {
         return begin_again("the journal is of the side that is given up");
@@ -169,7 +202,11 @@ void Starter::records_read(Vertex& mirror) {
     work.decides = claims && !journal_void_;
     // What is given up is told from what stays by what both hold, whatever their disks take.
     leave_out_unwritable(mirror, work);
-    work.choice = choose_record(journal, work.decides, work.views);
+    const bool asks = !discard && !journal_void_;
+    work.choice = choose_record(journal, work.decides || (own_side && asks), work.views);
+    if (asks && ignores_order(work.choice.record, order)) {
+        wait_for_what_was_ordered(*journal, work.choice);
+    }
     if (journal && work.decides) take_notes(work.choice.record, *journal);
     // Whichever line this start goes on with: who knows what the other one had must see that this is later (went_on()).
     if (journal) work.choice.record.revision = std::max(work.choice.record.revision, journal->revision);

@@ -250,9 +250,14 @@ void Starter::write_journal() {
     JournalKeeper& journal = context_.journal;
     journal.journal().records = records_to_remember();
     const Journal before = journal.journal();
+    for (const Vertex* const mirror : context_.tree.mirrors()) {
+        const Record& record = work_.at(mirror).choice.record;
+        if (in_use(*mirror)) journal.set_served_order({record.mirror, record.ordered});
+    }
     take_order_away();
     journal.establish(epoch_, [this, attempt = attempt_, before](const Result<void>& written) {
         if (written) journal_behind_ = false;
+        if (!written) context_.journal.journal().served_orders = before.served_orders;
         if (!written && ordered(StartOrder::none)) context_.journal.put_order_back(before.order, before.discards);
         // Carried out, whatever becomes of this attempt.
         if (written) tell_orders();

@@ -43,6 +43,7 @@ def force(journal, decides, views, new_id):
         of_newest = newest([views[number] for number in used])
         used = [next(number for number in used if views[number] is of_newest)]
     record = best if broken("order_same_generation") else best.renewed(new_id)
+    record = replace(record, ordered=record.id)
     for number in range(len(record.standings)):
         record = record.left_out(number, best.id, best.revision)
         if number in views:
@@ -158,8 +159,8 @@ def somebody_stays(kept, views):
 
 
 def discard_side(journal, decides, views, number, journal_goes):
-    """What counts no more, and journal and views without that; None: the member is not part of a split."""
-    journal = journal if decides else None
+    """What counts no more, and journal and views without that; None: the member is not part of a split. `journal`: None
+    when it is no side; `decides`: it also says who is up to date."""
     given_up = journal if journal is not None and number in journal.in_sync else None
     given_up = views.get(number, given_up)
     if given_up is None:
@@ -171,7 +172,7 @@ def discard_side(journal, decides, views, number, journal_goes):
     if not others:
         return None
     kept = newest(others)
-    decides = bool(stays) and compare(journal, kept) != "split"
+    decides = decides and bool(stays) and compare(journal, kept) != "split"
     discard = Discard([number], [(number, given_up.id, given_up.revision)])
 
     def goes(record):
@@ -201,6 +202,7 @@ def resolved(record, discard, new_id):
     """The record that was chosen of what is left, as the new generation of the side that stays."""
     abandoned = tuple(dict.fromkeys(one for one in discard.abandoned if not record.has(one)))
     record = record.renewed(new_id, discard.generation_max)
+    record = replace(record, ordered=record.id)
     if not broken("resolve_not_lineage"):
         record = replace(record, lineage=record.lineage + abandoned)
     for number, generation, revision in discard.records:

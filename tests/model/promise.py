@@ -80,6 +80,17 @@ class Promise:
             if event in held and self.given_up(event, held) and not doubtful:
                 raise Finding(f"{where}: write {event} was given up, and is there again")
 
+    def check_side(self, before, held, where):
+        """A head serves, and remembers the orders that it served from before, its own or not: not from what has heard
+        neither of them nor of one that was given elsewhere since, when that lacks what was acknowledged."""
+        now = self.orders_in(held)
+        lost = any(
+            write.orders <= before and write.orders - now and event not in held
+            for event, write in self.acknowledged.items()
+        )
+        if lost and not now - before:
+            raise Finding(f"{where}: what its own order made is left for what that gave up, and nobody said so")
+
     def check_kept(self, lost, held, where):
         """`lost` is overwritten, or left alone by a start that has seen it; `held` is what is gone on with."""
         for event in lost:

@@ -47,6 +47,7 @@ class Record:
     revision: int
     mark: tuple  # epoch and head that wrote it
     standings: tuple  # one per member
+    ordered: int = None  # the last generation of its line that an order made
 
     @cached_property
     def in_sync(self):

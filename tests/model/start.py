@@ -25,6 +25,22 @@ def decides(world, head):
     return all(by == head.id or epoch < head.journal.established for epoch, by in (one.served for one in members))
 
 
+def ignores_order(head, found):
+    """The head has served what an order made, and `found` does not know of that: it is what that order gave up, from
+    before it, or gone on with since. Marks do not tell: the order was for those that were there, and the others may
+    have higher ones."""
+    by = head.journal.served_order
+    return by is not None and found.ordered != by and not found.has(by) and not broken("order_left")
+
+
+def order_stands(head, views):
+    """Some member may hold yet what the order made."""
+    known = head.journal.record
+    return known is not None and any(
+        number not in views or not ignores_order(head, views[number]) for number in known.in_sync
+    )
+
+
 def gone_on_elsewhere(head, member):
     """One with a lower epoch, from members that had not heard of this one's."""
     others = member.served[1] != head.id and member.record.mark[1] != head.id
@@ -56,16 +72,22 @@ def choose_as_ordered(world, head, views):
     known, order, discard = head.journal.record, head.journal.order or (None, None), None
     claims = decides(world, head)
     head.void = head.void and order[0] == RESOLVE
+    stands = not claims and order_stands(head, views)
+    is_side = claims or (
+        stands and any(ignores_order(head, found) and compare(found, known) == "split" for found in views.values())
+    )
     if order[0] == RESOLVE:
-        found = orders.discard_side(known, claims, views, order[1], head.void)
+        found = orders.discard_side(known if is_side else None, claims, views, order[1], head.void)
         if found is not None:
             discard, of_journal, views = found
-            known = of_journal if claims else known
+            known = of_journal if is_side else known
             if discard.journal and not head.void and not broken("void_forgotten"):
                 head.void = True  # the start begins again, without the journal's claim
                 return None, views
     head.sure = claims and not head.void and known is not None
-    choice = choose(known, head.sure, views)
+    choice = choose(known, head.sure or (is_side and discard is None and not head.void), views)
+    if choice.verdict == "use" and stands and discard is None and not head.void and ignores_order(head, choice.record):
+        choice.verdict = "wait"
     if choice.verdict == "split":
         found_split(world, head, choice, known, views)
         return None, views
@@ -202,6 +224,7 @@ def establish(world, head):
             world.may_die(head, 0.05, "in the marks of a start")
     journal = head.journal
     journal.established = head.epoch
+    journal.served_order = head.record.ordered
     journal.record = head.record
     for number in used:
         journal.record = journal.record.with_standing(number, revision=head.record.revision)
@@ -225,7 +248,7 @@ def orders_of(world, head):
 
 
 def serve(world, head):
-    head.granted = False
+    granted, head.granted = head.granted, False
     head.unserved.discard(head.record.id)
     if not head.sure:
         head.unserved.clear()  # what is noted counts as long as the journal decides
@@ -236,6 +259,10 @@ def serve(world, head):
         head.known[number] = Known(head.record.id, own + standing.may_have)
         if number in head.joined:
             head.known[number].took(head.record)
+    held = world.members[min(head.joined)].held
+    if not granted:
+        world.promise.check_side(head.journal.stood_on, held, f"head {head.number} starts from {head.joined}")
+    head.journal.stood_on = world.promise.orders_in(held)
     world.starts_served += 1
     world.say(head.number, "serves with", head.joined)
     for number in head.joined:

@@ -40,6 +40,8 @@ class Journal:
     tried: int = 0
     record: Record = None
     order: tuple = None  # LOSS or RESOLVE, and the member that is given up
+    served_order: int = None  # the generation that an order made, of what was served last
+    stood_on: frozenset = frozenset()  # the orders of what was served last; nobody looks at it but the promise
 
 
 @dataclass

@@ -165,19 +165,50 @@ TEST_F(WentOnStart, M7WhatTheSameHeadWroteOnTheOtherSideIsNotOverwritten) {
     expect_split("other");
 }
 
-/// The head that was ordered to give /a up finds it alone, with what another head has written there.
-TEST_F(WentOnStart, M7WhatTheOrderedHeadGoesOnWithItselfIsNotOverwritten) {
+/// The head that was ordered to give /a up finds it alone, with what another head has written there: nobody has ordered
+/// that what it wrote itself since goes for that.
+TEST_F(WentOnStart, M5TheOrderedHeadDoesNotGoOverToWhatItGaveUp) {
     another_head_goes_on();
     missing("/b");
+    head = &world.open();
+    ASSERT_TRUE(world.loop.run_until([&] { return head->failed || head->serving > 0; }, seconds(30)));
+    EXPECT_EQ(head->engine->status().state, StorageState::split);
+    EXPECT_THAT(head->engine->status().reason, HasSubstr("'dstctl resolve vol0 --discard /a'"));
+    EXPECT_THAT(head->engine->status().reason, HasSubstr("'dstctl resolve vol0 --discard /b'"));
+    world.close(*head);
+    there("/b");
+    expect_split("head0");
+    expect_split("third");
+}
+
+/// Nor to what nobody has gone on with, when its journal decides no more: others have taken its line over since.
+TEST_F(WentOnStart, M5WhatAnOrderGaveUpIsNotServedByAJournalThatDecidesNoMore) {
+    head = &world.serve("other");
+    write(by_other);
+    world.close(*head);
+    ASSERT_NO_FATAL_FAILURE(die_when_it_has_the_record(world, "/b"));
+    missing("/b");
+    there("/a");
+    head = &world.open();
+    world.loop.run_for(minutes(2));
+    EXPECT_EQ(head->serving, 0);
+    EXPECT_THAT(head->engine->status().reason, HasSubstr("this head has served, as ordered, without"));
+    there("/b");
+    ASSERT_TRUE(world.loop.run_until([&] { return head->serving == 1; }, minutes(1)));
+    EXPECT_EQ(read(), EngineWorld::pattern(4096, by_other));
+}
+
+/// Who wants that says so.
+TEST_F(WentOnStart, M5TheOrderedHeadGoesOverWhenItsOwnSideIsGivenUp) {
+    another_head_goes_on();
+    missing("/b");
+    ASSERT_TRUE(order(world, StartOrder::resolve, "/b"));
     head = &world.serve();
     EXPECT_EQ(read(), EngineWorld::pattern(4096, by_other));
     there("/b");
-    ASSERT_TRUE(world.loop.run_until([&] { return world.events.count("member-split") == 1; }, minutes(1)));
-    world.loop.run_for(minutes(1));
-    EXPECT_EQ(world.platter("/b").read({0, 4096}), EngineWorld::pattern(4096, on_b));
-    world.close(*head);
-    expect_split("head0");
-    expect_split("third");
+    const auto healthy = [&] { return head->engine->status().state == StorageState::healthy; };
+    EXPECT_TRUE(world.loop.run_until(healthy, minutes(5)));
+    EXPECT_EQ(world.platter("/b").read({0, 4096}), EngineWorld::pattern(4096, by_other));
 }
 
 TEST_F(WentOnStart, M7WithoutAnotherHeadItIsOwedEverything) {

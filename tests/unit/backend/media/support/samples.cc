@@ -34,6 +34,7 @@ Record sample_record() {
     record.revision = 12;
     record.epoch = {4, id_of(0x33)};
     record.forced = true;
+    record.ordered = id_of(0x76);
     record.size_bytes = 10ull << 30;
     record.logical_block_bytes = 512;
     record.region_bytes = 1u << 20;
@@ -74,6 +75,7 @@ Journal sample_journal() {
     journal.leaves = {{"/1", id_of(0x12), (10ull << 30) + 131072, 512, 4096}};
     journal.order = StartOrder::resolve;
     journal.discards = {{id_of(0x55), 2}};
+    journal.served_orders = {{id_of(0x55), id_of(0x76)}};
     journal.sequence = 21;
     return journal;
 }
