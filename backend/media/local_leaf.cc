@@ -92,10 +92,12 @@ void LocalLeaf::tell_ended() {
 
 void LocalLeaf::cut(const Error& why) { medium_.cut(why); }
 
-void LocalLeaf::pin() { pin_.pin(medium_.label()->medium, medium_.geometry().size_bytes); }
+void LocalLeaf::pin() {
+    pin_.pin(medium_.label()->medium, medium_.geometry().size_bytes, medium_.incarnation());
+}
 
 Error LocalLeaf::check_pin(const LabelChoice& label, const Geometry& found) {
-    FoundMedium there{label.state, {}, Errc::ok, found.size_bytes};
+    FoundMedium there{label.state, {}, Errc::ok, found.size_bytes, medium_.incarnation()};
     if (label.label) {
         there.medium = label.label->medium;
         const Epoch& promised = label.label->promised;
@@ -109,7 +111,7 @@ Error LocalLeaf::check_pin(const LabelChoice& label, const Geometry& found) {
 
 void LocalLeaf::on_medium_up() {
     if (medium_.adopt_epoch(*this, identity_.epoch) == Errc::ok) {
-        if (!pin_.set()) pin();
+        pin_.set() ? pin_.saw(medium_.incarnation()) : pin();
     } else {
         epoch = {};
     }

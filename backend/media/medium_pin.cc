@@ -17,7 +17,8 @@ Error MediumPin::check(const LeafIdentity& leaf, const FoundMedium& found) const
     if (found.epoch == Errc::fenced) {
         return {Errc::fenced, "the medium " + there + " is promised to a newer head"};
     }
-    if (found.epoch != Errc::ok) {
+    const bool older_data = pinned_ && !same_data(pinned_->incarnation, found.incarnation);
+    if (found.epoch != Errc::ok && !older_data) {
         return {Errc::refused, expected + there + " with a label that never saw epoch " +
                                    std::to_string(leaf.epoch.number) + " (an older copy?)"};
     }

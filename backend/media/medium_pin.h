@@ -14,14 +14,22 @@ struct FoundMedium {
     Id medium;                     ///< by the label
     Errc epoch = Errc::ok;         ///< whether the label takes the leaf's epoch: ok, fenced (a newer head's) or refused
     std::uint64_t size_bytes = 0;  ///< of the data area
+    Incarnation incarnation;
 };
 
 /// The medium that was promised an epoch. A leaf comes up with nothing else: another one in its place must be neither
-/// read nor written (M7).
+/// read nor written (M7). But an exported tree that was started from older data, as ordered there, comes up with those,
+/// and its incarnation says so: its label is older, too, and nothing else will ever be in its place.
 class MediumPin {
 public:
     bool set() const noexcept { return pinned_.has_value(); }
-    void pin(const Id& medium, std::uint64_t size_bytes) { pinned_ = {medium, size_bytes}; }
+    void pin(const Id& medium, std::uint64_t size_bytes, const Incarnation& incarnation) {
+        pinned_ = {medium, size_bytes, incarnation};
+    }
+    /// The same medium, with all that its epoch was promised for.
+    void saw(const Incarnation& incarnation) {
+        if (pinned_) pinned_->incarnation = incarnation;
+    }
 
     /// Ok, or why what was found is not taken: refused, or fenced. A leaf without an epoch takes everything.
     Error check(const LeafIdentity& leaf, const FoundMedium& found) const;
@@ -34,6 +42,7 @@ private:
     struct Pinned {
         Id medium;
         std::uint64_t size_bytes = 0;
+        Incarnation incarnation;
     };
     std::optional<Pinned> pinned_;
 };

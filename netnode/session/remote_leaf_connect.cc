@@ -161,7 +161,8 @@ void RemoteLeafImpl::come_up(const wire::OpenAnswer& opened) {
     incarnation_ = opened.incarnation;
     medium_ = opened.medium;
     epoch_accepted_ = opened.epoch_accepted;
-    if (epoch_accepted_ && !pin_.set()) pin_.pin(opened.medium, geometry_.size_bytes);
+    if (epoch_accepted_ && !pin_.set()) pin_.pin(opened.medium, geometry_.size_bytes, incarnation_);
+    if (epoch_accepted_) pin_.saw(incarnation_);
     group_before_ = group_;
     up_ = true;
     told_ = false;
@@ -175,7 +176,7 @@ void RemoteLeafImpl::come_up(const wire::OpenAnswer& opened) {
 void RemoteLeafImpl::check_pin(ClientConnection& connection, const wire::OpenAnswer& opened) {
     // A fenced one was refused by the netnode.
     const Errc epoch = opened.epoch_accepted ? Errc::ok : Errc::refused;
-    const FoundMedium there{opened.label_state, opened.medium, epoch, opened.geometry.size_bytes};
+    const FoundMedium there{opened.label_state, opened.medium, epoch, opened.geometry.size_bytes, opened.incarnation};
     const Error why = pin_.check(identity_, there);
     found_another_ = MediumPin::is_another(why, there);
     why.code == Errc::ok ? come_up(opened) : lost(connection, why);

@@ -40,7 +40,7 @@ void RemoteLeafImpl::promise(const Peek& seen, const Epoch& epoch, Callback<Labe
             identity_.epoch = epoch;
             epoch_accepted_ = up_;
             const Result<Label> decoded = decode_label(*label);
-            pin_.pin(decoded ? decoded->medium : medium_, geometry_.size_bytes);
+            pin_.pin(decoded ? decoded->medium : medium_, geometry_.size_bytes, incarnation_);
             connect_others();
         }
         done(std::move(label));
@@ -59,7 +59,7 @@ void RemoteLeafImpl::write_label(const Peek& seen, const LabelImage& image, Call
             // Not a change behind its back: the next connection compares with this one.
             const Result<Label> decoded = decode_label(*label);
             medium_ = decoded ? decoded->medium : Id{};
-            if (pin_.set()) pin_.pin(medium_, geometry_.size_bytes);
+            if (pin_.set()) pin_.pin(medium_, geometry_.size_bytes, incarnation_);
         }
         done(std::move(label));
     };

@@ -279,6 +279,31 @@ TEST_P(RemoteLeafPin, M7StaysDownUntilTheRightMediumIsBack) {
     EXPECT_FALSE(rig.leaf->found_another());
 }
 
+/// An exported tree that was started from older data, as ordered there: what is above hears of it.
+TEST(RemoteLeafOlderTree, M7TreeWithOlderDataComesUpWithItsOlderLabel) {
+    ClientRig rig;
+    rig.opened.epoch_accepted = true;
+    rig.leaf->set_identity({id_of(1), "/2", {4, id_of(3)}, "tgtd[1] on alpha"});
+    rig.come_up();
+    const Incarnation right = rig.opened.incarnation;
+    rig.opened.epoch_accepted = false;
+    rig.opened.incarnation.id.bytes[8] ^= 1;
+    ASSERT_FALSE(same_data(right, rig.opened.incarnation));
+    for (unsigned ups = 2; ups < 4; ++ups) {
+        rig.lose(rig.wire());
+        rig.loop.run_for(milliseconds(110));
+        rig.come_up(rig.wire());
+        EXPECT_TRUE(rig.leaf->up()) << "again and again";
+        EXPECT_EQ(rig.leaf->incarnation(), rig.opened.incarnation);
+        EXPECT_EQ(rig.ups, ups);
+    }
+    rig.opened.incarnation = with_other_time(right, id_of(7));
+    rig.lose(rig.wire());
+    rig.loop.run_for(milliseconds(110));
+    rig.come_up(rig.wire());
+    EXPECT_FALSE(rig.leaf->up()) << "an older copy";
+}
+
 TEST(RemoteLeafLabel, OneThatCannotBeReadIsNotSaidToBeAnotherMediums) {
     ClientRig rig;
     rig.opened.epoch_accepted = true;
