@@ -5,7 +5,7 @@ BREAKS = {
     "any_member": "M5: one member is enough although the journal does not decide",
     "journal_always": "M5: a journal decides although another head has served since",
     "lower_epoch": "M5: nobody looks whether another head has gone on with a lower epoch",
-    "order_left": "M5: a head leaves what an order made, and it has served, for what that order gave up",
+    "order_left": "orders: a head leaves what an order made, and it has served, for what that order gave up",
     "claim_kept": "M5: a journal that did not decide keeps its claim",
     "no_served_mark": "M5: no served mark is written",
     "no_record_at_start": "M5: the record is not written again at a start",

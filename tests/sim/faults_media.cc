@@ -183,9 +183,10 @@ void Faults::comes_back_unless_in_sync(SimPlatter& platter, const std::optional<
         const std::optional<Record> record = record_on(of->durable());
         const std::optional<Label> label = label_on(of->durable());
         if (!record || !label || (record->revision <= revision && record->epoch.number <= epoch)) return true;
+        const auto is_it = [&](const RecordLeaf& leaf) { return leaf.medium == label->medium; };
         return std::none_of(record->members.begin(), record->members.end(), [&](const RecordMember& member) {
-            return member.state == MemberState::in_sync && member.leaves.size() == 1 &&
-                   member.leaves.front().medium == label->medium;
+            return member.state == MemberState::in_sync &&
+                   std::any_of(member.leaves.begin(), member.leaves.end(), is_it);
         });
     });
 }

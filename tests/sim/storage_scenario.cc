@@ -318,7 +318,8 @@ void StorageScenario::heal_and_wait() {
         world_->stop(*head);
     }
     if (keep == nullptr) start_head(*world_->heads().front());
-    if (!run_until([this] { return serving_head() != nullptr; }, seconds(60))) {
+    const auto serves = [this] { return serving_head() != nullptr; };
+    if (!run_until(serves, seconds(60)) && !(order_for_a_tree() && run_until(serves, seconds(60)))) {
         if (!trace_.failed()) {
             watch_status();
             trace_.finding("M5", "does not serve 60 s after the last fault: " + last_status_.reason);

@@ -95,6 +95,7 @@ private:
     HeadProcess* judged_head();
     void event(const std::string& process, std::string_view id, std::initializer_list<EventField> fields);
     void lose_caches_of_tree(const std::string& tree);
+    bool order_for_a_tree();
     bool runs(const VertexStatus& vertex);
     bool held_beside(const VertexStatus& vertex, const std::string& leaf);
     /// Everything is as it should be, and nothing is broken any more.
@@ -136,6 +137,7 @@ private:
     std::set<std::string> being_left_;         ///< machines whose journal takes an order just now
     bool any_ordered_ = false;                 ///< to give data up
     std::string forked_;  ///< the machine that gave data up last, until all members have heard of it; else empty
+    bool any_tree_ordered_ = false;
     std::set<std::string> tree_orders_;  ///< trees that have not come to serve since an order to give up data
     TracedEvents administrator_;
     bool healing_ = false;

@@ -60,6 +60,7 @@ void StorageScenario::give_up_in_tree(const std::string& tree) {
     trace_.line("administrator", tree + " is to start with what is there");
     trace_.coverage().count("order in a tree");
     tree_orders_.insert(tree);
+    any_tree_ordered_ = true;
     lose_caches_of_tree(tree);
     const auto answered = [this](const std::string& text) { trace_.line("administrator", "is told: " + text); };
     if (world_->netnode_of_tree(tree).process != nullptr) {
@@ -71,6 +72,17 @@ void StorageScenario::give_up_in_tree(const std::string& tree) {
                     if (guard.expired()) return;
                     answered(left ? "the order is in the journal of the tree" : to_string(left.error()));
                 });
+}
+
+// What a tree gave up only the head that served last does without; another one asks for an order.
+bool StorageScenario::order_for_a_tree() {
+    World::Head& head = *world_->heads().front();
+    if (trace_.failed() || !any_tree_ordered_ || !waits(head)) return false;
+    const std::string reason = head.process->engine().status().reason;
+    if (reason.find("it was started with loss of data") == std::string::npos) return false;
+    trace_.coverage().count("order for what a tree gave up");
+    order(head, {StartOrder::accept_data_loss, {}, {}, 0});
+    return true;
 }
 
 void StorageScenario::lose_caches_of_tree(const std::string& tree) {
