@@ -92,9 +92,7 @@ void LocalLeaf::tell_ended() {
 
 void LocalLeaf::cut(const Error& why) { medium_.cut(why); }
 
-void LocalLeaf::pin() {
-    pin_.pin(medium_.label()->medium, medium_.geometry().size_bytes, medium_.incarnation());
-}
+void LocalLeaf::pin() { pin_.pin(medium_.label()->medium, medium_.geometry().size_bytes, medium_.incarnation()); }
 
 Error LocalLeaf::check_pin(const LabelChoice& label, const Geometry& found) {
     FoundMedium there{label.state, {}, Errc::ok, found.size_bytes, medium_.incarnation()};

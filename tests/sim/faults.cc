@@ -88,6 +88,7 @@ bool Faults::stage() {
     // Few trees are such that they can be staged.
     if (loop_.chance(400) && older_part_returns()) return true;
     if (loop_.chance(250) && go_on_with_what_returned()) return true;
+    if (loop_.chance(250) && go_on_without_the_new_member()) return true;
     if (host_.has_rival() && loop_.chance(500)) return duel();
     return loop_.chance(550) ? die_in_a_promotion() : lose_power_in_a_resync();
 }

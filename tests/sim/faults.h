@@ -120,6 +120,9 @@ private:
     // faults_staged.cc
     bool older_part_returns();
     void die_with_the_older_part(SimPlatter& platter);
+    bool is_plain_mirror() const;
+    bool go_on_without_the_new_member();
+    void die_when_it_is_in_sync(World::Head& head, SimPlatter& joiner, const Leaves& others);
     bool go_on_with_what_returned();
     void die_before_its_mark(World::Head& head, const Leaves& others, const Leaves& returned);
 
@@ -137,6 +140,7 @@ private:
     bool copied_file(const std::string& name, SimPlatter& platter);
     void die_at_its_promise(SimPlatter& platter);
     bool older_last();
+    void start_alone(const Leaves& others);
     bool older_medium();
     void older_after_a_clean_end(const std::string& what, SimPlatter& platter);
     bool older_part();

@@ -222,8 +222,8 @@ bool Faults::older_last() {
     return true;
 }
 
-// A file that somebody copied while it was in use, in its place: however new it is, it is known to be another one. As
-// long as another member in sync is there.
+// A file that somebody copied while it was in use, in its place: however new it is, it is known to be another one. A
+// start may find it alone.
 bool Faults::copied_file(const std::string& name, SimPlatter& platter) {
     const std::optional<Record> record = record_on(platter.durable());
     if (!platter.is_file() || platter.taken_out() || !record || journal_changed(platter) || host_.has_rival())
@@ -236,11 +236,18 @@ bool Faults::copied_file(const std::string& name, SimPlatter& platter) {
     }
     quiet_until_ = loop_.now() + seconds(35);
     const bool renamed = loop_.chance(500);
+    Leaves others;
+    for (const auto& leaf : host_.world().leaves()) {
+        const std::optional<Record> its = record_on(leaf.second->durable());
+        if (leaf.second != &platter && its && its->mirror == record->mirror) others.emplace_back(leaf);
+    }
+    const bool alone = loop_.chance(400) && !others.empty();
     const auto copy = std::make_shared<SimPlatter::Content>(platter.durable());
     // So that the intent bits of what is written meanwhile are cleared.
     at(seconds(2), [this] { host_.silence(seconds(13)); });
-    at(seconds(10), [this, name, of = &platter, renamed, copy] {
+    at(seconds(10), [this, name, of = &platter, renamed, copy, alone, others] {
         if (of->taken_out()) return;
+        if (alone) start_alone(others);
         note("copied while it was in use, and put in its place: " + name + (renamed ? " (by a rename)" : ""));
         copy->file = 0;
         const std::optional<Record> before = record_on(of->durable());
@@ -249,6 +256,17 @@ bool Faults::copied_file(const std::string& name, SimPlatter& platter) {
         later(seconds(8), seconds(15), [of] { of->put_back(); });
     });
     return true;
+}
+
+// The others are away, and come back later.
+void Faults::start_alone(const Leaves& others) {
+    World::Head& head = *host_.world().heads().front();
+    if (ending_cleanly_) return;
+    trace_.coverage().count("start on a copied file alone");
+    kill_head(head);
+    set_away(others, true);
+    at(milliseconds(500), [this, &head] { host_.start_head(head); });
+    later(seconds(4), seconds(7), [this, others] { set_away(others, false); });
 }
 
 bool Faults::older_medium() {

@@ -63,18 +63,80 @@ void Faults::die_with_the_older_part(SimPlatter& platter) {
     });
 }
 
+// Each has the mirror's record, and nothing else is below it.
+bool Faults::is_plain_mirror() const {
+    const auto& leaves = host_.world().leaves();
+    return leaves.size() > 1 && std::all_of(leaves.begin(), leaves.end(), [&leaves](const auto& leaf) {
+               const std::optional<Record> record = record_on(leaf.second->durable());
+               return record && record->members.size() == leaves.size() && !leaf.second->taken_out();
+           });
+}
+
+// A member that was away is taken in, and the head dies when that one has the record that says so. Another head finds
+// the others, and writes; at last the new one is there as well (M8).
+bool Faults::go_on_without_the_new_member() {
+    World& world = host_.world();
+    if (!host_.has_rival() || !is_plain_mirror()) return false;
+    for (const auto& each : world.heads()) {
+        if (world.ending(*each)) return false;
+    }
+    const std::size_t first = loop_.below(2);
+    World::Head& one = *world.heads()[first];
+    World::Head& other = *world.heads()[1 - first];
+    const Leaves joiner{any_leaf()};
+    Leaves others;
+    for (const auto& leaf : world.leaves()) {
+        if (leaf.second != joiner.front().second) others.emplace_back(leaf);
+    }
+    note("a new member has its record, and the others go on: " + joiner.front().first);
+    quiet_until_ = loop_.now() + seconds(44);
+    for (const auto& each : world.heads()) kill_head(*each);
+    world.heal();
+    at(milliseconds(300), [this, &one] { host_.start_head(one); });
+    at(seconds(5), [this, joiner] { set_away(joiner, true); });
+    at(seconds(9), [this, &one, joiner, others] {
+        die_when_it_is_in_sync(one, *joiner.front().second, others);
+        set_away(joiner, false);
+    });
+    at(seconds(18), [this, &one, joiner, others] {
+        end_watch();
+        kill_head(one);
+        set_away(joiner, true);
+        for (const auto& [name, platter] : others) platter->set_latency(microseconds(20), milliseconds(1));
+        set_away(others, false);
+    });
+    at(seconds(19), [this, &other] { host_.start_head(other); });
+    at(seconds(30), [this, &other, joiner] {
+        kill_head(other);
+        set_away(joiner, false);
+    });
+    at(seconds(31), [this, &other] { host_.start_head(other); });
+    return true;
+}
+
+// The others take long to write theirs, and what is under way to them ends with their machines.
+void Faults::die_when_it_is_in_sync(World::Head& head, SimPlatter& joiner, const Leaves& others) {
+    for (const auto& [name, platter] : others) platter->set_latency(milliseconds(20), milliseconds(50));
+    const auto armed = std::make_shared<bool>(true);
+    joiner.on_carry_out = [this, armed, &head, others](const Request& request) {
+        const std::optional<Record> record = record_in(request);
+        if (!*armed || !record || !all_in_sync(*record)) return;
+        *armed = false;
+        note("the head dies when the new member has its record");
+        later(Duration::zero(), milliseconds(2), [this, &head, others] {
+            kill_head(head);
+            set_away(others, true, true);
+        });
+    };
+}
+
 // One machine gives up what is away, the only members in sync. They come back to it, and before they have its mark it
 // dies; then they are all there is, and another one goes on with them, and writes. At last both sides are there (M8).
 bool Faults::go_on_with_what_returned() {
     World& world = host_.world();
-    if (!host_.has_rival() || world.leaves().size() < 2) return false;
+    if (!host_.has_rival() || !is_plain_mirror()) return false;
     for (const auto& each : world.heads()) {
         if (world.ending(*each)) return false;
-    }
-    for (const auto& [name, platter] : world.leaves()) {
-        const std::optional<Record> record = record_on(platter->durable());
-        const bool plain = record && record->members.size() == world.leaves().size();
-        if (!plain || platter->taken_out()) return false;
     }
     const std::size_t first = loop_.below(2);
     World::Head& one = *world.heads()[first];
