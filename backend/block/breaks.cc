@@ -19,6 +19,7 @@ constexpr std::array<std::string_view, rule_count> tokens{
     "m5-claim-erased",
     "m5-record-at-start",
     "m5-served-mark",
+    "m5-order-left",
     "m5-unwritable",
     "m6-compare-and-set",
     "m6-fence",

@@ -22,6 +22,7 @@ enum class Rule : std::uint8_t {
     m5_claim_erased,       ///< left out: the journal keeps its claim when it did not decide
     m5_record_at_start,    ///< left out: the record is not written again at a start
     m5_served_mark,        ///< left out: no served epoch is written
+    m5_order_left,         ///< left out: what does not know of an order that was served counts as any other record
     m5_unwritable,         ///< left out: a disk that takes no writes is tried again by every start
     m6_compare_and_set,    ///< left out: a promise does not look whether the label is still what was peeked
     m6_fence,              ///< left out: lower epochs are not refused
@@ -46,7 +47,7 @@ enum class Rule : std::uint8_t {
     m14_incarnation,     ///< left out: a member that comes back is used whatever its incarnation
 };
 
-inline constexpr std::uint8_t rule_count = 35;
+inline constexpr std::uint8_t rule_count = 36;
 
 /// The dashed name that `sim --break` takes: "m2-record-before-ack".
 std::string_view to_token(Rule rule) noexcept;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "block/assert.h"
+#include "block/breaks.h"
 
 namespace dst {
 namespace {
@@ -389,7 +390,7 @@ std::optional<Discard> discard_side(std::optional<Record>& journal, JournalIs is
 }
 
 bool ignores_order(const Record& found, const Id& ordered) noexcept {
-    return !ordered.is_nil() && found.ordered != ordered && !on_lineage(found, ordered);
+    return !ordered.is_nil() && !broken(Rule::m5_order_left) && found.ordered != ordered && !on_lineage(found, ordered);
 }
 
 void resolve_choice(StartChoice& choice, const Discard& discard) {

@@ -190,7 +190,9 @@ void Starter::records_read(Vertex& mirror) {
     if (behind && !std::exchange(journal_behind_, true))
         return begin_again("another head has gone on with a lower epoch");
     const bool claims = decides_for(mirror, journal);
-    Id order = journal && !claims ? context_.journal.served_order(journal->mirror) : Id{};
+    // Of one below another mirror, that one's record tells that it has other data.
+    const bool asks_for_order = journal && !claims && !below_a_mirror(mirror);
+    Id order = asks_for_order ? context_.journal.served_order(journal->mirror) : Id{};
     if (!order.is_nil() && !stays(*journal, order, work.views)) order = {};
     const bool own_side = !order.is_nil() && is_side(*journal, order, work.views);
     const JournalIs is = claims ? JournalIs::decisive : own_side ? JournalIs::side : JournalIs::nothing;

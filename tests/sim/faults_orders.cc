@@ -102,7 +102,7 @@ bool Faults::give_up_both_sides() {
     World::Head& one = *world.heads()[0];
     World::Head& other = *world.heads()[host_.has_rival() ? 1 : 0];
     note("both sides go on: " + one.machine.host + ", " + other.machine.host);
-    quiet_until_ = loop_.now() + seconds(34);
+    quiet_until_ = loop_.now() + seconds(48);
     const auto [first, second] = two_parts();
     for (const auto& each : world.heads()) kill_head(*each);
     set_away(second, true);
@@ -116,7 +116,15 @@ bool Faults::give_up_both_sides() {
         }
         start_with_order(other);
     });
-    at(seconds(32), [this, first = first] { set_away(first, false); });
+    at(seconds(32), [this, &other, first = first, second = second] {
+        if (loop_.chance(500)) return set_away(first, false);
+        // It finds what it gave up alone.
+        kill_head(other);
+        set_away(second, true);
+        set_away(first, false);
+        at(milliseconds(500), [this, &other] { host_.start_head(other); });
+        at(seconds(13), [this, second] { set_away(second, false); });
+    });
     return true;
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "media/journal.h"
 #include "start/order.h"
 #include "storage_scenario.h"
 
@@ -69,6 +70,12 @@ void StorageScenario::order(World::Head& head, const Order& order) {
         });
 }
 
+Id StorageScenario::own_id(const HeadProcess& process) {
+    const SimStoreFile& file = *process.machine().journal;
+    const JournalChoice choice = choose_journal({file.slots, file.machine, file.inode});
+    return choice.journal ? choice.journal->established.head : Id{};
+}
+
 bool StorageScenario::waits(const World::Head& head) const {
     return head.process != nullptr && head.process->engine().waiting();
 }
@@ -78,11 +85,17 @@ bool StorageScenario::waits(const World::Head& head) const {
 // has not heard of it, whoever has nothing but that one goes on there; only the journal of the head that was given the
 // order knows better.
 void StorageScenario::judge_orders(HeadProcess& process) {
-    const bool other_side = !forked_.empty() && (process.machine().host != forked_ || !process.decided_by_journal());
+    // Nor goes the head that has carried one out, and remembers that, over to what it gave up.
+    const bool remembers = !forked_by_.is_nil() && own_id(process) == forked_by_;
+    const bool other_side =
+        !forked_.empty() && (process.machine().host != forked_ || (!process.decided_by_journal() && !remembers));
     bool given_up = process.forced() || other_side;
     sides_->head_serves(*process.engine().status().tree, other_side && !process.forced() && orders_.empty());
     // It had begun to carry an order out, perhaps, and then found what it gave up: the record may lie somewhere.
-    if (!given_up && orders_.contains(process.machine().host)) forked_ = process.machine().host;
+    if (!given_up && orders_.contains(process.machine().host)) {
+        forked_ = process.machine().host;
+        forked_by_ = {};
+    }
     for (auto& [host, order] : orders_) {
         given_up = given_up || host != process.machine().host || order.starts > order.starts_sure;
         order = {};
@@ -90,6 +103,7 @@ void StorageScenario::judge_orders(HeadProcess& process) {
     orders_.erase(process.machine().host);
     if (!given_up) return;
     forked_ = process.machine().host;
+    forked_by_ = process.forced() ? own_id(process) : Id{};
     epoch_ = 0;
     trace_.line("scenario", "data were given up");
     trace_.coverage().count("data were given up");

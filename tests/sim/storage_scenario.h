@@ -69,6 +69,7 @@ private:
 
     // storage_orders.cc
     void judge_orders(HeadProcess& process);
+    static Id own_id(const HeadProcess& process);
     void add_held(Oracle::Held& held, const VertexStatus& vertex, std::uint64_t at, std::uint64_t offset) const;
     void add_held(Oracle::Held& held, const std::string& leaf, std::uint64_t at, std::uint64_t offset) const;
     /// True: one side of the split that keeps it from serving is given up by its next life.
@@ -137,6 +138,7 @@ private:
     std::set<std::string> being_left_;         ///< machines whose journal takes an order just now
     bool any_ordered_ = false;                 ///< to give data up
     std::string forked_;  ///< the machine that gave data up last, until all members have heard of it; else empty
+    Id forked_by_;        ///< the head that carried that order out; nil: it is not known to have
     bool any_tree_ordered_ = false;
     std::set<std::string> tree_orders_;  ///< trees that have not come to serve since an order to give up data
     TracedEvents administrator_;
