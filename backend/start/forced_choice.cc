@@ -298,11 +298,18 @@ bool is_in_sync(const Record& record, std::uint32_t number) {
     return member != nullptr && member->state == MemberState::in_sync;
 }
 
+/// What a member has of the journal's own side. A note may have raised the record's revision since; whatever this head
+/// has written there itself is not taken for another one's (went_on()).
+std::uint64_t acknowledged(const Record& journal, std::uint32_t number) {
+    const RecordMember* const member = find_member(journal, number);
+    return member == nullptr ? journal.revision : member->revision;
+}
+
 /// Members of the side of a record that is given up, and not there: what they hold of it goes, too. One that is in sync
 /// by it and by `kept` as well may hold that, and is waited for, but for a journal that decides when others are there.
 /// Of one that had left that side, the record knows which generations of it its own may be of.
-void given_up_with(const Record& record, const Record& kept, bool decides, const std::vector<MemberView>& views,
-                   Discard& discard) {
+void given_up_with(const Record& record, bool is_journal, const Record& kept, bool decides,
+                   const std::vector<MemberView>& views, Discard& discard) {
     const auto there = [&](std::uint32_t number) {
         return std::any_of(views.begin(), views.end(), [number](const MemberView& view) {
             return view.number == number && view.reachable && view.record;
@@ -323,7 +330,7 @@ void given_up_with(const Record& record, const Record& kept, bool decides, const
         });
         if (in_sync) {
             discard.numbers.push_back(member.number);
-            may_have(record.generation_id, record.revision);
+            may_have(record.generation_id, is_journal ? acknowledged(record, member.number) : record.revision);
         } else if (!member.last_generation.is_nil() && !on_lineage(kept, member.last_generation)) {
             may_have(member.last_generation, record.revision);
         }
@@ -337,9 +344,15 @@ std::optional<Discard> discard_side(std::optional<Record>& journal, JournalIs is
     std::optional<Record> given_up;
     const bool counts = journal && is != JournalIs::nothing;
     const RecordMember* const known = counts ? find_member(*journal, number) : nullptr;
-    if (known != nullptr && known->state == MemberState::in_sync) given_up = *journal;
+    std::uint64_t revision = 0;
+    if (known != nullptr && known->state == MemberState::in_sync) {
+        given_up = *journal;
+        revision = acknowledged(*journal, number);
+    }
     for (const MemberView& view : views) {
-        if (number != 0 && view.number == number && view.reachable && view.record) given_up = *view.record;
+        if (number == 0 || view.number != number || !view.reachable || !view.record) continue;
+        given_up = *view.record;
+        revision = view.record->revision;
     }
     if (!given_up) return std::nullopt;
     // The newest of what is split from it stays, and what is split from that goes with it.
@@ -360,21 +373,21 @@ std::optional<Discard> discard_side(std::optional<Record>& journal, JournalIs is
         counts && is == JournalIs::decisive && !journal_goes && compare_descent(*journal, kept) != Descent::split;
     Discard discard;
     discard.numbers.push_back(number);
-    discard.records.push_back({number, given_up->generation_id, given_up->revision});
-    const auto goes = [&](const Record& record) {
+    discard.records.push_back({number, given_up->generation_id, revision});
+    const auto goes = [&](const Record& record, bool is_journal) {
         if (compare_descent(record, kept) != Descent::split) return false;
-        given_up_with(record, kept, kept_decides, views, discard);
+        given_up_with(record, is_journal, kept, kept_decides, views, discard);
         discard.abandoned.push_back(record.generation_id);
         discard.abandoned.insert(discard.abandoned.end(), record.lineage.begin(), record.lineage.end());
         discard.generation_max = std::max(discard.generation_max, record.generation);
         return true;
     };
-    if (counts && goes(*journal)) {
+    if (counts && goes(*journal, true)) {
         journal.reset();
         discard.journal = true;
     }
     for (MemberView& view : views) {
-        if (!view.reachable || !view.record || !goes(*view.record)) continue;
+        if (!view.reachable || !view.record || !goes(*view.record, false)) continue;
         discard.names.push_back(view.name);
         discard.numbers.push_back(view.number);
         discard.records.push_back({view.number, view.record->generation_id, view.record->revision});

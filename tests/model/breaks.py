@@ -32,6 +32,7 @@ BREAKS = {
     "void_forgotten": "orders: the journal decides although it is of the side that resolve gives up",
     "resolve_one_member": "orders: resolve gives up one member, and not the others of its side",
     "one_revision": "orders: one revision is kept for all generations that a member may have, the highest",
+    "raised_revision": "orders: of the journal's own side that is given up the revision counts that a note has raised",
     "last_writer": "orders: who gave a member up is taken to be the head that wrote the record last",
     "left_by_itself": "orders: of a member that left by itself nobody looks whether it went on with what an order made",
     "resolve_not_lineage": "orders: the generations that resolve gave up are not in the lineage",
@@ -45,6 +46,7 @@ UNSEEN = {
     "void_forgotten",  # nor for this one
     "mark_members_first",  # one walk in 40000
     "one_revision",  # one walk in 15000
+    "raised_revision",  # one walk in 250000
     "last_writer",  # one walk in 100000
     "pending_names_nobody",  # one walk in 200000
     "left_by_itself",  # one walk in 300000

@@ -136,6 +136,12 @@ class Discard:
     journal: bool = False  # its record was of that side
 
 
+def acknowledged(record, number):
+    """Of a record of the journal, which may have been raised by a note since: what the member has of it. Whatever the
+    head has written there itself since is not taken for another head's (went_on())."""
+    return record.revision if broken("raised_revision") else record.standings[number].revision
+
+
 def given_up_with(record, kept, decides, views, discard):
     """Members of the side that are not there."""
     others = kept.in_sync - record.in_sync
@@ -147,7 +153,8 @@ def given_up_with(record, kept, decides, views, discard):
         may_have = [(one.generation, one.revision) for one in standing.may_have[::-1] if not kept.has(one.generation)]
         if in_sync:
             discard.numbers.append(number)
-            may_have.append((record.id, record.revision))
+            is_journal = all(record is not found for found in views.values())
+            may_have.append((record.id, acknowledged(record, number) if is_journal else record.revision))
         elif standing.last is not None and not kept.has(standing.last):
             may_have.append((standing.last, record.revision))
         discard.records += [(number, *one) for one in may_have]
@@ -173,7 +180,8 @@ def discard_side(journal, decides, views, number, journal_goes):
         return None
     kept = newest(others)
     decides = decides and bool(stays) and compare(journal, kept) != "split"
-    discard = Discard([number], [(number, given_up.id, given_up.revision)])
+    revision = given_up.revision if number in views else acknowledged(given_up, number)
+    discard = Discard([number], [(number, given_up.id, revision)])
 
     def goes(record):
         if compare(record, kept) != "split":

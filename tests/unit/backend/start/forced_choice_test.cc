@@ -176,6 +176,46 @@ TEST_F(ForcedChoice, M7WhatWasDiscardedIsNoSplitLater) {
     EXPECT_EQ(judged(after_many_changes(choice.record), common), ReturnKind::everything);
 }
 
+/// An attempt before has noted what it was about to make, and raised the revision of its own line with that.
+TEST_F(ForcedChoice, M7WhatANoteHasRaisedHidesNobodyWhoGoesOnWithTheJournalsSide) {
+    const Id own = id(0xa);
+    const Id other = id(0xb);
+    journal = theirs;
+    journal->epoch = {3, own};
+    journal->revision = 10 + 2 * revision_step;
+    find_member(*journal, 2)->revision = 10;
+    views[1].reachable = false;
+    views[1].record.reset();
+    const std::optional<Discard> discard = discard_side(journal, JournalIs::side, views, 2);
+    ASSERT_TRUE(discard);
+    EXPECT_TRUE(discard->journal);
+    StartChoice choice = choose_record(journal, false, views);
+    ASSERT_EQ(choice.verdict, Verdict::use);
+    resolve_choice(choice, *discard);
+    choice.record.generation_id = id(99);
+    choice.record.epoch = {4, own};
+    theirs.epoch = {3, own};
+    EXPECT_EQ(judged(choice.record, theirs), ReturnKind::everything);
+    theirs.revision += 1;
+    EXPECT_EQ(judged(choice.record, theirs), ReturnKind::everything) << "its own";
+    theirs.revision += revision_step;
+    theirs.epoch = {4, other};
+    EXPECT_EQ(judged(choice.record, theirs), ReturnKind::split);
+}
+
+/// That an order was served is known by the line, or by the newest order of it when the line is cut.
+TEST_F(ForcedChoice, M5WhoIgnoresAnOrderIsToldByItsLine) {
+    EXPECT_FALSE(ignores_order(common, {}));
+    EXPECT_TRUE(ignores_order(common, id(3)));
+    EXPECT_FALSE(ignores_order(mine, id(3)));
+    EXPECT_FALSE(ignores_order(mine, id(1)));
+    EXPECT_TRUE(ignores_order(theirs, id(3)));
+    Record later = after_many_changes(mine);
+    EXPECT_TRUE(ignores_order(later, id(3)));
+    later.ordered = id(3);
+    EXPECT_FALSE(ignores_order(later, id(3)));
+}
+
 TEST_F(ForcedChoice, M7WhatWasLeftOutIsNoSplitLater) {
     views[0].record = common;
     views[1].reachable = false;
