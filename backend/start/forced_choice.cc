@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "block/assert.h"
-#include "block/breaks.h"
 
 namespace dst {
 namespace {
@@ -400,10 +399,6 @@ std::optional<Discard> discard_side(std::optional<Record>& journal, JournalIs is
         if (view.record) leave_out(*view.record, discard.numbers);
     }
     return discard;
-}
-
-bool ignores_order(const Record& found, const Id& ordered) noexcept {
-    return !ordered.is_nil() && !broken(Rule::m5_order_left) && found.ordered != ordered && !on_lineage(found, ordered);
 }
 
 void resolve_choice(StartChoice& choice, const Discard& discard) {

@@ -82,11 +82,6 @@ enum class JournalIs {
 std::optional<Discard> discard_side(std::optional<Record>& journal, JournalIs is, std::vector<MemberView>& views,
                                     std::uint32_t number, bool journal_goes = false);
 
-/// `ordered`: what an order made, and this head has served; nil: nothing. True: `found` does not know of it. It is what
-/// that order gave up, from before it, or gone on with since: epochs do not tell, since the order was for those that
-/// were there, and the others may have higher ones.
-bool ignores_order(const Record& found, const Id& ordered) noexcept;
-
 /// After choose_record() on what discard_side() left: a new generation, which the discarded side's belong to as
 /// abandoned ones, so that its members are owed everything when they are seen again.
 void resolve_choice(StartChoice& choice, const Discard& discard);

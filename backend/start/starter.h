@@ -88,6 +88,7 @@ private:
         std::string reason;
         std::optional<StartChoice> way_out;  ///< it waits: what an order to accept data loss would do
         bool forced = false;                 ///< `choice` is that
+        bool given_up = false;               ///< `choice` does not know of an order that this head has served
         bool resolved = false;               ///< one side of a split is given up, as ordered
         bool discarded = false;              ///< one side of its split is given up, and it waits all the same
         std::string other_side;              ///< members that this head has written to as the journal says, in a split
@@ -119,6 +120,7 @@ private:
     std::optional<Record> known_record(const Vertex& mirror, const std::vector<MemberView>& views) const;
     /// By the records on its members; nil: none was found.
     static Id mirror_found(const MirrorWork& work);
+    std::uint32_t standing_on_what_was_given_up(const Vertex& mirror) const;
     bool decides_for(const Vertex& mirror, const std::optional<Record>& known) const;
     void intents_read(Vertex& mirror);
     void stand(Vertex& mirror);

@@ -4,6 +4,7 @@
 #include "block/assert.h"
 #include "block/breaks.h"
 #include "start/error_text.h"
+#include "start/served_order.h"
 #include "start/starter.h"
 
 /// M5 steps 2 and 3 for each mirror, inner ones first: an outer mirror's records are read through the inner ones.
@@ -16,26 +17,6 @@ std::string in_sync_names(const Record& record) {
         if (member.state == MemberState::in_sync) names += (names.empty() ? "" : ", ") + member.name;
     }
     return names;
-}
-
-/// What an order made, and this head has served: some member may hold it yet.
-bool stays(const Record& journal, const Id& order, const std::vector<MemberView>& views) {
-    return std::any_of(journal.members.begin(), journal.members.end(), [&](const RecordMember& member) {
-        return member.state == MemberState::in_sync &&
-               std::none_of(views.begin(), views.end(), [&](const MemberView& view) {
-                   return view.number == member.number && view.reachable && view.record &&
-                          ignores_order(*view.record, order);
-               });
-    });
-}
-
-/// What that order gave up is there, and has been written to. The journal need not decide: others may have gone on with
-/// the line of the order since.
-bool is_side(const Record& journal, const Id& order, const std::vector<MemberView>& views) {
-    return std::any_of(views.begin(), views.end(), [&](const MemberView& view) {
-        return view.reachable && view.record && ignores_order(*view.record, order) &&
-               compare_descent(*view.record, journal) == Descent::split;
-    });
 }
 
 /// What that order gave up, and which has not been written to since.
@@ -179,6 +160,21 @@ void Starter::leave_out_unwritable(const Vertex& mirror, MirrorWork& work) const
     }
 }
 
+/// A bit per child: a mirror there, or below, stands on what an order gave up that this head has served.
+std::uint32_t Starter::standing_on_what_was_given_up(const Vertex& mirror) const {
+    const std::function<bool(const Vertex&)> stands = [&](const Vertex& vertex) {
+        const auto work = work_.find(&vertex);
+        return (work != work_.end() && work->second.given_up) ||
+               std::any_of(vertex.children.begin(), vertex.children.end(),
+                           [&](const auto& child) { return stands(*child); });
+    };
+    std::uint32_t children = 0;
+    for (const auto& child : mirror.children) {
+        if (stands(*child)) children |= bit(child->position);
+    }
+    return children;
+}
+
 void Starter::records_read(Vertex& mirror) {
     MirrorWork& work = work_[&mirror];
     std::optional<Record> journal = known_record(mirror, work.views);
@@ -190,11 +186,12 @@ void Starter::records_read(Vertex& mirror) {
     if (behind && !std::exchange(journal_behind_, true))
         return begin_again("another head has gone on with a lower epoch");
     const bool claims = decides_for(mirror, journal);
+    const Id known_order = journal && !claims ? context_.journal.served_order(journal->mirror) : Id{};
     // Of one below another mirror, that one's record tells that it has other data.
-    const bool asks_for_order = journal && !claims && !below_a_mirror(mirror);
-    Id order = asks_for_order ? context_.journal.served_order(journal->mirror) : Id{};
-    if (!order.is_nil() && !stays(*journal, order, work.views)) order = {};
-    const bool own_side = !order.is_nil() && is_side(*journal, order, work.views);
+    const bool holds = !below_a_mirror(mirror) && !known_order.is_nil() &&
+                       may_be_held(*journal, known_order, work.views, standing_on_what_was_given_up(mirror));
+    const Id order = holds ? known_order : Id{};
+    const bool own_side = !order.is_nil() && is_split_by(*journal, order, work.views);
     const JournalIs is = claims ? JournalIs::decisive : own_side ? JournalIs::side : JournalIs::nothing;
     const std::optional<Discard> discard = discard_ordered(work, journal, is);
     // What the journal claims is of the side that is given up (M5 step 5): mirrors that were chosen with it are not.
@@ -206,6 +203,7 @@ void Starter::records_read(Vertex& mirror) {
     leave_out_unwritable(mirror, work);
     const bool asks = !discard && !journal_void_;
     work.choice = choose_record(journal, work.decides || (own_side && asks), work.views);
+    work.given_up = asks && work.choice.verdict == Verdict::use && ignores_order(work.choice.record, known_order);
     if (asks && ignores_order(work.choice.record, order)) {
         wait_for_what_was_ordered(*journal, work.choice);
     }

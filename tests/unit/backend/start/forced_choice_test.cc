@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "start/served_order.h"
 #include "tree/member_return.h"
 
 namespace dst {

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "start/choose_record.h"
+
+/// What an order made, and this head has served since (Journal::served_orders): it does not go over to what that order
+/// gave up, also when its journal decides no more (docs/mirror.md, "Orders"). Pure functions; `order` is the generation
+/// that the order made, nil: none.
+namespace dst {
+
+/// `found` does not know of the order. It is what that gave up, from before it, or gone on with since: epochs do not
+/// tell, since the order was for those that were there, and the others may have higher ones.
+bool ignores_order(const Record& found, const Id& order) noexcept;
+
+/// Some member that is in sync by `journal`, the record of the order's line, may hold it yet. `stale`, a bit per view:
+/// one below which a mirror stands on what such an order gave up, while the rest of it is away.
+bool may_be_held(const Record& journal, const Id& order, const std::vector<MemberView>& views, std::uint32_t stale);
+
+/// What the order gave up is there, and has been written to beside it. The journal need not decide: others may have
+/// gone on with the line of the order since.
+bool is_split_by(const Record& journal, const Id& order, const std::vector<MemberView>& views);
+
+}  // namespace dst
