@@ -90,6 +90,10 @@ std::string journal_text(const JournalInspection& found, const Terminal& termina
         const std::string order(describe(journal.order));
         text += row("order", terminal.paint(Colour::yellow, order + ", which the next start carries out"));
     }
+    for (const ServedOrder& served : journal.served_orders) {
+        text += row("served", "mirror " + to_string(served.mirror) + "  what an order made: generation " +
+                                  short_string(served.generation));
+    }
     for (const Record& record : journal.records) text += record_text(record);
     for (const RecordLeaf& leaf : journal.leaves) {
         text += row("leaf", leaf.place + "  medium " + short_string(leaf.medium) + "  " + format_size(leaf.size_bytes));

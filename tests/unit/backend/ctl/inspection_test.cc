@@ -298,6 +298,8 @@ JournalInspection good_journal() {
     journal.size_bytes = 15 * mib;
     journal.logical_block_bytes = 512;
     journal.records = {record(leaf_bytes)};
+    journal.records[0].ordered = make_id(7);
+    journal.served_orders = {{make_id(4), make_id(7)}};
     journal.leaves = record(leaf_bytes).members[0].leaves;
     found.journal = journal;
     return found;
@@ -333,6 +335,9 @@ TEST_F(InspectFile, TextTellsLabelRecordAndMaps) {
     EXPECT_THAT(text, HasSubstr("  intent   2 of 16 regions may differ\n"));
     EXPECT_THAT(text, HasSubstr("  owed     3 of 16 regions owed to member 2\n"));
     EXPECT_THAT(text, HasSubstr("\n\njournal /var/lib/dst/vol0.journal\n"));
+    EXPECT_THAT(text, HasSubstr("epoch 4 of head 03030303  ordered 07070707\n"));
+    EXPECT_THAT(text,
+                HasSubstr("  served   mirror 04040404040404040404040404040404  what an order made: generation 070"));
 }
 
 TEST(InspectionText, TellsWhatIsWrongWithALabel) {
