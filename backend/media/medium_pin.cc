@@ -17,7 +17,9 @@ Error MediumPin::check(const LeafIdentity& leaf, const FoundMedium& found) const
     if (found.epoch == Errc::fenced) {
         return {Errc::fenced, "the medium " + there + " is promised to a newer head"};
     }
-    const bool older_data = pinned_ && !same_data(pinned_->incarnation, found.incarnation);
+    // The mirror above judges it; nothing else would.
+    const bool below_a_mirror = leaf.place.find('/') != std::string::npos;
+    const bool older_data = below_a_mirror && pinned_ && !same_data(pinned_->incarnation, found.incarnation);
     if (found.epoch != Errc::ok && !older_data) {
         return {Errc::refused, expected + there + " with a label that never saw epoch " +
                                    std::to_string(leaf.epoch.number) + " (an older copy?)"};

@@ -338,10 +338,10 @@ void given_up_with(const Record& record, bool is_journal, const Record& kept, bo
 
 }  // namespace
 
-std::optional<Discard> discard_side(std::optional<Record>& journal, JournalIs is, std::vector<MemberView>& views,
+std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides, std::vector<MemberView>& views,
                                     std::uint32_t number, bool journal_goes) {
     std::optional<Record> given_up;
-    const bool counts = journal && is != JournalIs::nothing;
+    const bool counts = journal && decides;
     const RecordMember* const known = counts ? find_member(*journal, number) : nullptr;
     std::uint64_t revision = 0;
     if (known != nullptr && known->state == MemberState::in_sync) {
@@ -368,8 +368,7 @@ std::optional<Discard> discard_side(std::optional<Record>& journal, JournalIs is
     const auto has_nobody = [&](const Record* record) { return !somebody_stays(*record, views); };
     if (!std::all_of(others.begin(), others.end(), has_nobody)) std::erase_if(others, has_nobody);
     const Record kept = *newest_record(others);
-    const bool kept_decides =
-        counts && is == JournalIs::decisive && !journal_goes && compare_descent(*journal, kept) != Descent::split;
+    const bool kept_decides = counts && !journal_goes && compare_descent(*journal, kept) != Descent::split;
     Discard discard;
     discard.numbers.push_back(number);
     discard.records.push_back({number, given_up->generation_id, revision});
@@ -378,6 +377,7 @@ std::optional<Discard> discard_side(std::optional<Record>& journal, JournalIs is
         given_up_with(record, is_journal, kept, kept_decides, views, discard);
         discard.abandoned.push_back(record.generation_id);
         discard.abandoned.insert(discard.abandoned.end(), record.lineage.begin(), record.lineage.end());
+        if (!record.ordered.is_nil()) discard.abandoned.push_back(record.ordered);
         discard.generation_max = std::max(discard.generation_max, record.generation);
         return true;
     };

@@ -69,17 +69,10 @@ struct Discard {
     bool journal = false;              ///< the journal's record was of that side
 };
 
-/// What the journal's record is in a split.
-enum class JournalIs {
-    nothing,
-    side,     ///< a side of it, of which others may know more
-    decisive  ///< a side of it, and the newest there is of that
-};
-
 /// The record of member `number`, and those that go with it, count for nothing: they are taken from `views` and
 /// `journal`. Nothing: that member is not part of a split (then nothing is changed). `journal_goes`: it is of a side
 /// that is given up, in this mirror or in another one; it tells who else is of that side, and what stays it does not.
-std::optional<Discard> discard_side(std::optional<Record>& journal, JournalIs is, std::vector<MemberView>& views,
+std::optional<Discard> discard_side(std::optional<Record>& journal, bool decides, std::vector<MemberView>& views,
                                     std::uint32_t number, bool journal_goes = false);
 
 /// After choose_record() on what discard_side() left: a new generation, which the discarded side's belong to as

@@ -21,11 +21,4 @@ bool may_be_held(const Record& journal, const Id& order, const std::vector<Membe
     });
 }
 
-bool is_split_by(const Record& journal, const Id& order, const std::vector<MemberView>& views) {
-    return std::any_of(views.begin(), views.end(), [&](const MemberView& view) {
-        return view.reachable && view.record && ignores_order(*view.record, order) &&
-               compare_descent(*view.record, journal) == Descent::split;
-    });
-}
-
 }  // namespace dst

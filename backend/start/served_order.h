@@ -18,8 +18,4 @@ bool ignores_order(const Record& found, const Id& order) noexcept;
 /// one below which a mirror stands on what such an order gave up, while the rest of it is away.
 bool may_be_held(const Record& journal, const Id& order, const std::vector<MemberView>& views, std::uint32_t stale);
 
-/// What the order gave up is there, and has been written to beside it. The journal need not decide: others may have
-/// gone on with the line of the order since.
-bool is_split_by(const Record& journal, const Id& order, const std::vector<MemberView>& views);
-
 }  // namespace dst

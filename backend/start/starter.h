@@ -88,7 +88,7 @@ private:
         std::string reason;
         std::optional<StartChoice> way_out;  ///< it waits: what an order to accept data loss would do
         bool forced = false;                 ///< `choice` is that
-        bool given_up = false;               ///< `choice` does not know of an order that this head has served
+        bool given_up = false;               ///< `choice` is what an order gave up that this head has served
         bool resolved = false;               ///< one side of a split is given up, as ordered
         bool discarded = false;              ///< one side of its split is given up, and it waits all the same
         std::string other_side;              ///< members that this head has written to as the journal says, in a split
@@ -121,6 +121,7 @@ private:
     /// By the records on its members; nil: none was found.
     static Id mirror_found(const MirrorWork& work);
     std::uint32_t standing_on_what_was_given_up(const Vertex& mirror) const;
+    void hold_to_served_order(Vertex& mirror, const Record& journal, const std::optional<Discard>& discard);
     bool decides_for(const Vertex& mirror, const std::optional<Record>& known) const;
     void intents_read(Vertex& mirror);
     void stand(Vertex& mirror);
@@ -139,7 +140,7 @@ private:
 
     // starter_order.cc: what the administrator ordered
     bool ordered(StartOrder order) const;
-    std::optional<Discard> discard_ordered(MirrorWork& work, std::optional<Record>& journal, JournalIs is);
+    std::optional<Discard> discard_ordered(MirrorWork& work, std::optional<Record>& journal, bool decides);
     void draw_ids(MirrorWork& work);
     void note_generations();
     bool resolved_before(const MirrorWork& work) const;

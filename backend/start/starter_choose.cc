@@ -19,15 +19,6 @@ std::string in_sync_names(const Record& record) {
     return names;
 }
 
-/// What that order gave up, and which has not been written to since.
-void wait_for_what_was_ordered(const Record& journal, StartChoice& choice) {
-    if (choice.verdict != Verdict::use) return;
-    choice.verdict = Verdict::wait;
-    choice.used = 0;
-    choice.reason = "waits for " + in_sync_names(journal) +
-                    ": this head has served, as ordered, without what the members that are there hold";
-}
-
 /// Those in sync by the journal's record, and not by the one that is gone on with.
 std::string left_names(const Record& journal, const Record& chosen) {
     Record left = journal;
@@ -175,6 +166,22 @@ std::uint32_t Starter::standing_on_what_was_given_up(const Vertex& mirror) const
     return children;
 }
 
+/// What the order gave up is waited beside, while somebody may hold what it made; of a mirror below another one, that
+/// one's record tells that it has other data. `discard` gives the order's own side up.
+void Starter::hold_to_served_order(Vertex& mirror, const Record& journal, const std::optional<Discard>& discard) {
+    MirrorWork& work = work_.at(&mirror);
+    const Id order = context_.journal.served_order(journal.mirror);
+    const bool goes =
+        discard && std::find(discard->abandoned.begin(), discard->abandoned.end(), order) != discard->abandoned.end();
+    work.given_up = !goes && work.choice.verdict == Verdict::use && ignores_order(work.choice.record, order);
+    if (!work.given_up || below_a_mirror(mirror)) return;
+    if (!may_be_held(journal, order, work.views, standing_on_what_was_given_up(mirror))) return;
+    work.choice.verdict = Verdict::wait;
+    work.choice.used = 0;
+    work.choice.reason = "waits for " + in_sync_names(journal) +
+                         ": this head has served, as ordered, without what the members that are there hold";
+}
+
 void Starter::records_read(Vertex& mirror) {
     MirrorWork& work = work_[&mirror];
     std::optional<Record> journal = known_record(mirror, work.views);
@@ -186,14 +193,8 @@ void Starter::records_read(Vertex& mirror) {
     if (behind && !std::exchange(journal_behind_, true))
         return begin_again("another head has gone on with a lower epoch");
     const bool claims = decides_for(mirror, journal);
-    const Id known_order = journal && !claims ? context_.journal.served_order(journal->mirror) : Id{};
-    // Of one below another mirror, that one's record tells that it has other data.
-    const bool holds = !below_a_mirror(mirror) && !known_order.is_nil() &&
-                       may_be_held(*journal, known_order, work.views, standing_on_what_was_given_up(mirror));
-    const Id order = holds ? known_order : Id{};
-    const bool own_side = !order.is_nil() && is_split_by(*journal, order, work.views);
-    const JournalIs is = claims ? JournalIs::decisive : own_side ? JournalIs::side : JournalIs::nothing;
-    const std::optional<Discard> discard = discard_ordered(work, journal, is);
+    const std::optional<Record> remembered = journal;
+    const std::optional<Discard> discard = discard_ordered(work, journal, claims);
     // What the journal claims is of the side that is given up (M5 step 5): mirrors that were chosen with it are not.
     if (discard && discard->journal && !std::exchange(journal_void_, true)) {
         return begin_again("the journal is of the side that is given up");
@@ -201,12 +202,8 @@ void Starter::records_read(Vertex& mirror) {
     work.decides = claims && !journal_void_;
     // What is given up is told from what stays by what both hold, whatever their disks take.
     leave_out_unwritable(mirror, work);
-    const bool asks = !discard && !journal_void_;
-    work.choice = choose_record(journal, work.decides || (own_side && asks), work.views);
-    work.given_up = asks && work.choice.verdict == Verdict::use && ignores_order(work.choice.record, known_order);
-    if (asks && ignores_order(work.choice.record, order)) {
-        wait_for_what_was_ordered(*journal, work.choice);
-    }
+    work.choice = choose_record(journal, work.decides, work.views);
+    if (remembered && !work.decides) hold_to_served_order(mirror, *remembered, discard);
     if (journal && work.decides) take_notes(work.choice.record, *journal);
     // Whichever line this start goes on with: who knows what the other one had must see that this is later (went_on()).
     if (journal) work.choice.record.revision = std::max(work.choice.record.revision, journal->revision);

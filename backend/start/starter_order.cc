@@ -65,14 +65,14 @@ Id Starter::mirror_id(const Vertex& mirror) const {
 bool Starter::ordered(StartOrder order) const { return context_.journal.journal().order == order; }
 
 /// Of a split mirror, before its record is chosen.
-std::optional<Discard> Starter::discard_ordered(MirrorWork& work, std::optional<Record>& journal, JournalIs is) {
+std::optional<Discard> Starter::discard_ordered(MirrorWork& work, std::optional<Record>& journal, bool decides) {
     const Journal& ordered_in = context_.journal.journal();
     if (!ordered(StartOrder::resolve)) return std::nullopt;
     for (const OrderedDiscard& discard : ordered_in.discards) {
         const bool here = std::any_of(work.views.begin(), work.views.end(), [&](const MemberView& view) {
             return view.record && view.record->mirror == discard.mirror;
         });
-        if (here) return discard_side(journal, is, work.views, discard.member, journal_void_);
+        if (here) return discard_side(journal, decides, work.views, discard.member, journal_void_);
     }
     return std::nullopt;
 }

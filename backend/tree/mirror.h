@@ -295,7 +295,10 @@ private:
     void journal_stalls();
     void tell_record_failed(bool nothing_known, const Error& why);
     void retry_change();
+    bool only_others_there() const;
     bool waits_for_failed() const;
+    bool take_back_changed();
+    void lost_something(Member& member);
     bool may_be_taken_back(const Member& member) const;
     bool take_back();
     void release_waiting();
@@ -316,6 +319,7 @@ private:
 
     Mask targets_ = 0;              ///< not in sync, and get every change (M8)
     std::uint64_t admissions_ = 0;  ///< changes of targets_
+    Mask left_in_journal_ = 0;      ///< left out by a record that is in the journal, and did not become durable
     Mask unrecorded_ = 0;           ///< in use, and no record on the members knows their incarnation
     Mask doubtful_ = 0;   ///< some record that may be on a member calls them in sync, and none that is durable
     Mask promoting_ = 0;  ///< of them: nothing is acknowledged that they do not have

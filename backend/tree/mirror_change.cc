@@ -358,7 +358,7 @@ void Mirror::change_done() {
     const bool redrawn = change_->redraw;
     change_->joiner != 0 ? take_over_addition() : take_record(change_->next);
     change_.reset();
-    doubtful_ = unrecorded_ = 0;
+    doubtful_ = unrecorded_ = left_in_journal_ = 0;
     failed_ &= in_sync_;
     redraw_medium_ = redraw_medium_ && !redrawn;
     redraw_file_ = redraw_file_ && redraw_medium_;

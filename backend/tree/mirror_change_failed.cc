@@ -18,6 +18,7 @@ void Mirror::change_failed(const Error& why) {
     const bool several = (in_sync_ & (in_sync_ - 1)) != 0;
     // Of several that came back changed nobody could tell, after a start, which one has lost something once more.
     const bool nothing_known = redraw_medium_ && several && !failed->in_journal;
+    if (failed->in_journal) left_in_journal_ = failed_;
     if (why.code != Errc::fenced) tell_record_failed(nothing_known, why);
     if (redraw_medium_ && !is_lost(why.code) && !nothing_known) {
         // The last member does not take its record: reads go on (M10), and what is above hears of the loss below.
@@ -89,7 +90,11 @@ void Mirror::retry_change() {
         const bool used = (in_sync_ & ~failed_ & joined_ & member->mask()) != 0;
         return !used || (member->is_back() && takes_record(*member));
     });
-    if (reachable() == 0 && take_back()) return judge_changed();
+    if (reachable() == 0 && (take_back() || take_back_changed())) {
+        // Their records are looked at first.
+        retry_timer_.start(retry_time_);
+        return judge_changed();
+    }
     const bool any_there = std::any_of(members_.begin(), members_.end(), [this](const auto& member) {
         return (in_sync_ & ~failed_ & joined_ & member->mask()) != 0 && member->is_back();
     });
@@ -97,17 +102,43 @@ void Mirror::retry_change() {
     if (failed_ != 0 || redraw_medium_) retry_timer_.start(retry_time_);
 }
 
-/// Another file, which may be an older copy, is not gone on with, by a record without those that failed, while one of
-/// them may have everything.
-bool Mirror::waits_for_failed() const {
+/// Those in use that are there have other data, or are other files, which may be older copies.
+bool Mirror::only_others_there() const {
     const Mask used = in_sync_ & ~failed_ & joined_;
     Mask there = 0;
-    bool failed = false;
     for (const auto& member : members_) {
         if (member->is_back()) there |= used & member->mask();
-        failed = failed || may_be_taken_back(*member);
     }
-    return failed && same_files(there) == 0;
+    return there != 0 && (same_files(there) & ~older_data_below(there)) == 0;
+}
+
+/// They are not gone on with, by a record without those that failed, while one of these may have everything.
+bool Mirror::waits_for_failed() const {
+    return only_others_there() && std::any_of(members_.begin(), members_.end(), [this](const auto& member) {
+               return (left_in_journal_ & member->mask()) == 0 && may_be_taken_back(*member);
+           });
+}
+
+/// Nor when that one has lost what was never flushed: it is judged with them (judge_changed()).
+bool Mirror::take_back_changed() {
+    if (given_ || redraw_medium_ || change_ || settling_ || served_ || !only_others_there()) return false;
+    bool back = false;
+    for (const auto& member : members_) {
+        const bool failed = (failed_ & in_sync_ & joined_ & ~left_in_journal_ & member->mask()) != 0;
+        const Incarnation& now = member->device.incarnation();
+        if (!failed || !member->is_back() || now == member->incarnation) continue;
+        if (!same_data(member->incarnation, now) || !same_file(member->incarnation, now)) continue;
+        back = true;
+        failed_ &= ~member->mask();
+        member->left_for.clear();
+        lost_something(*member);
+        environment_.events.event(Severity::warning, "member-taken-back",
+                                  "the journal took no record without a member that failed, and in the place of all "
+                                  "others in use lies something else: it is in use again, and may have lost writes "
+                                  "that were not flushed",
+                                  {{"mirror", name_}, {"member", member->name}});
+    }
+    return back;
 }
 
 /// It failed, and no record has left it out: it has all that was acknowledged, unless it has lost something since. What

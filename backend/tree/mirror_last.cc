@@ -21,6 +21,7 @@ bool Mirror::may_fail(const Member& member) const {
 /// Members that came back changed leave when another is there that did not; when there is no other, they are all that
 /// is left (M10), and are used once all of them are there, and those too that no record has left out yet.
 void Mirror::judge_changed() {
+    if (reachable() == 0) take_back_changed();
     Mask changed = 0;
     Mask down = 0;
     Mask left = 0;

@@ -32,7 +32,7 @@ void Mirror::on_up(BlockDevice& device) {
     ++member.arrivals;
     member.told_up = true;
     if (state_ == State::serving && (in_sync_ & ~failed_ & joined_ & member.mask()) != 0) returned(member);
-    if (reachable() == 0 && take_back()) judge_changed();
+    if (reachable() == 0 && (take_back() || take_back_changed())) judge_changed();
     announce_task_.post();
 }
 
@@ -84,15 +84,19 @@ void Mirror::returned(Member& member) {
 
 /// What it acknowledged and nobody flushed may be lost on it.
 void Mirror::returned_changed(Member& member) {
+    lost_something(member);
+    member.give_up.post();
+    judge_changed();
+    // A record may have waited for it.
+    write_to_member(member);
+}
+
+void Mirror::lost_something(Member& member) {
     member.changed = true;
     member.doubted = true;
     ++member.losses;
     ++losses_;
     member.reason = "it came back and may have lost writes that were not flushed";
-    member.give_up.post();
-    judge_changed();
-    // A record may have waited for it.
-    write_to_member(member);
 }
 
 /// Whether requests may wait for a member that is down. Its requests may end before it says that it went down.

@@ -166,8 +166,8 @@ def somebody_stays(kept, views):
 
 
 def discard_side(journal, decides, views, number, journal_goes):
-    """What counts no more, and journal and views without that; None: the member is not part of a split. `journal`: None
-    when it is no side; `decides`: it also says who is up to date."""
+    """What counts no more, and journal and views without that; None: the member is not part of a split."""
+    journal = journal if decides else None
     given_up = journal if journal is not None and number in journal.in_sync else None
     given_up = views.get(number, given_up)
     if given_up is None:
@@ -179,7 +179,7 @@ def discard_side(journal, decides, views, number, journal_goes):
     if not others:
         return None
     kept = newest(others)
-    decides = decides and bool(stays) and compare(journal, kept) != "split"
+    decides = bool(stays) and compare(journal, kept) != "split"
     revision = given_up.revision if number in views else acknowledged(given_up, number)
     discard = Discard([number], [(number, given_up.id, revision)])
 
@@ -188,6 +188,8 @@ def discard_side(journal, decides, views, number, journal_goes):
             return False
         given_up_with(record, kept, decides, views, discard)
         discard.abandoned += (record.id,) + record.lineage
+        if record.ordered is not None:
+            discard.abandoned.append(record.ordered)
         discard.generation_max = max(discard.generation_max, record.generation)
         return True
 

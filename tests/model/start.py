@@ -33,11 +33,13 @@ def ignores_order(head, found):
     return by is not None and found.ordered != by and not found.has(by) and not broken("order_left")
 
 
-def order_stands(head, views):
-    """Some member may hold yet what the order made."""
+def holds_order(head, chosen, views):
+    """What the order gave up is waited beside, while some member may hold what it made."""
     known = head.journal.record
-    return known is not None and any(
-        number not in views or not ignores_order(head, views[number]) for number in known.in_sync
+    return (
+        known is not None
+        and ignores_order(head, chosen)
+        and any(number not in views or not ignores_order(head, views[number]) for number in known.in_sync)
     )
 
 
@@ -72,21 +74,18 @@ def choose_as_ordered(world, head, views):
     known, order, discard = head.journal.record, head.journal.order or (None, None), None
     claims = decides(world, head)
     head.void = head.void and order[0] == RESOLVE
-    stands = not claims and order_stands(head, views)
-    is_side = claims or (
-        stands and any(ignores_order(head, found) and compare(found, known) == "split" for found in views.values())
-    )
     if order[0] == RESOLVE:
-        found = orders.discard_side(known if is_side else None, claims, views, order[1], head.void)
+        found = orders.discard_side(known, claims, views, order[1], head.void)
         if found is not None:
             discard, of_journal, views = found
-            known = of_journal if is_side else known
+            known = of_journal if claims else known
             if discard.journal and not head.void and not broken("void_forgotten"):
                 head.void = True  # the start begins again, without the journal's claim
                 return None, views
     head.sure = claims and not head.void and known is not None
-    choice = choose(known, head.sure or (is_side and discard is None and not head.void), views)
-    if choice.verdict == "use" and stands and discard is None and not head.void and ignores_order(head, choice.record):
+    choice = choose(known, head.sure, views)
+    gone = discard is not None and head.journal.served_order in discard.abandoned
+    if choice.verdict == "use" and not head.sure and not gone and holds_order(head, choice.record, views):
         choice.verdict = "wait"
     if choice.verdict == "split":
         found_split(world, head, choice, known, views)

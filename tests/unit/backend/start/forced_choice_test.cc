@@ -80,7 +80,7 @@ TEST_F(ForcedChoice, NotTheOneWithoutWhichNobodyInSyncIsLeft) {
     ASSERT_EQ(choice.verdict, Verdict::split);
     EXPECT_EQ(choice.one_side + choice.other_side, "/b");
     // Ordered all the same, it says why nothing comes of it.
-    ASSERT_TRUE(discard_side(journal, JournalIs::nothing, views, 1));
+    ASSERT_TRUE(discard_side(journal, false, views, 1));
     const StartChoice left = choose_record(journal, false, views);
     EXPECT_EQ(left.verdict, Verdict::wait);
     EXPECT_EQ(left.reason,
@@ -126,7 +126,7 @@ TEST_F(ForcedChoice, AJournalOfWhoseSideNobodyIsLeftIsNoSideThatStays) {
     EXPECT_EQ(choice.one_side + choice.other_side, "/a/b");
     EXPECT_EQ(choice.reason.find("the journal"), std::string::npos) << choice.reason;
 
-    const std::optional<Discard> discard = discard_side(journal, JournalIs::decisive, views, 2);
+    const std::optional<Discard> discard = discard_side(journal, true, views, 2);
     ASSERT_TRUE(discard);
     EXPECT_TRUE(discard->journal);
     EXPECT_EQ(discard->names, std::vector<std::string>{"/b"});
@@ -147,7 +147,7 @@ TEST_F(ForcedChoice, AJournalOfWhoseSideOneIsAwayIsASide) {
     const StartChoice choice = choose_record(journal, true, views);
     ASSERT_EQ(choice.verdict, Verdict::split);
     EXPECT_EQ(choice.one_side, "/c");
-    ASSERT_TRUE(discard_side(journal, JournalIs::decisive, views, 2));
+    ASSERT_TRUE(discard_side(journal, true, views, 2));
     EXPECT_TRUE(journal);
     EXPECT_EQ(choose_record(journal, true, views).verdict, Verdict::wait) << "for the third one";
 }
@@ -166,7 +166,7 @@ TEST_F(ForcedChoice, OfAJournalThatHasNobodyAndASingleOtherSideNobodyIsOffered) 
 }
 
 TEST_F(ForcedChoice, M7WhatWasDiscardedIsNoSplitLater) {
-    const std::optional<Discard> discard = discard_side(journal, JournalIs::nothing, views, 2);
+    const std::optional<Discard> discard = discard_side(journal, false, views, 2);
     ASSERT_TRUE(discard);
     StartChoice choice = choose_record(journal, false, views);
     ASSERT_EQ(choice.verdict, Verdict::use);
@@ -187,7 +187,7 @@ TEST_F(ForcedChoice, M7WhatANoteHasRaisedHidesNobodyWhoGoesOnWithTheJournalsSide
     find_member(*journal, 2)->revision = 10;
     views[1].reachable = false;
     views[1].record.reset();
-    const std::optional<Discard> discard = discard_side(journal, JournalIs::side, views, 2);
+    const std::optional<Discard> discard = discard_side(journal, true, views, 2);
     ASSERT_TRUE(discard);
     EXPECT_TRUE(discard->journal);
     StartChoice choice = choose_record(journal, false, views);
@@ -251,8 +251,7 @@ struct ForcedChoiceOfThree : ForcedChoice {
     StartChoice resolved(bool decides = false) {
         look();
         if (decides) journal = mine;
-        const std::optional<Discard> discard =
-            discard_side(journal, decides ? JournalIs::decisive : JournalIs::nothing, views, 2);
+        const std::optional<Discard> discard = discard_side(journal, decides, views, 2);
         EXPECT_TRUE(discard);
         StartChoice choice = choose_record(journal, decides, views);
         if (choice.verdict == Verdict::use) resolve_choice(choice, *discard);
@@ -326,7 +325,7 @@ TEST_F(ForcedChoiceOfThree, M5WhatIsInSyncByBothSidesIsWaitedForWhenNobodyElseHa
     journal = mine;
     views[0].reachable = false;
     views[0].record.reset();
-    ASSERT_TRUE(discard_side(journal, JournalIs::decisive, views, 2));
+    ASSERT_TRUE(discard_side(journal, true, views, 2));
     const StartChoice choice = choose_record(journal, true, views);
     EXPECT_EQ(choice.verdict, Verdict::wait);
     EXPECT_EQ(find_member(*journal, 3)->state, MemberState::in_sync);

@@ -47,6 +47,14 @@ struct WentOnStart : testing::Test {
         }
         there("/b");
     }
+    void expect_wait_for_b() {
+        head = &world.open();
+        world.loop.run_for(minutes(2));
+        EXPECT_EQ(head->serving, 0);
+        EXPECT_EQ(head->engine->status().state, StorageState::waiting);
+        EXPECT_THAT(head->engine->status().reason,
+                    HasSubstr("waits for /b: this head has served, as ordered, without"));
+    }
     void expect_split(const std::string& journal) {
         head = &world.open(journal);
         ASSERT_TRUE(world.loop.run_until([&] { return head->failed || head->serving > 0; }, seconds(30)));
@@ -170,11 +178,7 @@ TEST_F(WentOnStart, M7WhatTheSameHeadWroteOnTheOtherSideIsNotOverwritten) {
 TEST_F(WentOnStart, M5TheOrderedHeadDoesNotGoOverToWhatItGaveUp) {
     another_head_goes_on();
     missing("/b");
-    head = &world.open();
-    ASSERT_TRUE(world.loop.run_until([&] { return head->failed || head->serving > 0; }, seconds(30)));
-    EXPECT_EQ(head->engine->status().state, StorageState::split);
-    EXPECT_THAT(head->engine->status().reason, HasSubstr("'dstctl resolve vol0 --discard /a'"));
-    EXPECT_THAT(head->engine->status().reason, HasSubstr("'dstctl resolve vol0 --discard /b'"));
+    expect_wait_for_b();
     world.close(*head);
     there("/b");
     expect_split("head0");
@@ -189,26 +193,24 @@ TEST_F(WentOnStart, M5WhatAnOrderGaveUpIsNotServedByAJournalThatDecidesNoMore) {
     ASSERT_NO_FATAL_FAILURE(die_when_it_has_the_record(world, "/b"));
     missing("/b");
     there("/a");
-    head = &world.open();
-    world.loop.run_for(minutes(2));
-    EXPECT_EQ(head->serving, 0);
-    EXPECT_THAT(head->engine->status().reason, HasSubstr("this head has served, as ordered, without"));
+    expect_wait_for_b();
     there("/b");
     ASSERT_TRUE(world.loop.run_until([&] { return head->serving == 1; }, minutes(1)));
     EXPECT_EQ(read(), EngineWorld::pattern(4096, by_other));
 }
 
 /// Who wants that says so.
-TEST_F(WentOnStart, M5TheOrderedHeadGoesOverWhenItsOwnSideIsGivenUp) {
+TEST_F(WentOnStart, M5TheOrderedHeadGoesOverWhenThatIsOrdered) {
     another_head_goes_on();
     missing("/b");
-    ASSERT_TRUE(order(world, StartOrder::resolve, "/b"));
-    head = &world.serve();
+    expect_wait_for_b();
+    EXPECT_THAT(head->engine->status().reason, HasSubstr("'dstctl start vol0 --accept-data-loss'"));
+    ASSERT_TRUE(head->engine->order({StartOrder::accept_data_loss, {}, {}, 0}));
+    ASSERT_TRUE(world.loop.run_until([&] { return head->serving == 1; }, minutes(1)));
     EXPECT_EQ(read(), EngineWorld::pattern(4096, by_other));
     there("/b");
-    const auto healthy = [&] { return head->engine->status().state == StorageState::healthy; };
-    EXPECT_TRUE(world.loop.run_until(healthy, minutes(5)));
-    EXPECT_EQ(world.platter("/b").read({0, 4096}), EngineWorld::pattern(4096, by_other));
+    world.loop.run_for(minutes(1));
+    EXPECT_EQ(world.platter("/b").read({0, 4096}), EngineWorld::pattern(4096, on_b));
 }
 
 TEST_F(WentOnStart, M7WithoutAnotherHeadItIsOwedEverything) {

@@ -124,27 +124,41 @@ TEST(MirrorLastOne, M10OneThatCameBackChangedIsNotUsedWhileOneThatNoRecordHasLef
     }
 }
 
-/// It may be an older copy, and is not worth more for a journal that takes records again.
-TEST(MirrorLastOne, M10AnotherFileIsNotUsedWhileOneThatNoRecordHasLeftOutIsAway) {
-    MirrorWorld world;
-    ASSERT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
-    world.fail_journal = true;
-    world.device(0).go_down();
-    EXPECT_EQ(write(world.loop, *world.mirror, 4096, filled(4096, 8)), Errc::io_error);
-    world.device(1).go_down();
-    world.device(1).put(0, filled(4096, 1));
-    world.device(1).set_incarnation(with_other_file(world.device(1).incarnation(), Id{{9}}));
-    world.device(1).go_up();
-    world.fail_journal = false;
-    world.loop.run_for(seconds(100));
-    EXPECT_EQ(world.last_changed, 0);
-    EXPECT_FALSE(world.mirror->up());
-    world.device(0).go_up();
-    ASSERT_TRUE(world.loop.run_until([&] { return world.mirror->up() && !world.in_sync(1); }, seconds(70)));
-    EXPECT_EQ(world.last_changed, 0);
-    TestRequest back(Operation::read, {0, 4096});
-    ASSERT_EQ(run(world.loop, *world.mirror, back), Errc::ok);
-    EXPECT_EQ(back.bytes, filled(4096, 7));
+/// It may be an older copy, and is not worth more for a journal that takes records again; nor for the other one's
+/// cache.
+TEST(MirrorLastOne, M10AnotherFileIsNotUsedForOneThatNoRecordHasLeftOut) {
+    for (const bool cache_lost : {false, true}) {
+        for (const bool back_before : {false, true}) {
+            MirrorWorld world;
+            ASSERT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+            world.fail_journal = true;
+            world.device(0).go_down();
+            EXPECT_EQ(write(world.loop, *world.mirror, 4096, filled(4096, 8)), Errc::io_error);
+            const auto return_without_cache = [&] {
+                world.device(0).change_incarnation();
+                world.device(0).go_up();
+                world.loop.run_for(milliseconds(10));
+            };
+            if (cache_lost && back_before) return_without_cache();
+            world.device(1).go_down();
+            world.device(1).put(0, filled(4096, 1));
+            world.device(1).set_incarnation(with_other_file(world.device(1).incarnation(), Id{{9}}));
+            world.device(1).go_up();
+            if (!cache_lost || !back_before) {
+                world.fail_journal = false;
+                world.loop.run_for(seconds(100));
+                EXPECT_EQ(world.last_changed, 0);
+                EXPECT_FALSE(world.mirror->up());
+                cache_lost ? return_without_cache() : world.device(0).go_up();
+            }
+            world.fail_journal = false;
+            ASSERT_TRUE(world.loop.run_until([&] { return world.mirror->up() && !world.in_sync(1); }, seconds(70)));
+            EXPECT_EQ(world.last_changed, cache_lost ? 1 : 0);
+            TestRequest back(Operation::read, {0, 4096});
+            ASSERT_EQ(run(world.loop, *world.mirror, back), Errc::ok);
+            EXPECT_EQ(back.bytes, filled(4096, 7));
+        }
+    }
 }
 
 TEST(MirrorLastOne, M10OneThatCameBackChangedIsNotUsedWhileTheJournalHasNotTakenTheOtherOut) {

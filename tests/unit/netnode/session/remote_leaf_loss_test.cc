@@ -304,6 +304,21 @@ TEST(RemoteLeafOlderTree, M7TreeWithOlderDataComesUpWithItsOlderLabel) {
     EXPECT_FALSE(rig.leaf->up()) << "an older copy";
 }
 
+/// Nobody would judge what its incarnation says.
+TEST(RemoteLeafOlderTree, M7WithoutAMirrorAboveItStaysDown) {
+    ClientRig rig;
+    rig.opened.epoch_accepted = true;
+    rig.leaf->set_identity({id_of(1), ".1", {4, id_of(3)}, "tgtd[1] on alpha"});
+    rig.come_up();
+    rig.opened.epoch_accepted = false;
+    rig.opened.incarnation.id.bytes[8] ^= 1;
+    rig.lose(rig.wire());
+    rig.loop.run_for(milliseconds(110));
+    rig.come_up(rig.wire());
+    EXPECT_FALSE(rig.leaf->up());
+    EXPECT_EQ(rig.leaf->last_error().code, Errc::refused);
+}
+
 TEST(RemoteLeafLabel, OneThatCannotBeReadIsNotSaidToBeAnotherMediums) {
     ClientRig rig;
     rig.opened.epoch_accepted = true;
