@@ -18,8 +18,8 @@ struct FoundMedium {
 };
 
 /// The medium that was promised an epoch. A leaf comes up with nothing else: another one in its place must be neither
-/// read nor written (M7). But below a mirror an exported tree that was started from older data, as ordered there, comes up with those, and
-/// its incarnation says so: its label is older, too, and nothing else may ever be in its place.
+/// read nor written (M7). But below a mirror an exported tree that was started from older data, as ordered there, comes
+/// up with those, and its incarnation says so: its label is older, too, and nothing else may ever be in its place.
 class MediumPin {
 public:
     bool set() const noexcept { return pinned_.has_value(); }

@@ -41,6 +41,7 @@ void JournalKeeper::open(Callback<void> done) {
         const bool moved = journal_.machine != contents->machine || journal_.file != contents->file;
         // One head id per journal, so that marks of an earlier life of this head are not another head's.
         if (moved) drop_copied_order();
+        if (moved) journal_.served_orders.clear();
         if (moved || journal_.established.head.is_nil()) journal_.established = {0, loop_.random_id()};
         journal_.machine = contents->machine;
         journal_.file = contents->file;

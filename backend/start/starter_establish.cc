@@ -76,7 +76,10 @@ void Starter::establish() {
 void Starter::prepare_journal() {
     Journal& journal = context_.journal.journal();
     const Geometry& geometry = context_.tree.root().device->geometry();
-    if (journal.storage != identity_.id) journal.records.clear();
+    if (journal.storage != identity_.id) {
+        journal.records.clear();
+        journal.served_orders.clear();
+    }
     journal.storage = identity_.id;
     journal.storage_name = context_.storage.name;
     journal.epoch_tried = epoch_.number;

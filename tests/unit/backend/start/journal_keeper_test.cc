@@ -103,6 +103,23 @@ TEST_F(JournalKeeperTest, AnotherStoragesJournalInItsPlaceIsLeftAsItIs) {
     EXPECT_EQ(epoch(), 4u);
 }
 
+/// A copy decides nothing.
+TEST_F(JournalKeeperTest, M5WhichOrdersWereServedIsKeptInItsOwnPlaceOnly) {
+    const Id mirror{{1}};
+    const Id order{{2}};
+    keeper->set_served_order({mirror, order});
+    ASSERT_TRUE(write(1));
+    reopen();
+    EXPECT_EQ(keeper->served_order(mirror), order);
+    EXPECT_TRUE(keeper->served_order(Id{{3}}).is_nil());
+    keeper->set_served_order({mirror, {}});
+    EXPECT_TRUE(keeper->served_order(mirror).is_nil());
+    reopen();
+    file.inode += 1;
+    reopen();
+    EXPECT_TRUE(keeper->served_order(mirror).is_nil());
+}
+
 TEST_F(JournalKeeperTest, OneSlotStaysUntilTheOtherIsDurable) {
     ASSERT_TRUE(write(1));
     keeper->journal().epoch_tried = 2;
