@@ -319,7 +319,7 @@ private:
 
     Mask targets_ = 0;              ///< not in sync, and get every change (M8)
     std::uint64_t admissions_ = 0;  ///< changes of targets_
-    Mask left_in_journal_ = 0;      ///< left out by a record that is in the journal, and did not become durable
+    Mask left_in_journal_ = 0;      ///< left out by the newest record that the journal took
     Mask unrecorded_ = 0;           ///< in use, and no record on the members knows their incarnation
     Mask doubtful_ = 0;   ///< some record that may be on a member calls them in sync, and none that is durable
     Mask promoting_ = 0;  ///< of them: nothing is acknowledged that they do not have

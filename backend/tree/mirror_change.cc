@@ -141,6 +141,7 @@ void Mirror::begin_change() {
         if (resync->wants_promotion() && plain && change_->joiner == 0) change_->joiner = member.mask();
     }
     if (change_->joiner != 0) change_->marked = 0;
+    change_->left_out = failed_;
     change_->next = next_record();
     change_->late = change_->marked | change_->joiner;
     Record kept = change_->next;
@@ -210,6 +211,7 @@ void Mirror::journal_kept(std::uint64_t attempt, const Result<void>& kept) {
     stalled_ = false;
     if (!kept) return change_failed(journal_error(kept.error()));
     change_->in_journal = true;
+    left_in_journal_ = change_->left_out;
     // Those that it leaves out are waited for no longer.
     if (!redraw_medium_) judge_changed();
     if (!change_ || change_->attempt != attempt) return;

@@ -18,7 +18,6 @@ void Mirror::change_failed(const Error& why) {
     const bool several = (in_sync_ & (in_sync_ - 1)) != 0;
     // Of several that came back changed nobody could tell, after a start, which one has lost something once more.
     const bool nothing_known = redraw_medium_ && several && !failed->in_journal;
-    if (failed->in_journal) left_in_journal_ = failed_;
     if (why.code != Errc::fenced) tell_record_failed(nothing_known, why);
     if (redraw_medium_ && !is_lost(why.code) && !nothing_known) {
         // The last member does not take its record: reads go on (M10), and what is above hears of the loss below.

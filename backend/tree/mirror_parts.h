@@ -376,6 +376,7 @@ struct Mirror::Change {
     bool in_journal = false;
     bool superseded = false;  ///< more members failed: a newer record follows as soon as the step ends
     Mask pending = 0;         ///< members in sync that have not acknowledged `next`
+    Mask left_out = 0;        ///< members that failed before it was made
     Mask marked = 0;          ///< targets that it calls resyncing for the first time, written after those in sync
     Mask joiner = 0;          ///< the target that it calls in sync (M8), written after those in sync
     Mask late = 0;            ///< of `marked` and `joiner`: to be written yet

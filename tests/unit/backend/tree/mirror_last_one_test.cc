@@ -161,6 +161,26 @@ TEST(MirrorLastOne, M10AnotherFileIsNotUsedForOneThatNoRecordHasLeftOut) {
     }
 }
 
+/// The next start would go on with it.
+TEST(MirrorLastOne, M10AnotherFileIsUsedWhenTheJournalHasLeftTheOtherOneOut) {
+    MirrorWorld world;
+    ASSERT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 7)), Errc::ok);
+    world.hold_journal = true;
+    world.device(0).go_down();
+    TestRequest request = write_of(4096, 8);
+    request.submit(*world.mirror);
+    ASSERT_TRUE(world.loop.run_until([&] { return static_cast<bool>(world.pending_keep); }, seconds(2)));
+    world.device(1).go_down();
+    world.loop.run_for(milliseconds(10));
+    world.release_journal();
+    ASSERT_TRUE(world.loop.run_until([&] { return request.done; }, seconds(30)));
+    world.device(1).set_incarnation(with_other_file(world.device(1).incarnation(), Id{{9}}));
+    world.device(1).go_up();
+    ASSERT_TRUE(world.loop.run_until([&] { return world.mirror->up(); }, seconds(70)));
+    EXPECT_EQ(world.last_changed, 1);
+    EXPECT_FALSE(world.in_sync(0));
+}
+
 TEST(MirrorLastOne, M10OneThatCameBackChangedIsNotUsedWhileTheJournalHasNotTakenTheOtherOut) {
     for (const bool journal_takes_it : {false, true}) {
         MirrorWorld world;
