@@ -50,7 +50,8 @@ struct ServedOrders : testing::Test {
     void expect_healthy(unsigned members) {
         const auto in_sync = [&] {
             unsigned count = 0;
-            for (const VertexStatus& member : head->engine->status().tree->children) {
+            const StorageStatus status = head->engine->status();
+            for (const VertexStatus& member : status.tree->children) {
                 count += member.state == VertexState::in_sync ? 1 : 0;
             }
             return count == members;
