@@ -120,7 +120,11 @@ private:
     // faults_staged.cc
     bool older_part_returns();
     void die_with_the_older_part(SimPlatter& platter);
-    bool is_plain_mirror() const;
+    struct Rivals {
+        World::Head& one;
+        World::Head& other;
+    };
+    std::optional<Rivals> rivals_on_a_mirror();
     bool go_on_without_the_new_member();
     void die_when_it_is_in_sync(World::Head& head, SimPlatter& joiner, const Leaves& others);
     bool go_on_with_what_returned();

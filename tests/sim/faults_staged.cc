@@ -63,26 +63,30 @@ void Faults::die_with_the_older_part(SimPlatter& platter) {
     });
 }
 
-// Each has the mirror's record, and nothing else is below it.
-bool Faults::is_plain_mirror() const {
-    const auto& leaves = host_.world().leaves();
-    return leaves.size() > 1 && std::all_of(leaves.begin(), leaves.end(), [&leaves](const auto& leaf) {
-               const std::optional<Record> record = record_on(leaf.second->durable());
-               return record && record->members.size() == leaves.size() && !leaf.second->taken_out();
-           });
+// In either order. Each leaf has the mirror's record, and nothing else is below it.
+std::optional<Faults::Rivals> Faults::rivals_on_a_mirror() {
+    World& world = host_.world();
+    const auto& leaves = world.leaves();
+    const bool plain = leaves.size() > 1 && std::all_of(leaves.begin(), leaves.end(), [&leaves](const auto& leaf) {
+                           const std::optional<Record> record = record_on(leaf.second->durable());
+                           return record && record->members.size() == leaves.size() && !leaf.second->taken_out();
+                       });
+    if (!host_.has_rival() || !plain) return std::nullopt;
+    for (const auto& each : world.heads()) {
+        if (world.ending(*each)) return std::nullopt;
+    }
+    const std::size_t first = loop_.below(2);
+    return Rivals{*world.heads()[first], *world.heads()[1 - first]};
 }
 
 // A member that was away is taken in, and the head dies when that one has the record that says so. Another head finds
 // the others, and writes; at last the new one is there as well (M8).
 bool Faults::go_on_without_the_new_member() {
     World& world = host_.world();
-    if (!host_.has_rival() || !is_plain_mirror()) return false;
-    for (const auto& each : world.heads()) {
-        if (world.ending(*each)) return false;
-    }
-    const std::size_t first = loop_.below(2);
-    World::Head& one = *world.heads()[first];
-    World::Head& other = *world.heads()[1 - first];
+    const std::optional<Rivals> rivals = rivals_on_a_mirror();
+    if (!rivals) return false;
+    World::Head& one = rivals->one;
+    World::Head& other = rivals->other;
     const Leaves joiner{any_leaf()};
     Leaves others;
     for (const auto& leaf : world.leaves()) {
@@ -134,13 +138,10 @@ void Faults::die_when_it_is_in_sync(World::Head& head, SimPlatter& joiner, const
 // dies; then they are all there is, and another one goes on with them, and writes. At last both sides are there (M8).
 bool Faults::go_on_with_what_returned() {
     World& world = host_.world();
-    if (!host_.has_rival() || !is_plain_mirror()) return false;
-    for (const auto& each : world.heads()) {
-        if (world.ending(*each)) return false;
-    }
-    const std::size_t first = loop_.below(2);
-    World::Head& one = *world.heads()[first];
-    World::Head& other = *world.heads()[1 - first];
+    const std::optional<Rivals> rivals = rivals_on_a_mirror();
+    if (!rivals) return false;
+    World::Head& one = rivals->one;
+    World::Head& other = rivals->other;
     note("what was given up returns and goes on: " + one.machine.host + ", " + other.machine.host);
     quiet_until_ = loop_.now() + seconds(48);
     const auto [given, newest] = two_parts();
