@@ -176,10 +176,17 @@ void Starter::hold_to_served_order(Vertex& mirror, const Record& journal, const 
     work.given_up = !goes && work.choice.verdict == Verdict::use && ignores_order(work.choice.record, order);
     if (!work.given_up || below_a_mirror(mirror)) return;
     if (!may_be_held(journal, order, work.views, standing_on_what_was_given_up(mirror))) return;
+    std::string away;
+    for (const MemberView& view : work.views) {
+        const RecordMember* const member = find_member(journal, view.number);
+        if (member == nullptr || member->state != MemberState::in_sync || view.why_not.empty()) continue;
+        away += (away.empty() ? " (" : ", ") + view.name + ": " + view.why_not;
+    }
     work.choice.verdict = Verdict::wait;
     work.choice.used = 0;
     work.choice.reason = "waits for " + in_sync_names(journal) +
-                         ": this head has served, as ordered, without what the members that are there hold";
+                         ": this head has served, as ordered, without what the members that are there hold" + away +
+                         (away.empty() ? "" : ")");
 }
 
 void Starter::records_read(Vertex& mirror) {
@@ -215,7 +222,8 @@ void Starter::records_read(Vertex& mirror) {
         case Verdict::wait:
             work.reason = work.choice.reason;
             work.discarded = discard.has_value();
-            if (discard && resolve_with_lossy(mirror, journal, *discard)) break;
+            // What a served order gave up stays given up, whatever else is.
+            if (discard && !work.given_up && resolve_with_lossy(mirror, journal, *discard)) break;
             if (force(mirror, journal)) break;
             return choose_next();
         case Verdict::use:

@@ -54,6 +54,7 @@ struct WentOnStart : testing::Test {
         EXPECT_EQ(head->engine->status().state, StorageState::waiting);
         EXPECT_THAT(head->engine->status().reason,
                     HasSubstr("waits for /b: this head has served, as ordered, without"));
+        EXPECT_THAT(head->engine->status().reason, HasSubstr("hold (/b: /b: no such file)")) << "why it is away";
     }
     void expect_split(const std::string& journal) {
         head = &world.open(journal);
