@@ -337,8 +337,10 @@ bool Starter::is_needed(const Vertex& below) const {
         if (above.mirror == nullptr || work == work_.end()) continue;
         const std::optional<Record> known = known_record(above, work->second.views);
         const Record& chosen = work->second.choice.record;
-        if (chosen.members.empty() && !known) continue;
-        for (const RecordMember& member : (chosen.members.empty() ? *known : chosen).members) {
+        // Held to the order that it served, it waits for those that are in sync by the journal.
+        const bool by_journal = chosen.members.empty() || work->second.given_up;
+        if (by_journal && !known) continue;
+        for (const RecordMember& member : (by_journal ? *known : chosen).members) {
             const bool in_sync = member.state == MemberState::in_sync;
             const auto it = std::find_if(above.children.begin(), above.children.end(), [&](const auto& each) {
                 return above.mirror->number(each->position) == member.number;
