@@ -173,6 +173,8 @@ Result<MapSlotHeader> decode_map_slot_header(std::span<const std::byte> copy) {
     return header;
 }
 
+bool is_torn_map_slot(std::span<const std::byte> copy) noexcept { return open_copy(copy).torn; }
+
 std::optional<MapSlotHeader> find_map_slot(std::span<const std::byte> first, std::span<const std::byte> second) {
     const Counting counting = choose({open_copy(first), open_copy(second)});
     if (counting.copy < 0) return std::nullopt;

@@ -138,6 +138,8 @@ struct MapSlotHeader {
 };
 /// Of one copy. Survives any bytes.
 Result<MapSlotHeader> decode_map_slot_header(std::span<const std::byte> copy);
+/// True for a copy that is not good only because a write of it was interrupted. Survives any bytes.
+bool is_torn_map_slot(std::span<const std::byte> copy) noexcept;
 /// Of the copy that counts, none when the slot reads as all ones. A copy that could not be read is an empty span.
 std::optional<MapSlotHeader> find_map_slot(std::span<const std::byte> first, std::span<const std::byte> second);
 

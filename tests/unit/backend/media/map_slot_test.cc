@@ -84,6 +84,7 @@ TEST(MapSlot, TornByAWriteThatWasInterruptedTheOtherCopyCounts) {
         ASSERT_TRUE(map.same_bits(sample_map())) << sectors;
         ASSERT_EQ(choice.next, (MapSlotPlace{0, sectors == 0 ? 6u : 7u, sectors == 0 ? 0u : 1u})) << sectors;
         ASSERT_TRUE(choose_map_slot(other, copy, intent, 0, map).good) << sectors;
+        ASSERT_EQ(is_torn_map_slot(copy), sectors != 0) << sectors;
     }
 }
 
@@ -129,6 +130,8 @@ TEST(MapSlot, TheOlderCopyMayRot) {
 TEST(MapSlot, TornAndRottenReadsAsAllOnes) {
     Bytes copy = torn(encoded(fresh(), intent, 4), encoded(fresh(), intent, 6), 0x0f);
     copy[4000] ^= std::byte{1};
+    EXPECT_FALSE(is_torn_map_slot(copy));
+    EXPECT_FALSE(is_torn_map_slot({}));
     RegionMap map = fresh();
     EXPECT_FALSE(choose_map_slot(copy, encoded(sample_map(), intent, 5), intent, 0, map).good);
 }
