@@ -47,6 +47,12 @@ public:
         return std::move(violations_);
     }
 
+    /// To be asked after check().
+    std::vector<std::string> differences() {
+        look_for_unmet(root_, "");
+        return std::move(differences_);
+    }
+
 private:
     void fail(const std::string& where, const std::string& what) { violations_.push_back(where + ": " + what); }
 
@@ -106,17 +112,47 @@ private:
         }
     }
 
+    void check_properties(const json::value& properties, const json::object& object, const std::string& where) {
+        for (const auto& [key, inner] : properties.as_object()) {
+            const json::value* found = object.if_contains(key);
+            if (found == nullptr) continue;
+            met_.insert(&inner);
+            check(inner, *found, where + "." + std::string(key));
+        }
+        for (const auto& member : object) {
+            const std::string key = member.key();
+            if (!properties.as_object().contains(key))
+                differences_.push_back(where + "." + key + ": not in the schema");
+        }
+    }
+
+    void look_for_unmet(const json::value& schema, const std::string& where) {
+        if (const json::array* array = schema.if_array()) {
+            for (const auto& inner : *array) look_for_unmet(inner, where);
+        }
+        if (!schema.is_object()) return;
+        for (const auto& [keyword, argument] : schema.as_object()) {
+            const std::string place = where + "/" + std::string(keyword);
+            look_for_unmet(argument, place);
+            if (keyword == "items" && !met_.contains(&argument)) differences_.push_back(place + ": no value has any");
+            if (keyword != "properties") continue;
+            for (const auto& [key, inner] : argument.as_object()) {
+                if (!met_.contains(&inner))
+                    differences_.push_back(place + "/" + std::string(key) + ": no value has it");
+            }
+        }
+    }
+
     void check_structure(std::string_view keyword, const json::value& argument, const json::value& schema,
                          const json::value& value, const std::string& where) {
         if (keyword == "properties") {
-            if (!value.is_object()) return;
-            for (const auto& [key, inner] : argument.as_object()) {
-                const json::value* found = value.as_object().if_contains(key);
-                if (found != nullptr) check(inner, *found, where + "." + std::string(key));
-            }
+            if (value.is_object()) check_properties(argument, value.as_object(), where);
         } else if (keyword == "items") {
             if (!value.is_array()) return;
-            for (const auto& item : value.as_array()) check(argument, item, where + "[]");
+            for (const auto& item : value.as_array()) {
+                met_.insert(&argument);
+                check(argument, item, where + "[]");
+            }
         } else if (keyword == "minItems") {
             if (value.is_array() && value.as_array().size() < argument.to_number<std::size_t>())
                 fail(where, "too short");
@@ -135,12 +171,20 @@ private:
 
     json::value root_;
     std::vector<std::string> violations_;
+    std::vector<std::string> differences_;
+    std::set<const json::value*> met_;  ///< schemas of keys and items that some value has
 };
 
 }  // namespace
 
 std::vector<std::string> schema_violations(const std::string& file, const boost::json::value& value) {
     return Validator(file).check(value);
+}
+
+std::vector<std::string> schema_differences(const std::string& file, const boost::json::value& value) {
+    Validator validator(file);
+    validator.check(value);
+    return validator.differences();
 }
 
 }  // namespace dst::ctl

@@ -10,4 +10,8 @@ namespace dst::ctl {
 /// schemas use, and reports any other one.
 std::vector<std::string> schema_violations(const std::string& file, const boost::json::value& value);
 
+/// What docs/schema/FILE has and no part of `value` does, and the other way round: keys, and items of arrays. Empty:
+/// schema_violations() of `value` has looked at the whole schema.
+std::vector<std::string> schema_differences(const std::string& file, const boost::json::value& value);
+
 }  // namespace dst::ctl
