@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,23 +20,58 @@
 /// What `dstctl inspect` finds, as plain values. Reading changes and fences nothing.
 namespace dst::ctl {
 
+enum class CopyState {
+    good,
+    empty,    ///< zeroes: never written
+    foreign,  ///< something that is not of DST
+    torn,     ///< of a map slot: a write of it was interrupted, which costs nothing
+    damaged,
+    other_version,  ///< intact, written by another version of DST
+    unreadable,
+};
+
+/// One of the two copies of what is kept twice.
+struct CopyInspection {
+    CopyState state = CopyState::empty;
+    std::uint64_t sequence = 0;  ///< good only
+    bool operator==(const CopyInspection&) const = default;
+};
+using CopyInspections = std::array<CopyInspection, 2>;
+
+/// Of a copy that was read and is not good; `why` says its decoder.
+CopyInspection bad_copy(const Bytes& copy, const Error& why);
+
+struct SlotInspection {
+    bool good = false;              ///< a copy counts, and is of this map
+    std::uint64_t set_regions = 0;  ///< not good: all of the slot
+    CopyInspections copies;
+    std::optional<MapSlotHeader> header;  ///< of the copy that counts, whatever map it is of
+};
+
 /// One map as one member keeps it.
 struct MapInspection {
     MapKind kind = MapKind::intent;
     std::uint32_t member = 0;  ///< owed: whose
+    bool stale = false;        ///< left where the record has no map: it counts for nothing
     std::uint64_t regions = 0;
-    std::uint64_t set_regions = 0;  ///< regions of slots without a good copy count as set
     std::uint64_t region_bytes = 0;
-    std::uint64_t slots_without_copy = 0;  ///< neither copy is good
-    bool operator==(const MapInspection&) const = default;
+    std::vector<SlotInspection> slots;
+
+    std::uint64_t set_regions() const;  ///< regions of slots that are not good count as set
+    std::uint64_t bad_slots() const;    ///< of which no copy is good
+    /// False: nothing is known of any region. A member that is not in sync is owed everything then.
+    bool good() const { return slots.empty() || bad_slots() < slots.size(); }
 };
 
 /// What one mirror keeps on the medium.
 struct MirrorInspection {
     Record record;
-    unsigned bad_copies = 0;  ///< of the record: unreadable or damaged; one that was never written is not
-    bool maps_here = true;    ///< false: part of the maps lies on another part of the same member
+    CopyInspections copies;    ///< of the record
+    std::uint32_t member = 0;  ///< which one the medium belongs to; 0: the record knows it not, nor where the maps lie
+    bool maps_here = true;     ///< false: part of the maps lies on another part of the same member
     std::vector<MapInspection> maps;
+
+    unsigned bad_copies() const;  ///< of the record; one that was never written is not
 };
 
 struct MediumInspection {
@@ -46,14 +82,16 @@ struct MediumInspection {
     LabelState label_state = LabelState::absent;
     std::string label_fault;  ///< damaged, unreadable: why; valid: what is wrong with one of the copies
     std::optional<Label> label;
-    std::optional<LiveHead> live;           ///< netnode: a head has it open
-    std::vector<MirrorInspection> mirrors;  ///< innermost first
+    std::optional<CopyInspections> label_copies;  ///< a netnode shows one label only
+    std::optional<LiveHead> live;                 ///< netnode: a head has it open
+    std::vector<MirrorInspection> mirrors;        ///< innermost first
 };
 
 struct JournalInspection {
     std::string path;
     std::optional<Error> error;  ///< not there, damaged or unreadable
     std::optional<Journal> journal;
+    CopyInspections copies;
     bool copied = false;  ///< made on another machine or file: it decides nothing
 };
 

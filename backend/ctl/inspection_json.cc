@@ -3,6 +3,8 @@
 #include <boost/json/array.hpp>
 #include <utility>
 
+#include "ctl/units.h"
+
 namespace dst::ctl {
 namespace {
 
@@ -38,6 +40,21 @@ std::string_view token_of(StartOrder order) {
     return "unknown";
 }
 
+std::string_view token_of(CopyState state) {
+    switch (state) {
+        case CopyState::good: return "good";
+        case CopyState::empty: return "empty";
+        case CopyState::foreign: return "foreign";
+        case CopyState::torn: return "torn";
+        case CopyState::damaged: return "damaged";
+        case CopyState::other_version: return "other_version";
+        case CopyState::unreadable: return "unreadable";
+    }
+    return "unknown";
+}
+
+std::string_view token_of(MapKind kind) { return kind == MapKind::intent ? "intent" : "owed"; }
+
 json::object error_json(const Error& error) { return {{"code", to_token(error.code)}, {"text", error.text}}; }
 
 json::object epoch_json(const Epoch& epoch) { return {{"number", epoch.number}, {"head", to_string(epoch.head)}}; }
@@ -50,11 +67,17 @@ json::object leaf_json(const RecordLeaf& leaf) {
             {"physical_block_bytes", leaf.physical_block_bytes}};
 }
 
-template <typename T, typename F>
-json::array array_of(const std::vector<T>& values, F&& convert) {
+template <typename Values, typename F>
+json::array array_of(const Values& values, F&& convert) {
     json::array array;
-    for (const T& value : values) array.emplace_back(convert(value));
+    for (const auto& value : values) array.emplace_back(convert(value));
     return array;
+}
+
+json::object copy_json(const CopyInspection& copy) {
+    json::object object{{"state", token_of(copy.state)}};
+    if (copy.state == CopyState::good) object["sequence"] = copy.sequence;
+    return object;
 }
 
 json::object may_have_json(const MayHave& one) {
@@ -96,21 +119,41 @@ json::object record_json(const Record& record) {
     return object;
 }
 
+json::object header_json(const MapSlotHeader& header) {
+    return {{"mirror", to_string(header.identity.mirror)},
+            {"kind", token_of(header.identity.kind)},
+            {"member", header.identity.member},
+            {"slot", header.slot},
+            {"region_bytes", header.region_bytes},
+            {"regions", header.regions},
+            {"revision", header.stamp.revision},
+            {"sequence", header.stamp.sequence}};
+}
+
+json::object slot_json(const SlotInspection& slot) {
+    json::object object{
+        {"good", slot.good}, {"set_regions", slot.set_regions}, {"copies", array_of(slot.copies, copy_json)}};
+    if (slot.header) object["header"] = header_json(*slot.header);
+    return object;
+}
+
 json::object map_json(const MapInspection& map) {
-    json::object object{{"kind", map.kind == MapKind::intent ? "intent" : "owed"},
+    json::object object{{"kind", token_of(map.kind)},
+                        {"good", map.good()},
+                        {"stale", map.stale},
                         {"regions", map.regions},
-                        {"set_regions", map.set_regions},
+                        {"set_regions", map.set_regions()},
                         {"region_bytes", map.region_bytes},
-                        {"slots_without_copy", map.slots_without_copy}};
+                        {"slots_without_copy", map.bad_slots()},
+                        {"slots", array_of(map.slots, slot_json)}};
     if (map.kind == MapKind::owed) object["member"] = map.member;
     return object;
 }
 
 json::object mirror_json(const MirrorInspection& mirror) {
-    return {{"record", record_json(mirror.record)},
-            {"bad_copies", mirror.bad_copies},
-            {"maps_here", mirror.maps_here},
-            {"maps", array_of(mirror.maps, map_json)}};
+    return {{"record", record_json(mirror.record)}, {"copies", array_of(mirror.copies, copy_json)},
+            {"bad_copies", mirror.bad_copies()},    {"member", mirror.member},
+            {"maps_here", mirror.maps_here},        {"maps", array_of(mirror.maps, map_json)}};
 }
 
 json::object label_json(const Label& label) {
@@ -136,6 +179,7 @@ json::object medium_json(const MediumInspection& medium) {
     object["label_state"] = token_of(medium.label_state);
     if (!medium.label_fault.empty()) object["label_fault"] = medium.label_fault;
     if (medium.label) object["label"] = label_json(*medium.label);
+    if (medium.label_copies) object["label_copies"] = array_of(*medium.label_copies, copy_json);
     if (medium.live) {
         object["live"] = epoch_json(medium.live->epoch);
         object["held_by"] = medium.live->name;
@@ -154,16 +198,22 @@ json::object journal_json(const JournalInspection& found) {
     object["storage"] = to_string(journal.storage);
     object["storage_name"] = journal.storage_name;
     object["machine"] = to_string(journal.machine);
+    // As a string: many readers of JSON round numbers that take all 64 bits.
+    object["file"] = format_hexadecimal(journal.file);
     object["copied"] = found.copied;
     object["established"] = epoch_json(journal.established);
     object["epoch_tried"] = journal.epoch_tried;
     object["size_bytes"] = journal.size_bytes;
     object["logical_block_bytes"] = journal.logical_block_bytes;
     object["order"] = token_of(journal.order);
+    object["discards"] = array_of(journal.discards, [](const OrderedDiscard& discard) {
+        return json::object{{"mirror", to_string(discard.mirror)}, {"member", discard.member}};
+    });
     object["served_orders"] = array_of(journal.served_orders, [](const ServedOrder& order) {
         return json::object{{"mirror", to_string(order.mirror)}, {"generation", to_string(order.generation)}};
     });
     object["sequence"] = journal.sequence;
+    object["copies"] = array_of(found.copies, copy_json);
     object["records"] = array_of(journal.records, record_json);
     object["leaves"] = array_of(journal.leaves, leaf_json);
     return object;

@@ -52,9 +52,9 @@ std::string record_text(const Record& record) {
 
 std::string map_text(const MapInspection& map) {
     std::string what = map.kind == MapKind::intent ? "may differ" : "owed to member " + std::to_string(map.member);
-    std::string text = std::to_string(map.set_regions) + " of " + std::to_string(map.regions) + " regions " + what;
-    if (map.slots_without_copy != 0) {
-        text += "  (" + std::to_string(map.slots_without_copy) + " map slots have no good copy and count as set)";
+    std::string text = std::to_string(map.set_regions()) + " of " + std::to_string(map.regions) + " regions " + what;
+    if (map.bad_slots() != 0) {
+        text += "  (" + std::to_string(map.bad_slots()) + " map slots have no good copy and count as set)";
     }
     return row(map.kind == MapKind::intent ? "intent" : "owed", text);
 }
@@ -65,7 +65,7 @@ std::string medium_text(const MediumInspection& medium, const Terminal& terminal
     if (medium.live) text += row("held by", to_string(*medium.live));
     for (const MirrorInspection& mirror : medium.mirrors) {
         text += record_text(mirror.record);
-        if (mirror.bad_copies != 0) {
+        if (mirror.bad_copies() != 0) {
             text += row("", terminal.paint(Colour::yellow, "one of the two copies of the record is bad"));
         }
         for (const MapInspection& map : mirror.maps) text += map_text(map);

@@ -65,14 +65,30 @@ private:
     std::uint64_t size_bytes_ = 0;
 };
 
-LabelChoice read_label(LocalMedium& medium) {
+LabelCopies read_label(LocalMedium& medium) {
     LabelCopies copies;
     for (unsigned copy = 0; copy < 2; ++copy) {
         auto bytes = medium.read(label_copy(medium.size_bytes(), copy));
         copies.readable[copy] = bytes.has_value();
         if (bytes) std::memcpy(copies.images[copy].data(), bytes->data(), copies.images[copy].size());
     }
-    return choose_label(copies);
+    return copies;
+}
+
+CopyInspection inspect_label_copy(const LabelCopies& copies, unsigned copy) {
+    if (!copies.readable[copy]) return {CopyState::unreadable};
+    auto label = decode_label(copies.images[copy]);
+    if (!label) return bad_copy({copies.images[copy].begin(), copies.images[copy].end()}, label.error());
+    return {CopyState::good, label->sequence};
+}
+
+CopyInspection inspect_slot(const Bytes& slot) {
+    auto journal = decode_journal(slot);
+    if (journal) return {CopyState::good, journal->sequence};
+    CopyInspection found = bad_copy(slot, journal.error());
+    // As choose_journal() has it: nobody else writes there.
+    if (found.state == CopyState::foreign) found.state = CopyState::damaged;
+    return found;
 }
 
 }  // namespace
@@ -88,7 +104,9 @@ MediumInspection inspect_local_medium(const std::string& path) {
     found.size_bytes = medium->size_bytes();
     std::uint64_t leaf_bytes = leaf_size_bytes(found.size_bytes);
     if (leaf_bytes == 0) return found;
-    LabelChoice choice = read_label(*medium);
+    LabelCopies copies = read_label(*medium);
+    LabelChoice choice = choose_label(copies);
+    found.label_copies = CopyInspections{inspect_label_copy(copies, 0), inspect_label_copy(copies, 1)};
     found.label_state = choice.state;
     found.label_fault = choice.one_copy_bad ? "one of the two copies is bad" : choice.why.text;
     found.label = choice.label;
@@ -119,6 +137,7 @@ JournalInspection inspect_journal(const std::string& path) {
         found.error = choice.why;
         return found;
     }
+    found.copies = {inspect_slot(contents->slots[0]), inspect_slot(contents->slots[1])};
     found.copied = choice.journal->machine != contents->machine || choice.journal->file != contents->file;
     found.journal = std::move(choice.journal);
     return found;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cinttypes>
 #include <cstdio>
 
 namespace dst::ctl {
@@ -36,6 +37,12 @@ std::string format_duration(std::uint64_t seconds) {
     if (minutes < 48 * 60) return pair(minutes / 60, "h", minutes % 60, "min");
     std::uint64_t hours = (minutes + 30) / 60;
     return pair(hours / 24, "d", hours % 24, "h");
+}
+
+std::string format_hexadecimal(std::uint64_t value) {
+    char text[17];
+    std::snprintf(text, sizeof text, "%016" PRIx64, value);
+    return text;
 }
 
 unsigned percent_of(std::uint64_t part, std::uint64_t whole) {

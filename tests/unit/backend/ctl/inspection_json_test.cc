@@ -2,12 +2,15 @@
 
 #include <gmock/gmock.h>
 
+#include <boost/json/serialize.hpp>
+
 #include "support/inspected.h"
 #include "support/schema.h"
 
 namespace dst::ctl {
 namespace {
 
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
@@ -16,6 +19,7 @@ MediumInspection disk() {
     leaf.write_record(leaf_bytes, filled_record());
     MediumInspection found{.name = "/dev/sdb", .size_bytes = leaf_bytes, .label_state = LabelState::valid};
     found.label = sample_label();
+    found.label_copies = {{{CopyState::good, 9}, {CopyState::good, 9}}};
     found.mirrors = inspect_mirrors(leaf, leaf_bytes, *found.label);
     return found;
 }
@@ -26,6 +30,7 @@ Inspection everything() {
     MediumInspection netnode{.name = "n:1/d", .netnode = true, .label_state = LabelState::damaged, .label_fault = "x"};
     netnode.live = LiveHead{{4, make_id(3)}, "tgtd[7] on alpha"};
     JournalInspection journal{.path = "/var/lib/dst/vol0.journal", .journal = filled_journal()};
+    journal.copies = {{{CopyState::good, 21}, {CopyState::damaged}}};
     return {.media = {disk(), {.name = "/dev/sdc", .error = error}, netnode},
             .journals = {journal, {.path = "/none", .error = error}}};
 }
@@ -52,6 +57,29 @@ TEST(InspectionJson, SchemaKnowsWhatAMemberMayHave) {
     auto& member = json["journals"].as_array()[0].as_object()["records"].as_array()[0].as_object()["members"];
     member.as_array()[1].as_object()["may_have"].as_array()[0].as_object().erase("known_to");
     EXPECT_THAT(schema_violations("inspect.json", json), SizeIs(1));
+}
+
+TEST(InspectionJson, TellsWhatAnOrderGivesUp) {
+    const std::string text = boost::json::serialize(inspection_to_json(everything()));
+    EXPECT_THAT(text, HasSubstr(R"("discards":[{"mirror":"05050505050505050505050505050505","member":2},)"
+                                R"({"mirror":"50505050505050505050505050505050","member":1}])"));
+    EXPECT_THAT(text, HasSubstr(R"("file":"0000000000001267")"));
+}
+
+TEST(InspectionJson, TellsAllOfAMapsSlots) {
+    const std::string text = boost::json::serialize(inspection_to_json(everything()));
+    EXPECT_THAT(text, HasSubstr(R"("slots":[{"good":true,"set_regions":3,"copies":[{"state":"good","sequence":1},)"
+                                R"({"state":"good","sequence":2}],"header":{"mirror":)"
+                                R"("05050505050505050505050505050505","kind":"owed","member":2,"slot":0,)"
+                                R"("region_bytes":1048576,"regions":16,"revision":12,"sequence":2}}])"));
+}
+
+TEST(InspectionJson, TellsThatNothingIsKnownOfWhatAMemberIsOwed) {
+    MemoryLeaf leaf;
+    leaf.write_record(leaf_bytes, sample_record(leaf_bytes));
+    Inspection found{.media = {{.mirrors = inspect_mirrors(leaf, leaf_bytes, sample_label())}}};
+    EXPECT_THAT(boost::json::serialize(inspection_to_json(found)),
+                HasSubstr(R"({"kind":"owed","good":false,"stale":false,"regions":16,"set_regions":16,)"));
 }
 
 }  // namespace

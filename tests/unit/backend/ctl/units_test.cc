@@ -36,6 +36,11 @@ TEST(Units, DurationsHaveAtMostTwoUnits) {
     EXPECT_EQ(format_duration(124 * 3600), "5 d 4 h");
 }
 
+TEST(Units, HexadecimalHasAllDigits) {
+    EXPECT_EQ(format_hexadecimal(0x1267), "0000000000001267");
+    EXPECT_EQ(format_hexadecimal(0xfedc'ba98'7654'3210), "fedcba9876543210");
+}
+
 TEST(Units, PercentSaysHundredOnlyWhenDone) {
     EXPECT_EQ(percent_of(0, 1000), 0u);
     EXPECT_EQ(percent_of(585, 1000), 58u);
