@@ -115,7 +115,8 @@ void add_inspect(CLI::App& app, Terminal& terminal, Action& action) {
                      "A disk or image, host:port/export, a journal, or a storage file (*.yaml) for all its leaves")
         ->required();
     command->add_flag("--json", arguments->json, "One JSON object (docs/schema/inspect.json)");
-    command->add_flag("-v,--verbose", arguments->verbose, "Show the events of connections too");
+    command->add_flag("-v,--verbose", arguments->verbose,
+                      "Ids and sizes in full, lineages, leaves, copies, map slots; events of connections too");
     command->footer(
         "Only reads: takes no lock, fences nothing, disturbs no head. Of media that are in use it shows a moment.\n"
         "Exit status 1 when a label or a journal is missing or damaged, or the storage file has mistakes.");
@@ -129,7 +130,7 @@ void add_inspect(CLI::App& app, Terminal& terminal, Action& action) {
             if (arguments->json) {
                 terminal.out << boost::json::serialize(inspection_to_json(found)) << "\n";
             } else {
-                terminal.out << inspection_text(found, terminal);
+                terminal.out << inspection_text(found, terminal, arguments->verbose);
             }
             return exit_status_of(found);
         };

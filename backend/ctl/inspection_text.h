@@ -7,11 +7,13 @@
 
 namespace dst::ctl {
 
-/// What `dstctl inspect` shows, a paragraph for each medium and journal.
-std::string inspection_text(const Inspection& inspection, const Terminal& terminal);
+/// What `dstctl inspect` shows, a paragraph for each medium and journal. `verbose`: all there is, ids and sizes in
+/// full.
+std::string inspection_text(const Inspection& inspection, const Terminal& terminal, bool verbose = false);
 
-/// The words of labels and members: "in sync", "damaged".
+/// The words of labels, members and copies: "in sync", "damaged".
 std::string_view word_of(MemberState state);
 std::string_view word_of(LabelState state);
+std::string_view word_of(CopyState state);
 
 }  // namespace dst::ctl

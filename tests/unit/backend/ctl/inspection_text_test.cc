@@ -2,28 +2,40 @@
 
 #include <gmock/gmock.h>
 
+#include "media/layout.h"
 #include "support/inspected.h"
 
 namespace dst::ctl {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
-std::string text_of(const Inspection& found) {
+std::string text_of(const Inspection& found, bool verbose = false) {
     PlainTerminal plain;
-    return inspection_text(found, plain.terminal());
+    return inspection_text(found, plain.terminal(), verbose);
 }
 
 Inspection medium_with(const MemoryLeaf& leaf, const Label& label = sample_label()) {
     MemoryLeaf copy = leaf;
     MediumInspection found{.name = "/dev/sdb", .size_bytes = leaf_bytes, .label_state = LabelState::valid};
     found.label = label;
+    found.label_copies = {{{CopyState::good, 9}, {CopyState::good, 9}}};
     found.mirrors = inspect_mirrors(copy, leaf_bytes, label);
     return {.media = {found}};
 }
 
+Inspection filled_medium() {
+    MemoryLeaf leaf = mirror_leaf();
+    leaf.write_record(leaf_bytes, filled_record());
+    return medium_with(leaf);
+}
+
 Inspection journal_with(const Journal& journal) {
-    return {.journals = {{.path = "/var/lib/dst/vol0.journal", .journal = journal}}};
+    JournalInspection found{.path = "/var/lib/dst/vol0.journal", .journal = journal};
+    found.copies = {{{CopyState::good, 21}, {CopyState::good, 21}}};
+    return {.journals = {found}};
 }
 
 TEST(InspectionText, TellsLabelRecordAndMaps) {
@@ -31,10 +43,100 @@ TEST(InspectionText, TellsLabelRecordAndMaps) {
     EXPECT_THAT(text, HasSubstr("  label    storage vol0 02020202020202020202020202020202\n"));
     EXPECT_THAT(text, HasSubstr("place /1 (member 1)  16.0 MiB  blocks of 512\n"));
     EXPECT_THAT(text, HasSubstr("promised epoch 4 of head 03030303  served epoch 4 of head 03030303\n"));
+    EXPECT_THAT(text, HasSubstr("  regions of 1.0 MiB  blocks of 512\n"));
     EXPECT_THAT(text, HasSubstr("generation 7 07070707  revision 12  epoch 4 of head 03030303\n"));
-    EXPECT_THAT(text, HasSubstr("member 2  node:1/disk0  dirty  revision 12  last generation 08080808\n"));
+    EXPECT_THAT(text, HasSubstr("member 1  /dev/sdb      in sync  revision 12  16.0 MiB\n"));
+    EXPECT_THAT(text, HasSubstr("member 2  node:1/disk0  dirty    revision 12  16.0 MiB  last generation 08080808\n"));
     EXPECT_THAT(text, HasSubstr("  intent   2 of 16 regions may differ\n"));
     EXPECT_THAT(text, HasSubstr("  owed     3 of 16 regions owed to member 2\n"));
+}
+
+TEST(InspectionText, TellsIdsAndListsOfARecordOnlyWhenAsked) {
+    const std::string text = text_of(filled_medium(), true);
+    EXPECT_THAT(text, HasSubstr("           medium 06060606060606060606060606060606  next member 3\n"));
+    EXPECT_THAT(text, HasSubstr("           storage 02020202020202020202020202020202\n"));
+    EXPECT_THAT(text, HasSubstr("           earlier generation 76767676767676767676767676767676\n"
+                                "           earlier generation 75757575757575757575757575757575\n"));
+    EXPECT_THAT(text, HasSubstr("forced  ordered 76767676767676767676767676767676\n"));
+    EXPECT_THAT(text, HasSubstr("             incarnation 99999999999999999999999999999999\n"));
+    EXPECT_THAT(text,
+                HasSubstr("             may have generation 76767676767676767676767676767676 of an order, known to "
+                          "epoch 3 of head 44444444444444444444444444444444 up to revision 11\n"));
+    EXPECT_THAT(text,
+                HasSubstr("             may have generation 74747474747474747474747474747474, known to this epoch "
+                          "up to revision 10\n"));
+    EXPECT_THAT(text, HasSubstr("             leaf /2  medium 09090909090909090909090909090909  16.0 MiB (16777216 "
+                                "bytes)  blocks of 512 (physical 4096)\n"));
+    const std::string brief = text_of(filled_medium());
+    for (const char* word : {"next member", "earlier", "incarnation", "may have", "leaf", "slot"}) {
+        EXPECT_THAT(brief, Not(HasSubstr(word)));
+    }
+}
+
+TEST(InspectionText, TellsSlotsAndCopiesOnlyWhenAsked) {
+    const std::string text = text_of(filled_medium(), true);
+    EXPECT_THAT(text, HasSubstr("  copies   both: sequence 9\n"));
+    EXPECT_THAT(text, HasSubstr("  copies   copy 0: sequence 3, copy 1: sequence 4\n"));
+    EXPECT_THAT(text, HasSubstr("  owed     3 of 16 regions owed to member 2\n"
+                                "             slot 0  3 set  revision 12  copy 0: sequence 1, copy 1: sequence 2\n"));
+}
+
+TEST(InspectionText, TellsCopiesOfWhichOneIsNotGood) {
+    MemoryLeaf leaf = mirror_leaf();
+    leaf.write(leaf_bytes - record_copy_bytes + 200, Bytes(1, std::byte{0xff}));
+    EXPECT_THAT(text_of(medium_with(leaf)), HasSubstr("  copies   copy 0: sequence 3, copy 1: damaged\n"));
+}
+
+TEST(InspectionText, TellsWhatIsOwedWithoutAGoodCopyOfTheMap) {
+    MemoryLeaf leaf;
+    leaf.write_record(leaf_bytes, sample_record(leaf_bytes));
+    EXPECT_THAT(text_of(medium_with(leaf)), HasSubstr("  intent   everything may differ (no good copy of the map)\n"
+                                                      "  owed     everything to member 2 (no good copy of the map)\n"));
+}
+
+TEST(InspectionText, OwesNothingToAMemberInSyncWhoseMapIsNotRead) {
+    MemoryLeaf leaf;
+    Record record = sample_record(leaf_bytes);
+    record.members[1].state = MemberState::in_sync;
+    leaf.write_record(leaf_bytes, record);
+    EXPECT_THAT(text_of(medium_with(leaf)),
+                HasSubstr("  owed     nothing to member 2, which is in sync (no good copy of the map)\n"));
+}
+
+TEST(InspectionText, TellsAMapThatIsNobodysOnlyWhenAsked) {
+    MemoryLeaf leaf = mirror_leaf();
+    Record record = sample_record(leaf_bytes);
+    RegionMap map(mirror_layout(leaf_bytes, region_bytes).regions, region_bytes);
+    leaf.write_map(2, record, {record.mirror, MapKind::owed, 3}, map);
+    EXPECT_THAT(text_of(medium_with(leaf)), Not(HasSubstr("member 3")));
+    EXPECT_THAT(text_of(medium_with(leaf), true), HasSubstr("  stale    0 of 16 regions once owed to member 3\n"));
+}
+
+TEST(InspectionText, TellsSlotsWithoutAGoodCopy) {
+    Inspection found = filled_medium();
+    MapInspection& intent = found.media[0].mirrors[0].maps[0];
+    intent.slots.push_back({.set_regions = 4, .copies = {{{CopyState::torn}, {CopyState::foreign}}}});
+    EXPECT_THAT(text_of(found),
+                HasSubstr("  intent   6 of 16 regions may differ  (1 of 2 map slots without a good copy, "
+                          "all of which counts as set)\n"));
+    EXPECT_THAT(text_of(found, true), HasSubstr("             slot 1  4 set  copy 0: torn, copy 1: not of DST\n"));
+}
+
+TEST(InspectionText, TellsWhoseASlotInTheWrongPlaceIs) {
+    MemoryLeaf leaf = mirror_leaf();
+    Record record = sample_record(leaf_bytes);
+    leaf.write_map(1, record, {record.mirror, MapKind::owed, 3}, RegionMap(16, region_bytes));
+    EXPECT_THAT(
+        text_of(medium_with(leaf), true),
+        HasSubstr("             slot 0  16 set  of another map: owed of mirror 05050505050505050505050505050505 "
+                  "member 3 slot 0 of 16 regions of 1.0 MiB revision 12  copy 0: "));
+}
+
+TEST(InspectionText, TellsOfAMediumThatNoMemberHas) {
+    Label label = sample_label();
+    label.medium = make_id(0x7e);
+    EXPECT_THAT(text_of(medium_with(mirror_leaf(), label)),
+                HasSubstr("  maps     not found: no member of the record has this medium\n"));
 }
 
 TEST(InspectionText, TellsWhatIsWrongWithALabel) {
@@ -50,6 +152,35 @@ TEST(InspectionText, TellsAJournal) {
     EXPECT_THAT(text, HasSubstr("epoch 4 of head 03030303  forced  ordered 76767676"));
     EXPECT_THAT(text,
                 HasSubstr("  served   mirror 04040404040404040404040404040404  what an order made: generation 070"));
+    EXPECT_THAT(text, HasSubstr("  leaf     /2  medium 09090909  16.0 MiB  blocks of 512 (physical 4096)\n"));
+}
+
+TEST(InspectionText, TellsWhatAnOrderGivesUp) {
+    EXPECT_THAT(text_of(journal_with(filled_journal())),
+                HasSubstr("  order    to give up one side of a split, which the next start carries out\n"
+                          "           gives up member 2 (node:1/disk0) of mirror 05050505\n"
+                          "           gives up member 1 of mirror 50505050\n"));
+}
+
+TEST(InspectionText, TellsWhereAJournalWasMadeWhenAskedOrWhenItIsACopy) {
+    const std::string made = "  machine  " + to_string(make_id(0xaa)) + "  file 0000000000001267\n";
+    Inspection found = journal_with(filled_journal());
+    EXPECT_THAT(text_of(found), Not(HasSubstr("machine")));
+    EXPECT_THAT(text_of(found, true), HasSubstr(made));
+    found.journals[0].copied = true;
+    EXPECT_THAT(text_of(found), AllOf(HasSubstr(made), HasSubstr("it decides nothing\n")));
+}
+
+TEST(InspectionText, TellsOfAMirrorOfWhichNothingIsKnown) {
+    Journal journal = filled_journal();
+    journal.records = {Record{}};
+    EXPECT_THAT(text_of(journal_with(journal)), HasSubstr("  mirror   one of which nothing is known here\n"));
+}
+
+TEST(InspectionText, LeavesNoGapForWhatCouldNotBeLookedAt) {
+    Inspection found = journal_with(filled_journal());
+    found.media = {{.name = "/a", .size_bytes = mib}, {.name = "/b", .error = Error{Errc::not_found, "x"}}};
+    EXPECT_THAT(text_of(found), HasSubstr("/a  1.0 MiB\n  label    none\n\njournal /var"));
 }
 
 }  // namespace

@@ -224,6 +224,30 @@ TEST_F(Dstctl, InitLabelsWhatInspectShows) {
     EXPECT_EQ(json.at("journals").at(0).at("storage_name").as_string(), "vol");
 }
 
+TEST_F(Dstctl, InspectTellsAllWhenVerbose) {
+    const std::string file = mirror_file();
+    ASSERT_EQ(dstctl({"init", file}).status, 0);
+    EXPECT_THAT(dstctl({"inspect", path("a.img")}).out, Not(HasSubstr("incarnation")));
+    EXPECT_THAT(dstctl({"inspect", "-v", path("a.img")}).out,
+                AllOf(HasSubstr("incarnation"), HasSubstr("copies   both: sequence"), HasSubstr("slot 0  0 set")));
+}
+
+TEST_F(Dstctl, InspectTellsADamagedCopyOfAJournal) {
+    ASSERT_EQ(dstctl({"init", mirror_file()}).status, 0);
+    const std::string journal = path("state/vol.journal");
+    EXPECT_THAT(dstctl({"inspect", journal}).out, Not(HasSubstr("copies")));
+    std::fstream(journal, std::ios::binary | std::ios::in | std::ios::out).seekp(4096 + 100).write("xxxx", 4);
+    EXPECT_THAT(dstctl({"inspect", journal}).out, HasSubstr("  copies   copy 0: damaged, copy 1: sequence "));
+}
+
+TEST_F(Dstctl, InspectTellsWhatAnOrderGivesUp) {
+    const std::string file = mirror_file();
+    ASSERT_EQ(dstctl({"init", file}).status, 0);
+    ASSERT_EQ(dstctl({"resolve", file, "--discard", path("b.img"), "--yes"}).status, 0);
+    EXPECT_THAT(dstctl({"inspect", path("state/vol.journal")}).out,
+                HasSubstr("           gives up member 2 (" + path("b.img") + ") of mirror "));
+}
+
 TEST_F(Dstctl, InitRefusesAnotherStoragesMediaUnlessForced) {
     ASSERT_EQ(dstctl({"init", mirror_file("old")}).status, 0);
     std::string file = write("new.yaml", "storage: new\ntree: {disk: " + path("a.img") + "}\n");
