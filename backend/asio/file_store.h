@@ -21,7 +21,7 @@ Result<StoreContents> read_store_file(const std::string& path);
 ///
 /// Slot k lies at k * (4 KiB + slot_bytes_max): 8 bytes magic, 8 bytes little-endian length, and from 4 KiB on the
 /// bytes. A new file has both headers, with length 0. What is torn is for the reader to notice: the bytes carry a
-/// checksum of their own.
+/// checksum of their own. docs/disk_format.md, "Journal", has all of it.
 class FileStore : public Store {
 public:
     FileStore(AsioLoop& loop, std::string path);

@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
+#include "page_vectors.h"
 #include "support/run_loop.h"
 
 namespace dst {
@@ -22,8 +24,11 @@ protected:
         return *answer;
     }
     Result<void> write(FileStore& store, unsigned slot, const std::string& text) {
+        return write(store, slot, bytes(text));
+    }
+    Result<void> write(FileStore& store, unsigned slot, const Bytes& content) {
         std::optional<Result<void>> answer;
-        store.write(slot, bytes(text), [&](Result<void> result) { answer = std::move(result); });
+        store.write(slot, content, [&](Result<void> result) { answer = std::move(result); });
         EXPECT_TRUE(run_until(loop, [&] { return answer.has_value(); }));
         return *answer;
     }
@@ -64,6 +69,30 @@ TEST_F(FileStoreTest, KeepsBothSlotsApart) {
     EXPECT_FALSE(contents->created);
     EXPECT_EQ(contents->slots[0], bytes("1st"));
     EXPECT_EQ(contents->slots[1].size(), Store::slot_bytes_max);
+}
+
+/// docs/disk_format.md, "Journal".
+TEST_F(FileStoreTest, LiesAsThePageSays) {
+    const Bytes journal = test::page_vector("journal");
+    const Bytes header = test::page_vector("slot-header");
+    Bytes page(2 * 1052672);
+    std::copy_n(header.begin(), 8, page.begin());
+    std::copy(header.begin(), header.end(), page.begin() + 1052672);
+    std::copy(journal.begin(), journal.end(), page.begin() + 1052672 + 4096);
+    {
+        FileStore store(loop, folder.file("journal"));
+        ASSERT_TRUE(open(store).has_value());
+        ASSERT_TRUE(write(store, 1, journal).has_value());
+    }
+    std::ifstream written(folder.file("journal"), std::ios::binary);
+    EXPECT_TRUE(bytes(std::string(std::istreambuf_iterator<char>(written), {})) == page);
+    const auto* text = reinterpret_cast<const char*>(page.data());
+    std::ofstream(folder.file("copy"), std::ios::binary).write(text, static_cast<std::streamsize>(page.size()));
+    FileStore copy(loop, folder.file("copy"));
+    const auto contents = open(copy);
+    ASSERT_TRUE(contents.has_value());
+    EXPECT_TRUE(contents->slots[0].empty());
+    EXPECT_EQ(contents->slots[1], journal);
 }
 
 /// Another file that has the same inode number, as a filesystem gives it out again, is a copy.

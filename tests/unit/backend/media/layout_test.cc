@@ -78,6 +78,13 @@ TEST(DefaultRegionSize, GrowsSoThatMapsStaySmall) {
     }
 }
 
+TEST(DefaultRegionSize, IsDoubledWhenAMemberHasAsManyAsTheLimit) {
+    constexpr std::uint64_t regions_max = 1u << 18;
+    EXPECT_EQ(default_region_bytes(regions_max * mib - 1), mib);
+    EXPECT_EQ(default_region_bytes(regions_max * mib), 2 * mib);
+    EXPECT_EQ(default_region_bytes(regions_max * 512 * mib), 1024 * mib);
+}
+
 TEST(DefaultRegionSize, EndsAtOneGibibyte) { EXPECT_EQ(default_region_bytes(~0ull), 1024 * mib); }
 
 }  // namespace

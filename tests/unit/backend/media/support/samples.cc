@@ -71,10 +71,14 @@ Journal sample_journal() {
     journal.epoch_tried = 5;
     journal.size_bytes = 10ull << 30;
     journal.logical_block_bytes = 512;
-    journal.records = {sample_record()};
+    Record unknown;
+    unknown.storage = id_of(0x22);
+    unknown.logical_block_bytes = 512;
+    unknown.region_bytes = map_slot_bytes;
+    journal.records = {sample_record(), unknown};
     journal.leaves = {{"/1", id_of(0x12), (10ull << 30) + 131072, 512, 4096}};
     journal.order = StartOrder::resolve;
-    journal.discards = {{id_of(0x55), 2}};
+    journal.discards = {{id_of(0x55), 2}, {id_of(0x5a), 1}};
     journal.served_orders = {{id_of(0x55), id_of(0x76)}};
     journal.sequence = 21;
     return journal;
