@@ -22,7 +22,7 @@
 namespace dst {
 namespace {
 
-/// The kept file: magic, hash of boot and medium, random number, the mark, and the size at the last opening.
+/// The kept file (docs/disk_format.md): magic, hash of boot and medium, random number, mark, size at the last opening.
 struct Kept {
     std::array<char, 8> magic;
     Id basis;
