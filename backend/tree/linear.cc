@@ -115,7 +115,7 @@ Incarnation Linear::incarnation() const {
     std::vector<std::uint8_t> files;
     std::vector<std::uint8_t> data;
     bool disks = true;
-    bool all_files = true;
+    bool any_file = false;
     const auto add = [](std::vector<std::uint8_t>& to, const Incarnation& from) {
         to.insert(to.end(), from.id.bytes.begin(), from.id.bytes.end());
     };
@@ -125,12 +125,12 @@ Incarnation Linear::incarnation() const {
         add(files, file_of(below));
         add(data, data_of(below));
         disks = disks && is_of_disks(below);
-        all_files = all_files && file_of(below) != Incarnation{};
+        any_file = any_file || file_of(below) != Incarnation{};
     }
     Incarnation named;
     if (!disks) named = data_of({digest_of(data)});
-    // Where nothing is known of one part, a new one cannot be told from what was learnt of it.
-    if (all_files) named = with_other_file(named, digest_of(files));
+    // Where nothing was known of a part, what is learnt of it counts as another file: it cannot be told from one.
+    if (any_file) named = with_other_file(named, digest_of(files));
     return with_other_time(named, digest_of(all));
 }
 

@@ -132,14 +132,21 @@ TEST_F(LinearFiles, AnotherFileOfAnyPartIsSeen) {
     EXPECT_TRUE(same_data(before, linear->incarnation()));
 }
 
-TEST_F(LinearFiles, NotWhereNothingIsKnownOfAPart) {
+TEST_F(LinearFiles, AnotherFileBesideADiskIsSeen) {
     all_are_files();
     devices[0]->set_incarnation({});
     const Incarnation before = linear->incarnation();
-    move(1);
     EXPECT_TRUE(same_file(before, linear->incarnation()));
+    move(1);
+    EXPECT_FALSE(same_file(before, linear->incarnation()));
     all_are_files();
-    EXPECT_TRUE(same_file(before, linear->incarnation())) << "it was learnt meanwhile";
+    EXPECT_FALSE(same_file(before, linear->incarnation())) << "what is learnt may be of another file";
+}
+
+TEST_F(LinearFiles, OfDisksNothingIsKnown) {
+    const Incarnation before = linear->incarnation();
+    all_are_files();
+    EXPECT_TRUE(same_file(before, linear->incarnation()));
 }
 
 TEST_F(LinearFiles, BesideAMirrorItSaysNothingOfTheData) {
