@@ -5,10 +5,12 @@
 namespace dst {
 namespace {
 
+// clang-format off
 constexpr std::array<std::string_view, rule_count> tokens{
     "m1-all-acknowledge",
     "m2-record-before-ack",
     "m2-journal-first",
+    "m2-carries-on",
     "m2-flush-drops",
     "m3-intent",
     "m4-owed-first",
@@ -16,6 +18,9 @@ constexpr std::array<std::string_view, rule_count> tokens{
     "m4-flush-first",
     "m5-journal-decides",
     "m5-all-in-sync",
+    "m5-one-is-enough",
+    "m5-lower-epoch",
+    "m5-unchanged",
     "m5-claim-erased",
     "m5-record-at-start",
     "m5-served-mark",
@@ -25,12 +30,14 @@ constexpr std::array<std::string_view, rule_count> tokens{
     "m6-fence",
     "m7-pin",
     "m7-older-copy",
+    "m7-everything",
     "m7-owed-first",
     "m8-copy",
     "m8-mark-first",
     "m8-given-up-first",
     "m8-flush-first",
     "m8-note-coming",
+    "m8-note-names",
     "m8-old-members-first",
     "m8-journal-last",
     "m9-read-in-sync",
@@ -43,6 +50,7 @@ constexpr std::array<std::string_view, rule_count> tokens{
     "m13-discards",
     "m14-incarnation",
 };
+// clang-format on
 
 #ifdef DST_BREAKS
 std::array<bool, rule_count> switches{};

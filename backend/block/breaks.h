@@ -12,6 +12,7 @@ enum class Rule : std::uint8_t {
     m1_all_acknowledge,    ///< left out: a write is acknowledged when one member has it
     m2_record_before_ack,  ///< left out: what a lost member missed is acknowledged before the record is durable
     m2_journal_first,      ///< left out: the journal does not have a record when the members have it
+    m2_carries_on,         ///< left out: nobody leaves, and what fails is waited for
     m2_flush_drops,        ///< left out: a member whose flush failed stays in sync
     m3_intent,             ///< left out: a change is sent before its intent bit is durable
     m4_owed_first,         ///< left out: an intent bit is cleared before members that lack the region are owed it
@@ -19,6 +20,9 @@ enum class Rule : std::uint8_t {
     m4_flush_first,        ///< left out: an intent bit is cleared without a flush
     m5_journal_decides,    ///< left out: a journal decides although another head has served since
     m5_all_in_sync,        ///< left out: a start that the journal does not decide takes any in-sync member
+    m5_one_is_enough,      ///< left out: a start that the journal decides waits for every member in sync
+    m5_lower_epoch,        ///< left out: nobody looks whether another head has gone on with a lower epoch
+    m5_unchanged,          ///< left out: members are used whatever their incarnation, with maps that are not empty
     m5_claim_erased,       ///< left out: the journal keeps its claim when it did not decide
     m5_record_at_start,    ///< left out: the record is not written again at a start
     m5_served_mark,        ///< left out: no served epoch is written
@@ -28,12 +32,14 @@ enum class Rule : std::uint8_t {
     m6_fence,              ///< left out: lower epochs are not refused
     m7_pin,                ///< left out: whatever medium is in the place comes up after a loss
     m7_older_copy,         ///< left out: a member that was put back from an older copy is taken for what it was
+    m7_everything,         ///< left out: one that is owed everything gets what its owed map says
     m7_owed_first,         ///< left out: a medium is labelled and promised before all that it is owed is durable
     m8_copy,               ///< left out: a target is promoted without what it missed
     m8_mark_first,         ///< left out: a target is not marked as resyncing before it is written to
     m8_given_up_first,     ///< left out: the others know that a member has its mark before it has it
     m8_flush_first,        ///< left out: what was copied is not owed any more before the target has flushed it
     m8_note_coming,        ///< left out: the coming generation is not noted in the journal
+    m8_note_names,         ///< left out: that note does not say which members may have it
     m8_old_members_first,  ///< left out: the new member's record is written with the old ones'
     m8_journal_last,       ///< left out: the journal has an addition before the members
     m9_read_in_sync,       ///< left out: members that are not in sync answer reads
@@ -47,7 +53,7 @@ enum class Rule : std::uint8_t {
     m14_incarnation,     ///< left out: a member that comes back is used whatever its incarnation
 };
 
-inline constexpr std::uint8_t rule_count = 36;
+inline constexpr std::uint8_t rule_count = 42;
 
 /// The dashed name that `sim --break` takes: "m2-record-before-ack".
 std::string_view to_token(Rule rule) noexcept;

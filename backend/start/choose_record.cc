@@ -184,7 +184,8 @@ StartChoice choose_record(const std::optional<Record>& journal, bool decides, co
             }
         }
     }
-    const bool enough = choice.used != 0 && (decides || missing.empty() || broken(Rule::m5_all_in_sync));
+    const bool decided = decides && !broken(Rule::m5_one_is_enough);
+    const bool enough = choice.used != 0 && (decided || missing.empty() || broken(Rule::m5_all_in_sync));
     if (enough) {
         choice.verdict = Verdict::use;
         return choice;
@@ -214,7 +215,8 @@ IncarnationChoice choose_incarnations(const StartChoice& choice, const std::vect
             if (views[i].number != recorded.number) continue;
             const bool used = (choice.used & bit(i)) != 0;
             there = used || changed_and_unusable(recorded, views[i], choice.record, journal);
-            if (used && views[i].incarnation == recorded.incarnation) result.used |= bit(i);
+            const bool same = views[i].incarnation == recorded.incarnation || broken(Rule::m5_unchanged);
+            if (used && same) result.used |= bit(i);
         }
         if (!there) changed.push_back(recorded.name);
         all_there = all_there && there;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "block/assert.h"
+#include "block/breaks.h"
 #include "start/error_text.h"
 
 namespace dst {
@@ -181,7 +182,7 @@ void InnerStart::records_read() {
     // The journal is ours and alive; it may know less of this mirror than another head before it did.
     const Id& own = context_.epoch.head;
     decides_ = known_ && !served_by_another(inner_, {known_->epoch.number, own}, findings_) &&
-               !gone_on_elsewhere(inner_, *known_, own, opening_.views, findings_);
+               (broken(Rule::m5_lower_epoch) || !gone_on_elsewhere(inner_, *known_, own, opening_.views, findings_));
     if (decides_) leave_out_unwritable();
     opening_.choice = choose_record(known_, decides_, opening_.views);
     if (decides_) take_notes(opening_.choice.record, *known_);

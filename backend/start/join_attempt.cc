@@ -163,7 +163,7 @@ void JoinAttempt::record_read() {
 /// Before the first label and before the promise: from then on the medium passes for a member's, and nothing on it
 /// tells that it was put back, whatever happens to this attempt or to the head.
 void JoinAttempt::owe_everything() {
-    if (broken(Rule::m7_owed_first)) return any_blank() ? label_blank() : promise_all();
+    if (broken(Rule::m7_owed_first) || broken(Rule::m7_everything)) return any_blank() ? label_blank() : promise_all();
     mirror().owe_everything(child_.position, [this](const Result<void>& owed) {
         if (!stopped(owed)) any_blank() ? label_blank() : promise_all();
     });
@@ -246,7 +246,7 @@ void JoinAttempt::admit() {
          {"owed", everything_.empty() ? "what it missed" : "everything"}});
     MayHave has;
     if (found_.record) has = {found_.record->generation_id, found_.record->revision, context_.epoch};
-    mirror().admit(index, {!everything_.empty(), leaves_now(), has});
+    mirror().admit(index, {!everything_.empty() && !broken(Rule::m7_everything), leaves_now(), has});
     end(End::done, {});
 }
 

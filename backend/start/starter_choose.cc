@@ -195,6 +195,7 @@ void Starter::records_read(Vertex& mirror) {
     work.refuse_other_mirrors(identity_.id, journal);
     const Id& own = context_.journal.journal().established.head;
     const bool behind = decides_for(mirror, journal) && !broken(Rule::m5_journal_decides) &&
+                        !broken(Rule::m5_lower_epoch) &&
                         gone_on_elsewhere(mirror, *journal, own, work.views, findings_);
     // Mirrors that were chosen with it are chosen without it.
     if (behind && !std::exchange(journal_behind_, true))

@@ -173,7 +173,7 @@ void Mirror::note_coming(Record& kept) const {
     for (const auto& member : members_) {
         RecordMember* const recorded = member->number == 0 ? nullptr : find_member(kept, member->number);
         const Mask given = (in_sync_ & ~failed_) | change_->joiner;
-        if (recorded == nullptr || (given & member->mask()) == 0) continue;
+        if (recorded == nullptr || (given & member->mask()) == 0 || broken(Rule::m8_note_names)) continue;
         remember_generation(recorded->may_have, may_have_of(change_->next));
     }
 }

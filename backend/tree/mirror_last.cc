@@ -15,6 +15,7 @@ constexpr unsigned unread_times_max = 10;
 }  // namespace
 
 bool Mirror::may_fail(const Member& member) const {
+    if (broken(Rule::m2_carries_on)) return false;
     return (in_sync_ & ~failed_ & joined_ & ~member.mask()) != 0 || broken(Rule::m10_last_stays);
 }
 

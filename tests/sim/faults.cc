@@ -68,7 +68,7 @@ void Faults::strike() {
         Share{5, [](Faults& f) { return f.order_takeover(); }},
     };
     if (loop_.now() < quiet_until_) {
-        if (loop_.chance(300)) disturb();
+        if (loop_.now() >= undisturbed_until_ && loop_.chance(300)) disturb();
         return;
     }
     keep_copies();
@@ -89,6 +89,8 @@ bool Faults::stage() {
     if (loop_.chance(400) && older_part_returns()) return true;
     if (loop_.chance(250) && go_on_with_what_returned()) return true;
     if (loop_.chance(250) && go_on_without_the_new_member()) return true;
+    if (loop_.chance(300) && go_on_with_a_lower_epoch()) return true;
+    if (loop_.chance(300) && go_on_with_what_was_noted()) return true;
     if (host_.has_rival() && loop_.chance(500)) return duel();
     return loop_.chance(550) ? die_in_a_promotion() : lose_power_in_a_resync();
 }

@@ -128,6 +128,17 @@ private:
     bool go_on_without_the_new_member();
     void die_when_it_is_in_sync(World::Head& head, SimPlatter& joiner, const Leaves& others);
     bool go_on_with_what_returned();
+    struct Three {
+        Leaves one;
+        Leaves other;
+        Leaves rest;
+    };
+    std::optional<Three> three_members();
+    bool go_on_with_a_lower_epoch();
+    void die_when_they_have_the_record(World::Head& head, const Leaves& members);
+    void die_at_promises(World::Head& head, SimPlatter& platter, unsigned times);
+    bool go_on_with_what_was_noted();
+    void die_when_it_is_taken_in(World::Head& head, SimPlatter& joiner);
     void die_before_its_mark(World::Head& head, const Leaves& others, const Leaves& returned);
 
     // faults_media.cc
@@ -201,6 +212,7 @@ private:
     bool ending_cleanly_ = false;  ///< a head: it must not be killed meanwhile
     bool exchanged_ = false;       ///< two media, until they are put back
     TimePoint quiet_until_;        ///< a duel goes on: only small things are broken meanwhile
+    TimePoint undisturbed_until_;  ///< nor these
     struct Copy {
         SimPlatter::Content content;
         std::size_t times_served = 0;

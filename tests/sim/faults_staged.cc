@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include "faults.h"
 
@@ -192,6 +193,158 @@ void Faults::die_before_its_mark(World::Head& head, const Leaves& others, const 
             });
         };
     }
+}
+
+/// Of a mirror of three or more, in any order: one, another one, and the rest.
+std::optional<Faults::Three> Faults::three_members() {
+    Leaves all(host_.world().leaves().begin(), host_.world().leaves().end());
+    if (all.size() < 3) return std::nullopt;
+    std::rotate(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(loop_.below(all.size())), all.end());
+    if (loop_.chance(500)) std::swap(all[0], all[1]);
+    return Three{{all[0]}, {all[1]}, Leaves(all.begin() + 2, all.end())};
+}
+
+// One machine is overtaken with a lower epoch than its own: it has begun several times with one member alone, and
+// another machine was ordered to go on with a second one, which had not heard of that, and took a third one in. Only by
+// their records that one knows more than the journal; of the two, the third one misses what was written last (M5).
+bool Faults::go_on_with_a_lower_epoch() {
+    const std::optional<Rivals> rivals = rivals_on_a_mirror();
+    const std::optional<Three> three = rivals ? three_members() : std::nullopt;
+    if (!three) return false;
+    World::Head& one = rivals->one;
+    World::Head& other = rivals->other;
+    const auto [alone, second, third] = *three;
+    note("gone on with a lower epoch: " + one.machine.host + ", " + other.machine.host);
+    quiet_until_ = loop_.now() + seconds(70);
+    undisturbed_until_ = loop_.now() + seconds(58);
+    // No map names anything, and nobody leaves for a write that it missed.
+    host_.silence(seconds(36));
+    for (const auto& each : host_.world().heads()) kill_head(*each);
+    host_.world().heal();
+    at(milliseconds(300), [this, &one] { host_.start_head(one); });
+    at(seconds(12), [this, &one, alone = alone, third = third] {
+        kill_head(one);
+        set_away(alone, true);
+        die_when_they_have_the_record(one, third);
+    });
+    at(seconds(13), [this, &one] { host_.start_head(one); });
+    at(seconds(18), [this, &one, alone = alone, second = second, third = third] {
+        end_watch();
+        kill_head(one);
+        set_away(second, true);
+        set_away(third, true);
+        set_away(alone, false);
+        die_at_promises(one, *alone.front().second, 3);
+    });
+    at(seconds(19), [this, &one] { host_.start_head(one); });
+    at(seconds(32), [this, &one, &other, alone = alone, second = second] {
+        end_watch();
+        kill_head(one);
+        set_away(alone, true);
+        set_away(second, false);
+        host_.order(other, {StartOrder::accept_data_loss, {}, {}, 0});
+    });
+    at(milliseconds(32500), [this, &other] { host_.start_head(other); });
+    at(seconds(37), [this, third = third] { set_away(third, false); });
+    at(seconds(48), [this, third = third] { set_away(third, true); });
+    at(seconds(55), [this, &one, &other, second = second, third = third] {
+        kill_head(other);
+        set_away(second, true);
+        set_away(third, false);
+        at(milliseconds(300), [this, &one] { host_.start_head(one); });
+    });
+    at(seconds(65), [this, second = second] { set_away(second, false); });
+    return true;
+}
+
+void Faults::die_when_they_have_the_record(World::Head& head, const Leaves& members) {
+    const auto left = std::make_shared<std::set<const SimPlatter*>>();
+    for (const auto& [name, platter] : members) left->insert(platter);
+    for (const auto& [name, platter] : members) {
+        platter->on_carry_out = [this, left, &head, of = platter](const Request& request) {
+            if (!record_in(request) || left->erase(of) == 0 || !left->empty()) return;
+            note("the head dies when they have its record");
+            later(Duration::zero(), microseconds(300), [this, &head] { kill_head(head); });
+        };
+    }
+}
+
+// Again and again, and starts again.
+void Faults::die_at_promises(World::Head& head, SimPlatter& platter, unsigned times) {
+    const auto left = std::make_shared<unsigned>(times);
+    const auto dying = std::make_shared<bool>(false);
+    platter.on_carry_out = [this, left, dying, &head](const Request& request) {
+        const std::optional<Label> label = label_in(request);
+        if (*left == 0 || *dying || !label || label->promised == label->served) return;
+        --*left;
+        *dying = true;
+        later(microseconds(500), milliseconds(2), [this, dying, &head] {
+            kill_head(head);
+            *dying = false;
+            at(milliseconds(500), [this, &head] { host_.start_head(head); });
+        });
+    };
+}
+
+// A head takes a member in, and dies when that has the record. Then it is ordered to go on with one that was away, and
+// another machine goes on with the two, of which only the note of their generation tells that they may (M8).
+bool Faults::go_on_with_what_was_noted() {
+    const std::optional<Rivals> rivals = rivals_on_a_mirror();
+    const std::optional<Three> three = rivals ? three_members() : std::nullopt;
+    if (!three) return false;
+    World::Head& one = rivals->one;
+    World::Head& other = rivals->other;
+    const auto [old, joiner, rest] = *three;
+    note("gone on with what was noted: " + one.machine.host + ", " + other.machine.host);
+    quiet_until_ = loop_.now() + seconds(64);
+    for (const auto& each : host_.world().heads()) kill_head(*each);
+    host_.world().heal();
+    at(milliseconds(300), [this, &one] { host_.start_head(one); });
+    at(seconds(5), [this, joiner = joiner, rest = rest] {
+        set_away(joiner, true);
+        set_away(rest, true);
+    });
+    at(seconds(12), [this, &one, joiner = joiner] {
+        die_when_it_is_taken_in(one, *joiner.front().second);
+        set_away(joiner, false);
+    });
+    at(seconds(22), [this, &one, old = old, joiner = joiner, rest = rest] {
+        end_watch();
+        kill_head(one);
+        set_away(old, true);
+        set_away(joiner, true);
+        set_away(rest, false);
+        host_.order(one, {StartOrder::accept_data_loss, {}, {}, 0});
+    });
+    at(milliseconds(22500), [this, &one] { host_.start_head(one); });
+    at(seconds(34), [this, &one, &other, old = old, joiner = joiner, rest = rest] {
+        kill_head(one);
+        set_away(rest, true);
+        set_away(old, false);
+        set_away(joiner, false);
+        at(milliseconds(300), [this, &other] { host_.start_head(other); });
+    });
+    at(seconds(46), [this, &one, &other, rest = rest] {
+        kill_head(other);
+        set_away(rest, false);
+        at(milliseconds(300), [this, &one] { host_.start_head(one); });
+    });
+    return true;
+}
+
+// Before the journal has it.
+void Faults::die_when_it_is_taken_in(World::Head& head, SimPlatter& joiner) {
+    const auto armed = std::make_shared<bool>(true);
+    joiner.on_carry_out = [this, armed, &head](const Request& request) {
+        const std::optional<Record> record = record_in(request);
+        if (!*armed || !record) return;
+        const auto in_sync = std::count_if(record->members.begin(), record->members.end(),
+                                           [](const auto& member) { return member.state == MemberState::in_sync; });
+        if (in_sync < 2) return;
+        *armed = false;
+        note("the head dies when the new member has its record");
+        later(Duration::zero(), microseconds(300), [this, &head] { kill_head(head); });
+    };
 }
 
 }  // namespace dst::sim

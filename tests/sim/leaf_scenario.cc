@@ -84,16 +84,27 @@ void LeafScenario::strike(World::Netnode& node) {
     const std::string& host = node.machine.host;
     const std::uint64_t dice = loop_.below(7);
     trace_.line("fault", std::to_string(dice));
-    ++faults_;
+    // What mends something, or finds it broken, is no fault.
     switch (dice) {
-        case 0: network.reset("alpha", host); return;
-        case 1: world_->crash(node, false); return;
-        case 2: world_->start(node); return;
-        case 3: network.partition(loop_.chance(500) ? "alpha" : host, loop_.chance(500) ? "alpha" : host); return;
-        case 4: network.heal_all(); return;
-        case 5: platter.set_hung(!platter.hung()); return;
-        default: platter.fail({}, {0, platter.geometry().size_bytes}, Errc::medium_error, 3); return;
+        case 0: network.reset("alpha", host); break;
+        case 1:
+            if (node.process == nullptr) return;
+            world_->crash(node, false);
+            break;
+        case 2: return world_->start(node);
+        case 3: {
+            const bool outward = loop_.chance(500);
+            network.partition(outward ? "alpha" : host, outward ? host : "alpha");
+            break;
+        }
+        case 4: return network.heal_all();
+        case 5:
+            platter.set_hung(!platter.hung());
+            if (!platter.hung()) return;
+            break;
+        default: platter.fail({}, {0, platter.geometry().size_bytes}, Errc::medium_error, 3); break;
     }
+    ++faults_;
 }
 
 }  // namespace dst::sim

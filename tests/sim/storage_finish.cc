@@ -27,6 +27,7 @@ void StorageScenario::finish() {
     if (serving_head() == nullptr || !all_come_back()) return;
     if (loop_.chance(250)) check_write_back(*serving_head());
     if (!trace_.failed() && loop_.chance(250)) check_unwritable();
+    if (!trace_.failed() && serving_head() != nullptr) check_members_away();
     HeadProcess* const head = serving_head();
     if (trace_.failed() || head == nullptr) return;
     watch_while_all_is_well(*head);

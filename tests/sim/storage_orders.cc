@@ -76,6 +76,33 @@ Id StorageScenario::own_id(const HeadProcess& process) {
     return choice.journal ? choice.journal->established.head : Id{};
 }
 
+// What an order made of a mirror of leaves; nil: it is another tree, or one leaf says something else.
+Id StorageScenario::ordered_generation(const VertexStatus& tree) const {
+    if (tree.kind != VertexKind::mirror) return {};
+    Id ordered;
+    for (const VertexStatus& member : tree.children) {
+        if (!member.children.empty() || world_->is_tree(member.name)) return {};
+        if (member.state != VertexState::in_sync) continue;
+        const std::optional<Record> record = record_on(world_->platter_of(member.name).durable());
+        if (!record || (!ordered.is_nil() && ordered != record->ordered)) return {};
+        ordered = record->ordered;
+    }
+    return ordered;
+}
+
+// Nobody has gone over to what the last order gave up: what is in use has heard of that order.
+bool StorageScenario::stands_on_order(const VertexStatus& tree) const {
+    if (forked_generation_.is_nil() || tree.kind != VertexKind::mirror) return false;
+    return std::all_of(tree.children.begin(), tree.children.end(), [&](const VertexStatus& member) {
+        if (member.state != VertexState::in_sync) return true;
+        const std::optional<Record> record = record_on(world_->platter_of(member.name).durable());
+        if (!record) return false;
+        const std::vector<Id>& line = record->lineage;
+        return record->ordered == forked_generation_ || record->generation_id == forked_generation_ ||
+               std::find(line.begin(), line.end(), forked_generation_) != line.end();
+    });
+}
+
 bool StorageScenario::waits(const World::Head& head) const {
     return head.process != nullptr && head.process->engine().waiting();
 }
@@ -87,14 +114,15 @@ bool StorageScenario::waits(const World::Head& head) const {
 void StorageScenario::judge_orders(HeadProcess& process) {
     // Nor goes the head that has carried one out, and remembers that, over to what it gave up.
     const bool remembers = !forked_by_.is_nil() && own_id(process) == forked_by_;
-    const bool other_side =
-        !forked_.empty() && (process.machine().host != forked_ || (!process.decided_by_journal() && !remembers));
+    const bool other_side = !forked_.empty() && !stands_on_order(*process.engine().status().tree) &&
+                            (process.machine().host != forked_ || (!process.decided_by_journal() && !remembers));
     bool given_up = process.forced() || other_side;
     sides_->head_serves(*process.engine().status().tree, other_side && !process.forced() && orders_.empty());
     // It had begun to carry an order out, perhaps, and then found what it gave up: the record may lie somewhere.
     if (!given_up && orders_.contains(process.machine().host)) {
         forked_ = process.machine().host;
         forked_by_ = {};
+        forked_generation_ = {};
     }
     for (auto& [host, order] : orders_) {
         given_up = given_up || host != process.machine().host || order.starts > order.starts_sure;
@@ -104,6 +132,7 @@ void StorageScenario::judge_orders(HeadProcess& process) {
     if (!given_up) return;
     forked_ = process.machine().host;
     forked_by_ = process.forced() ? own_id(process) : Id{};
+    forked_generation_ = process.forced() ? ordered_generation(*process.engine().status().tree) : Id{};
     epoch_ = 0;
     trace_.line("scenario", "data were given up");
     trace_.coverage().count("data were given up");

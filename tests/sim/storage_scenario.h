@@ -59,6 +59,22 @@ private:
     void check_unwritable();
     std::map<std::string, Incarnation> incarnations_now() const;
     void check_write_back(HeadProcess& head);
+
+    // storage_away.cc
+    void check_members_away();
+    void check_carries_on();
+    void check_waits();
+    void draw_away(const VertexStatus& vertex, std::vector<std::string>& away);
+    /// Null: the head's own.
+    World::Netnode* machine_of(const std::string& leaf);
+    void take_away(const std::string& leaf);
+    static bool is_left_out(const VertexStatus& vertex, const std::string& leaf);
+    bool others_unchanged(const std::map<std::string, Incarnation>& before, const std::vector<std::string>& away);
+    bool requests_succeed(const std::string& while_what);
+    World::Head* head_of(const HeadProcess& process);
+    void end_head(World::Head& head);
+    void come_back(const std::string& after);
+
     /// Below the root's mirrors, if there are any; empty: the tree is one disk.
     std::string some_mirrored_leaf(const VertexStatus& tree);
     static bool others_in_sync(const VertexStatus& vertex, const std::string& leaf);
@@ -69,6 +85,8 @@ private:
 
     // storage_orders.cc
     void judge_orders(HeadProcess& process);
+    Id ordered_generation(const VertexStatus& tree) const;
+    bool stands_on_order(const VertexStatus& tree) const;
     static Id own_id(const HeadProcess& process);
     void add_held(Oracle::Held& held, const VertexStatus& vertex, std::uint64_t at, std::uint64_t offset) const;
     void add_held(Oracle::Held& held, const std::string& leaf, std::uint64_t at, std::uint64_t offset) const;
@@ -137,8 +155,9 @@ private:
     std::map<std::string, OpenOrder> orders_;  ///< by machine
     std::set<std::string> being_left_;         ///< machines whose journal takes an order just now
     bool any_ordered_ = false;                 ///< to give data up
-    std::string forked_;  ///< the machine that gave data up last, until all members have heard of it; else empty
-    Id forked_by_;        ///< the head that carried that order out; nil: it is not known to have
+    std::string forked_;    ///< the machine that gave data up last, until all members have heard of it; else empty
+    Id forked_by_;          ///< the head that carried that order out; nil: it is not known to have
+    Id forked_generation_;  ///< what that order made; nil: it is not known
     bool any_tree_ordered_ = false;
     std::set<std::string> tree_orders_;  ///< trees that have not come to serve since an order to give up data
     TracedEvents administrator_;
