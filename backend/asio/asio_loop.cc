@@ -71,9 +71,15 @@ std::uint64_t AsioLoop::random() {
 void AsioLoop::run() {
     context_.restart();
     stopped_ = false;
+    // Whoever gave the thread another policy has a reason.
+    const bool may_batch = sched_getscheduler(0) == SCHED_OTHER;
+    awake_since_.reset();
     while (!stopped_) {
-        if (!step() && !spin()) sleep();
+        if (step()) continue;
+        if (may_batch && awake_since_) set_batch(batch_policy_.worked(now() - *awake_since_));
+        if (!spin()) sleep();
     }
+    set_batch(false);
     // What the handlers before the stop have deferred was posted before it, too.
     run_ready();
 }
@@ -120,6 +126,13 @@ void AsioLoop::remove(LoopSource& source) noexcept {
     sources_.erase(where);
 }
 
+void AsioLoop::set_batch(bool batch) {
+    if (std::exchange(batch_, batch) == batch) return;
+    const sched_param none{};
+    // Tuning only: who is not allowed to works all the same.
+    static_cast<void>(sched_setscheduler(0, batch ? SCHED_BATCH : SCHED_OTHER, &none));
+}
+
 /// True: there is work again.
 bool AsioLoop::spin() {
     const TimePoint start = now();
@@ -137,6 +150,7 @@ bool AsioLoop::spin() {
         found = step();
     } while (!found && spin_policy_.go_on(at));
     waits_.spun += at - start;
+    awake_since_ = at;
     if (found) ++waits_.spins_paid;
     spin_policy_.end(found);
     return found;
@@ -152,7 +166,8 @@ void AsioLoop::sleep() {
         context_.run_one();
     }
     for (LoopSource& source : sources_) source.awake();
-    spin_policy_.slept(now() - start);
+    awake_since_ = now();
+    spin_policy_.slept(*awake_since_ - start);
 }
 
 /// One poll waits on the other.

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 
+#include "asio/batch.h"
 #include "asio/fd_poll.h"
 #include "asio/spin.h"
 #include "block/loop.h"
@@ -53,7 +54,8 @@ private:
 /// The production Loop, run by one thread. Data arrive through descriptors() and sources, everything else (control
 /// sockets, signals, other threads' posts) through an io_context, which the loop looks at between. Everything but the
 /// members marked "any thread" belongs to the thread that is in run() (or to the only thread there is, before and
-/// after). Posted work costs no system call. Before it sleeps the loop spins for a moment when that has paid (spin.h).
+/// after). Posted work costs no system call. Before it sleeps the loop spins for a moment when that has paid (spin.h);
+/// with much to do at each turn its thread waits for the processor as long as somebody computes there (batch.h).
 /// Objects that use the loop are destroyed before it; work still posted then is dropped.
 class AsioLoop : public Loop {
 public:
@@ -98,6 +100,7 @@ private:
     void sleep();
     void arm_timer();
     void watch_descriptors();
+    void set_batch(bool batch);
 
     boost::asio::io_context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
@@ -109,6 +112,9 @@ private:
     Sources::iterator next_source_ = sources_.end();
     SpinPolicy spin_policy_;
     Waits waits_;
+    BatchPolicy batch_policy_;
+    std::optional<TimePoint> awake_since_;  ///< since the last wait; none yet: nothing
+    bool batch_ = false;
     std::optional<TimePoint> turn_;  ///< now(), while handlers run
     std::optional<TimePoint> armed_;
     std::uint64_t arming_ = 0;
