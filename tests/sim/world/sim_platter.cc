@@ -32,7 +32,8 @@ void SimPlatter::store(std::uint64_t index, const Sector& bytes, bool durable) {
     static constexpr Sector zero{};
     if (durable) {
         volatile_.erase(index);
-    } else if (sectors_.is_zero(index) && bytes == zero && !volatile_.contains(index)) {
+    } else if (sectors_.is_zero(index) && std::memcmp(bytes.data(), zero.data(), sector_bytes) == 0 &&
+               !volatile_.contains(index)) {
         // Large discards: it stays what it is, durable or not.
         return;
     } else {
