@@ -220,10 +220,13 @@ std::string discard_line(const OrderedDiscard& discard, const Journal& journal, 
     return "gives up member " + std::to_string(discard.member) + name + " of mirror " + view.id(discard.mirror);
 }
 
-std::string order_text(const Journal& journal, const View& view) {
+std::string order_text(const JournalInspection& found, const View& view) {
+    const Journal& journal = *found.journal;
     if (journal.order == StartOrder::none) return {};
-    const std::string order(describe(journal.order));
-    std::string text = row("order", view.yellow(order + ", which the next start carries out"));
+    // As JournalKeeper does: what was ordered elsewhere is not meant for here.
+    const std::string_view then =
+        found.copied ? ", which is not followed: this journal is a copy" : ", which the next start carries out";
+    std::string text = row("order", view.yellow(std::string(describe(journal.order)).append(then)));
     for (const OrderedDiscard& discard : journal.discards) {
         text += row("", view.yellow(discard_line(discard, journal, view)));
     }
@@ -245,7 +248,7 @@ std::string journal_text(const JournalInspection& found, const View& view) {
         text += row("machine", to_string(journal.machine) + "  file " + format_hexadecimal(journal.file));
     }
     text += copies_row(found.copies, view);
-    text += order_text(journal, view);
+    text += order_text(found, view);
     for (const ServedOrder& served : journal.served_orders) {
         text += row("served", "mirror " + to_string(served.mirror) + "  what an order made: generation " +
                                   view.id(served.generation));

@@ -162,6 +162,16 @@ TEST(InspectionText, TellsWhatAnOrderGivesUp) {
                           "           gives up member 1 of mirror 50505050\n"));
 }
 
+TEST(InspectionText, TellsThatTheOrderInACopiedJournalIsNotFollowed) {
+    Journal journal = filled_journal();
+    journal.order = StartOrder::accept_data_loss;
+    Inspection found = journal_with(journal);
+    found.journals[0].copied = true;
+    EXPECT_THAT(text_of(found), AllOf(HasSubstr("  order    to start with loss of data, which is not followed: this "
+                                                "journal is a copy\n"),
+                                      Not(HasSubstr("carries out"))));
+}
+
 TEST(InspectionText, TellsWhereAJournalWasMadeWhenAskedOrWhenItIsACopy) {
     const std::string made = "  machine  " + to_string(make_id(0xaa)) + "  file 0000000000001267\n";
     Inspection found = journal_with(filled_journal());
