@@ -134,6 +134,17 @@ std::uint64_t MapInspection::bad_slots() const {
         std::count_if(slots.begin(), slots.end(), [](const SlotInspection& slot) { return !slot.good; }));
 }
 
+MapMeaning meaning_of(const MapInspection& map, const Record& record) {
+    if (map.stale) return MapMeaning::unread;
+    const RecordMember* const of = map.kind == MapKind::owed ? find_member(record, map.member) : nullptr;
+    if (of != nullptr && of->state == MemberState::in_sync) return MapMeaning::unread;
+    // As judge_return() does (tree/member_return.h).
+    if (of != nullptr && (of->last_generation.is_nil() || !on_lineage(record, of->last_generation))) {
+        return MapMeaning::lack_unknown;
+    }
+    return map.good() ? MapMeaning::set_regions : MapMeaning::no_copy;
+}
+
 unsigned MirrorInspection::bad_copies() const {
     return static_cast<unsigned>(std::count_if(copies.begin(), copies.end(), [](const CopyInspection& copy) {
         return copy.state != CopyState::good && copy.state != CopyState::empty;

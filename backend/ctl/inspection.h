@@ -58,10 +58,21 @@ struct MapInspection {
     std::vector<SlotInspection> slots;
 
     std::uint64_t set_regions() const;  ///< regions of slots that are not good count as set
-    std::uint64_t bad_slots() const;    ///< of which no copy is good
+    std::uint64_t bad_slots() const;    ///< those that are not good
     /// False: nothing is known of any region. A member that is not in sync is owed everything then.
     bool good() const { return slots.empty() || bad_slots() < slots.size(); }
 };
+
+/// What a map means.
+enum class MapMeaning {
+    set_regions,   ///< its set regions may differ, or are owed
+    no_copy,       ///< everything: it is not good
+    lack_unknown,  ///< everything is owed, whatever is set: nobody knows what the member lacked when it left
+    unread,        ///< nothing: it is stale, or of a member that is in sync
+};
+
+/// By the record beside it.
+MapMeaning meaning_of(const MapInspection& map, const Record& record);
 
 /// What one mirror keeps on the medium.
 struct MirrorInspection {

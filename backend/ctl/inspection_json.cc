@@ -137,10 +137,13 @@ json::object slot_json(const SlotInspection& slot) {
     return object;
 }
 
-json::object map_json(const MapInspection& map) {
+json::object map_json(const MapInspection& map, const Record& record) {
+    const MapMeaning meaning = meaning_of(map, record);
     json::object object{{"kind", token_of(map.kind)},
                         {"good", map.good()},
                         {"stale", map.stale},
+                        {"counts", meaning != MapMeaning::unread},
+                        {"everything", meaning == MapMeaning::no_copy || meaning == MapMeaning::lack_unknown},
                         {"regions", map.regions},
                         {"set_regions", map.set_regions()},
                         {"region_bytes", map.region_bytes},
@@ -151,9 +154,10 @@ json::object map_json(const MapInspection& map) {
 }
 
 json::object mirror_json(const MirrorInspection& mirror) {
+    const auto map_of_it = [&](const MapInspection& map) { return map_json(map, mirror.record); };
     return {{"record", record_json(mirror.record)}, {"copies", array_of(mirror.copies, copy_json)},
             {"bad_copies", mirror.bad_copies()},    {"member", mirror.member},
-            {"maps_here", mirror.maps_here},        {"maps", array_of(mirror.maps, map_json)}};
+            {"maps_here", mirror.maps_here},        {"maps", array_of(mirror.maps, map_of_it)}};
 }
 
 json::object label_json(const Label& label) {

@@ -162,24 +162,31 @@ std::string slot_line(const SlotInspection& slot, std::size_t index, const View&
     return text + "  " + copies_text(slot.copies, view);
 }
 
-/// Whether something is owed depends on the member's state: of one in sync the map is not read.
-std::string map_line(const MapInspection& map, const Record& record, const View& view) {
-    const std::string member = "member " + std::to_string(map.member);
-    const RecordMember* of = find_member(record, map.member);
-    const bool in_sync = map.kind == MapKind::owed && of != nullptr && of->state == MemberState::in_sync;
-    if (!map.good() && in_sync) return "nothing to " + member + ", which is in sync (no good copy of the map)";
-    if (!map.good()) {
-        const std::string what = map.kind == MapKind::intent ? " may differ" : " to " + member;
-        return view.yellow("everything" + what + " (no good copy of the map)");
-    }
-    const std::string owed = map.stale ? "once owed to " : "owed to ";
+std::string set_regions_text(const MapInspection& map, const View& view) {
+    const std::string owed = (map.stale ? "once owed to member " : "owed to member ") + std::to_string(map.member);
     std::string text = std::to_string(map.set_regions()) + " of " + std::to_string(map.regions) + " regions " +
-                       (map.kind == MapKind::intent ? "may differ" : owed + member);
+                       (map.kind == MapKind::intent ? "may differ" : owed);
     const std::uint64_t bad = map.bad_slots();
     if (bad == 0) return text;
     return text + "  " +
            view.yellow("(" + std::to_string(bad) + " of " + std::to_string(map.slots.size()) +
-                       " map slots without a good copy, all of which counts as set)");
+                       " map slots without a copy that counts, all of which counts as set)");
+}
+
+std::string map_line(const MapInspection& map, const Record& record, const View& view) {
+    const std::string member = "member " + std::to_string(map.member);
+    switch (meaning_of(map, record)) {
+        case MapMeaning::set_regions: break;
+        case MapMeaning::no_copy: {
+            const std::string what = map.kind == MapKind::intent ? " may differ" : " to " + member;
+            return view.yellow("everything" + what + " (no copy of the map that counts)");
+        }
+        case MapMeaning::lack_unknown: return view.yellow("everything to " + member + " (nobody knows what it lacks)");
+        case MapMeaning::unread:
+            if (!map.stale) return "nothing to " + member + ", which is in sync";
+            break;
+    }
+    return set_regions_text(map, view);
 }
 
 std::string map_text(const MapInspection& map, const Record& record, const View& view) {

@@ -35,6 +35,13 @@ Inspection everything() {
             .journals = {journal, {.path = "/none", .error = error}}};
 }
 
+/// Of the leaf with this record on it.
+std::string text_of(MemoryLeaf leaf, const Record& record) {
+    leaf.write_record(leaf_bytes, record);
+    const Inspection found{.media = {{.mirrors = inspect_mirrors(leaf, leaf_bytes, sample_label())}}};
+    return boost::json::serialize(inspection_to_json(found));
+}
+
 TEST(InspectionJson, HoldsWhatTheSchemaDemands) {
     EXPECT_THAT(schema_violations("inspect.json", inspection_to_json(everything())), IsEmpty());
 }
@@ -75,11 +82,40 @@ TEST(InspectionJson, TellsAllOfAMapsSlots) {
 }
 
 TEST(InspectionJson, TellsThatNothingIsKnownOfWhatAMemberIsOwed) {
-    MemoryLeaf leaf;
-    leaf.write_record(leaf_bytes, sample_record(leaf_bytes));
-    Inspection found{.media = {{.mirrors = inspect_mirrors(leaf, leaf_bytes, sample_label())}}};
-    EXPECT_THAT(boost::json::serialize(inspection_to_json(found)),
-                HasSubstr(R"({"kind":"owed","good":false,"stale":false,"regions":16,"set_regions":16,)"));
+    EXPECT_THAT(text_of(MemoryLeaf(), sample_record(leaf_bytes)),
+                HasSubstr(R"({"kind":"owed","good":false,"stale":false,"counts":true,"everything":true,"regions":16,)"
+                          R"("set_regions":16,)"));
+}
+
+TEST(InspectionJson, TellsThatTheSetRegionsOfAMapAreWhatIsOwed) {
+    EXPECT_THAT(text_of(mirror_leaf(), sample_record(leaf_bytes)),
+                HasSubstr(R"({"kind":"owed","good":true,"stale":false,"counts":true,"everything":false,"regions":16,)"
+                          R"("set_regions":3,)"));
+}
+
+TEST(InspectionJson, TellsThatNobodyKnowsWhatAMemberLacks) {
+    Record record = sample_record(leaf_bytes);
+    record.members[1].last_generation = {};
+    EXPECT_THAT(text_of(mirror_leaf(), record),
+                HasSubstr(R"({"kind":"owed","good":true,"stale":false,"counts":true,"everything":true,)"));
+}
+
+TEST(InspectionJson, TellsThatTheMapOfAMemberInSyncDoesNotCount) {
+    Record record = sample_record(leaf_bytes);
+    record.members[1].state = MemberState::in_sync;
+    record.members[1].last_generation = {};
+    EXPECT_THAT(text_of(mirror_leaf(), record),
+                HasSubstr(R"({"kind":"owed","good":true,"stale":false,"counts":false,"everything":false,)"));
+    EXPECT_THAT(text_of(MemoryLeaf(), record),
+                HasSubstr(R"({"kind":"owed","good":false,"stale":false,"counts":false,"everything":false,)"));
+}
+
+TEST(InspectionJson, TellsThatAStaleMapDoesNotCount) {
+    MemoryLeaf leaf = mirror_leaf();
+    const Record record = sample_record(leaf_bytes);
+    leaf.write_map(2, record, {record.mirror, MapKind::owed, 3}, RegionMap(16, region_bytes));
+    EXPECT_THAT(text_of(leaf, record),
+                HasSubstr(R"({"kind":"owed","good":true,"stale":true,"counts":false,"everything":false,)"));
 }
 
 }  // namespace

@@ -18,6 +18,13 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
+/// Member 2's, with 3 of 16 regions set.
+MapInspection owed_map() {
+    MapInspection map{.kind = MapKind::owed, .member = 2, .regions = 16, .region_bytes = region_bytes};
+    map.slots = {{.good = true, .set_regions = 3}};
+    return map;
+}
+
 TEST(InspectMirrors, FindsRecordAndMaps) {
     MemoryLeaf leaf = mirror_leaf();
     auto mirrors = inspect_mirrors(leaf, leaf_bytes, sample_label());
@@ -132,6 +139,50 @@ TEST(InspectMirrors, MapWhoseNewestCopyIsBadCountsAsSet) {
     EXPECT_EQ(intent.set_regions(), intent.regions);
     EXPECT_EQ(intent.bad_slots(), 1u);
     EXPECT_EQ(intent.slots.at(0).copies[1].state, CopyState::damaged);
+}
+
+TEST(MapMeaning, OfAMemberThatIsNotInSyncIsItsSetRegions) {
+    EXPECT_EQ(meaning_of(owed_map(), sample_record(leaf_bytes)), MapMeaning::set_regions);
+}
+
+TEST(MapMeaning, OfAMemberInSyncIsNothingWhateverIsSet) {
+    Record record = sample_record(leaf_bytes);
+    record.members[1].state = MemberState::in_sync;
+    record.members[1].last_generation = {};
+    EXPECT_EQ(meaning_of(owed_map(), record), MapMeaning::unread);
+}
+
+TEST(MapMeaning, OfAMemberOfWhichNobodyKnowsWhatItLacksIsEverything) {
+    Record record = sample_record(leaf_bytes);
+    record.members[1].last_generation = {};
+    EXPECT_EQ(meaning_of(owed_map(), record), MapMeaning::lack_unknown);
+}
+
+TEST(MapMeaning, OfAMemberThatKnewAGenerationOffTheLineIsEverything) {
+    Record record = sample_record(leaf_bytes);
+    record.lineage.clear();
+    EXPECT_EQ(meaning_of(owed_map(), record), MapMeaning::lack_unknown);
+}
+
+TEST(MapMeaning, OfAnIntentMapIsItsSetRegionsWhateverTheMembersAre) {
+    Record record = sample_record(leaf_bytes);
+    record.members[1].last_generation = {};
+    MapInspection intent = owed_map();
+    intent.kind = MapKind::intent;
+    intent.member = 0;
+    EXPECT_EQ(meaning_of(intent, record), MapMeaning::set_regions);
+}
+
+TEST(MapMeaning, OfAStaleMapIsNothing) {
+    MapInspection stale = owed_map();
+    stale.stale = true;
+    EXPECT_EQ(meaning_of(stale, sample_record(leaf_bytes)), MapMeaning::unread);
+}
+
+TEST(MapMeaning, OfAMapThatIsNotGoodIsEverything) {
+    MapInspection bad = owed_map();
+    bad.slots[0].good = false;
+    EXPECT_EQ(meaning_of(bad, sample_record(leaf_bytes)), MapMeaning::no_copy);
 }
 
 TEST(InspectMirrors, TornCopyOfAMapIsNotCalledDamaged) {

@@ -87,20 +87,39 @@ TEST(InspectionText, TellsCopiesOfWhichOneIsNotGood) {
     EXPECT_THAT(text_of(medium_with(leaf)), HasSubstr("  copies   copy 0: sequence 3, copy 1: damaged\n"));
 }
 
-TEST(InspectionText, TellsWhatIsOwedWithoutAGoodCopyOfTheMap) {
+TEST(InspectionText, TellsWhatIsOwedWithoutACopyOfTheMapThatCounts) {
     MemoryLeaf leaf;
     leaf.write_record(leaf_bytes, sample_record(leaf_bytes));
-    EXPECT_THAT(text_of(medium_with(leaf)), HasSubstr("  intent   everything may differ (no good copy of the map)\n"
-                                                      "  owed     everything to member 2 (no good copy of the map)\n"));
+    EXPECT_THAT(text_of(medium_with(leaf)),
+                HasSubstr("  intent   everything may differ (no copy of the map that counts)\n"
+                          "  owed     everything to member 2 (no copy of the map that counts)\n"));
+}
+
+TEST(InspectionText, SaysNotThatNoCopyIsGoodWhenTheOlderOneIs) {
+    MemoryLeaf leaf = mirror_leaf();
+    leaf.write(mirror_layout(leaf_bytes, region_bytes).map_slot(0, 0, 1).offset + 200, Bytes(1, std::byte{0xff}));
+    EXPECT_THAT(text_of(medium_with(leaf), true),
+                HasSubstr("  intent   everything may differ (no copy of the map that counts)\n"
+                          "             slot 0  16 set  copy 0: sequence 1, copy 1: damaged\n"));
+}
+
+TEST(InspectionText, OwesEverythingToAMemberOfWhichNobodyKnowsWhatItLacks) {
+    MemoryLeaf leaf = mirror_leaf();
+    Record record = sample_record(leaf_bytes);
+    record.members[1].last_generation = {};
+    leaf.write_record(leaf_bytes, record);
+    EXPECT_THAT(text_of(medium_with(leaf)),
+                HasSubstr("  owed     everything to member 2 (nobody knows what it lacks)\n"));
 }
 
 TEST(InspectionText, OwesNothingToAMemberInSyncWhoseMapIsNotRead) {
-    MemoryLeaf leaf;
     Record record = sample_record(leaf_bytes);
     record.members[1].state = MemberState::in_sync;
-    leaf.write_record(leaf_bytes, record);
-    EXPECT_THAT(text_of(medium_with(leaf)),
-                HasSubstr("  owed     nothing to member 2, which is in sync (no good copy of the map)\n"));
+    record.members[1].last_generation = {};
+    for (MemoryLeaf leaf : {mirror_leaf(), MemoryLeaf()}) {
+        leaf.write_record(leaf_bytes, record);
+        EXPECT_THAT(text_of(medium_with(leaf)), HasSubstr("  owed     nothing to member 2, which is in sync\n"));
+    }
 }
 
 TEST(InspectionText, TellsAMapThatIsNobodysOnlyWhenAsked) {
@@ -112,12 +131,12 @@ TEST(InspectionText, TellsAMapThatIsNobodysOnlyWhenAsked) {
     EXPECT_THAT(text_of(medium_with(leaf), true), HasSubstr("  stale    0 of 16 regions once owed to member 3\n"));
 }
 
-TEST(InspectionText, TellsSlotsWithoutAGoodCopy) {
+TEST(InspectionText, TellsSlotsWithoutACopyThatCounts) {
     Inspection found = filled_medium();
     MapInspection& intent = found.media[0].mirrors[0].maps[0];
     intent.slots.push_back({.set_regions = 4, .copies = {{{CopyState::torn}, {CopyState::foreign}}}});
     EXPECT_THAT(text_of(found),
-                HasSubstr("  intent   6 of 16 regions may differ  (1 of 2 map slots without a good copy, "
+                HasSubstr("  intent   6 of 16 regions may differ  (1 of 2 map slots without a copy that counts, "
                           "all of which counts as set)\n"));
     EXPECT_THAT(text_of(found, true), HasSubstr("             slot 1  4 set  copy 0: torn, copy 1: not of DST\n"));
 }

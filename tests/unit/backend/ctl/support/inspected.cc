@@ -32,6 +32,7 @@ Record sample_record(std::uint64_t member_bytes) {
     record.medium = make_id(6);
     record.generation = 7;
     record.generation_id = make_id(7);
+    record.lineage = {make_id(8)};
     record.revision = 12;
     record.epoch = {4, make_id(3)};
     record.size_bytes = mirror_layout(member_bytes, region_bytes).data_bytes;
@@ -57,7 +58,7 @@ Record sample_record(std::uint64_t member_bytes) {
 
 Record filled_record() {
     Record filled = sample_record(leaf_bytes);
-    filled.lineage = {make_id(0x76), make_id(0x75)};
+    filled.lineage = {make_id(0x76), make_id(0x75), make_id(8)};
     filled.forced = true;
     filled.ordered = make_id(0x76);
     filled.members[0].incarnation = {make_id(0x88)};

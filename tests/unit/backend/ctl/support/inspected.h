@@ -14,7 +14,7 @@ constexpr std::uint64_t region_bytes = 1 * mib;
 Id make_id(std::uint8_t seed);
 
 Label sample_label();
-/// Of a mirror whose member 1 is `member_bytes` long and ends in the labelled leaf.
+/// Of a mirror whose member 1 is `member_bytes` long and ends in the labelled leaf. Member 2 is dirty.
 Record sample_record(std::uint64_t member_bytes);
 /// All that a record may have.
 Record filled_record();
