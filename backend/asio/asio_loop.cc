@@ -71,15 +71,13 @@ std::uint64_t AsioLoop::random() {
 void AsioLoop::run() {
     context_.restart();
     stopped_ = false;
-    // Whoever gave the thread another policy has a reason.
-    const bool may_batch = sched_getscheduler(0) == SCHED_OTHER;
+    BatchThread thread;
     awake_since_.reset();
     while (!stopped_) {
         if (step()) continue;
-        if (may_batch && awake_since_) set_batch(batch_policy_.worked(now() - *awake_since_));
+        if (awake_since_) thread.set(batch_policy_.worked(now() - *awake_since_));
         if (!spin()) sleep();
     }
-    set_batch(false);
     // What the handlers before the stop have deferred was posted before it, too.
     run_ready();
 }
@@ -126,13 +124,6 @@ void AsioLoop::remove(LoopSource& source) noexcept {
     sources_.erase(where);
 }
 
-void AsioLoop::set_batch(bool batch) {
-    if (std::exchange(batch_, batch) == batch) return;
-    const sched_param none{};
-    // Tuning only: who is not allowed to works all the same.
-    static_cast<void>(sched_setscheduler(0, batch ? SCHED_BATCH : SCHED_OTHER, &none));
-}
-
 /// True: there is work again.
 bool AsioLoop::spin() {
     const TimePoint start = now();
@@ -159,15 +150,16 @@ bool AsioLoop::spin() {
 void AsioLoop::sleep() {
     const TimePoint start = now();
     for (LoopSource& source : sources_) source.sleeps();
+    awake_since_ = start;
     if (!look_at_sources()) {
         watch_descriptors();
         arm_timer();
         ++waits_.sleeps;
         context_.run_one();
+        awake_since_ = now();
     }
     for (LoopSource& source : sources_) source.awake();
-    awake_since_ = now();
-    spin_policy_.slept(*awake_since_ - start);
+    spin_policy_.slept(now() - start);
 }
 
 /// One poll waits on the other.

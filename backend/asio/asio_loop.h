@@ -100,7 +100,6 @@ private:
     void sleep();
     void arm_timer();
     void watch_descriptors();
-    void set_batch(bool batch);
 
     boost::asio::io_context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
@@ -114,8 +113,7 @@ private:
     Waits waits_;
     BatchPolicy batch_policy_;
     std::optional<TimePoint> awake_since_;  ///< since the last wait; none yet: nothing
-    bool batch_ = false;
-    std::optional<TimePoint> turn_;  ///< now(), while handlers run
+    std::optional<TimePoint> turn_;         ///< now(), while handlers run
     std::optional<TimePoint> armed_;
     std::uint64_t arming_ = 0;
     unsigned steps_ = 0;

@@ -15,6 +15,8 @@ public:
     static constexpr Duration ends = std::chrono::microseconds(12);
     /// So many waits until the mean has followed by two thirds.
     static constexpr int memory = 32;
+    /// No turn counts for more: it was interrupted.
+    static constexpr Duration turn_max = 4 * begins;
 
     /// The thread has worked for `time` since its last wait. Answers whether it is patient from now on.
     bool worked(Duration time) noexcept;
@@ -22,6 +24,26 @@ public:
 private:
     Duration mean_{};
     bool patient_ = false;
+};
+
+/// The policy of the calling thread, as a BatchPolicy wants it. Whoever gave it another one has a reason: it stays, and
+/// so it does when that comes later. It is the usual one again at the end.
+class BatchThread {
+public:
+    BatchThread() noexcept;
+    ~BatchThread() { set(false); }
+    BatchThread(const BatchThread&) = delete;
+    BatchThread& operator=(const BatchThread&) = delete;
+
+    void set(bool batch) noexcept;
+
+    /// Threads inherit the policy. True in one that is a batch job just now: those that it starts call
+    /// leave_inherited().
+    static bool is_batch() noexcept;
+    static void leave_inherited() noexcept;
+
+private:
+    bool able_;
 };
 
 }  // namespace dst

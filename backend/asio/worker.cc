@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "asio/batch.h"
 #include "block/assert.h"
 
 namespace dst {
@@ -22,7 +23,10 @@ Result<void> start_thread(std::thread& into, const char* name, std::function<voi
     DST_ASSERT(!into.joinable());
     std::string why;
     try {
-        into = std::thread(std::move(run));
+        into = std::thread([run = std::move(run), batch = BatchThread::is_batch()] {
+            if (batch) BatchThread::leave_inherited();
+            run();
+        });
     } catch (const std::system_error& error) {
         why = error.what();
     }

@@ -79,15 +79,15 @@ Id StorageScenario::own_id(const HeadProcess& process) {
 // What an order made of a mirror of leaves; nil: it is another tree, or one leaf says something else.
 Id StorageScenario::ordered_generation(const VertexStatus& tree) const {
     if (tree.kind != VertexKind::mirror) return {};
-    Id ordered;
+    std::optional<Id> ordered;
     for (const VertexStatus& member : tree.children) {
         if (!member.children.empty() || world_->is_tree(member.name)) return {};
         if (member.state != VertexState::in_sync) continue;
         const std::optional<Record> record = record_on(world_->platter_of(member.name).durable());
-        if (!record || (!ordered.is_nil() && ordered != record->ordered)) return {};
+        if (!record || (ordered && *ordered != record->ordered)) return {};
         ordered = record->ordered;
     }
-    return ordered;
+    return ordered.value_or(Id{});
 }
 
 // Nobody has gone over to what the last order gave up: what is in use has heard of that order.

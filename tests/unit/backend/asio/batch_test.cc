@@ -1,6 +1,12 @@
 #include "asio/batch.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
+
+#include <chrono>
+#include <thread>
+
+#include "asio/worker.h"
 
 namespace dst {
 namespace {
@@ -34,10 +40,41 @@ TEST(BatchPolicy, StaysWhatItIsInBetween) {
     EXPECT_TRUE(after(policy, 1000, between));
 }
 
-TEST(BatchPolicy, OneLongTurnChangesLittle) {
+TEST(BatchPolicy, ATurnThatWasInterruptedChangesLittle) {
     BatchPolicy policy;
-    ASSERT_FALSE(after(policy, 1000, microseconds(5)));
-    EXPECT_FALSE(policy.worked(microseconds(400)));
+    for (int i = 0; i < 100; ++i) {
+        ASSERT_FALSE(after(policy, 100, microseconds(8)));
+        ASSERT_FALSE(policy.worked(std::chrono::milliseconds(10)));
+    }
+}
+
+TEST(BatchThread, APolicyThatComesLaterStays) {
+    std::thread thread([] {
+        BatchThread batch;
+        batch.set(true);
+        EXPECT_EQ(sched_getscheduler(0), SCHED_BATCH);
+        const sched_param none{};
+        ASSERT_EQ(sched_setscheduler(0, SCHED_IDLE, &none), 0);
+        batch.set(false);
+        EXPECT_EQ(sched_getscheduler(0), SCHED_IDLE);
+        batch.set(true);
+        EXPECT_EQ(sched_getscheduler(0), SCHED_IDLE);
+    });
+    thread.join();
+}
+
+TEST(BatchThread, ThreadsThatItStartsAreAsAny) {
+    std::thread thread([] {
+        BatchThread batch;
+        batch.set(true);
+        std::thread child;
+        int policy = -1;
+        ASSERT_TRUE(start_thread(child, "child", [&policy] { policy = sched_getscheduler(0); }));
+        child.join();
+        EXPECT_EQ(policy, SCHED_OTHER);
+        EXPECT_EQ(sched_getscheduler(0), SCHED_BATCH);
+    });
+    thread.join();
 }
 
 }  // namespace
