@@ -100,11 +100,9 @@ std::map<std::string, Incarnation> StorageScenario::incarnations_now() const {
 // M5: a member whose disk can be read, and takes no writes, does not keep the storage down where one is enough.
 void StorageScenario::check_unwritable() {
     HeadProcess* const before = serving_head();
-    const auto& heads = world_->heads();
-    const auto its =
-        std::find_if(heads.begin(), heads.end(), [&](const auto& one) { return one->process.get() == before; });
+    World::Head& its = *head_of(*before);
     const std::optional<VertexStatus> tree = before->engine().status().tree;
-    if (!tree || !all_in_sync(*tree) || !is_mirrored(*tree) || !served_last(**its)) return;
+    if (!tree || !all_in_sync(*tree) || !is_mirrored(*tree) || !served_last(its)) return;
     const std::string leaf = some_mirrored_leaf(*tree);
     trace_.coverage().count("start without a disk that takes no writes");
     trace_.line("fault", "takes no writes while the head starts: " + leaf);
@@ -115,9 +113,9 @@ void StorageScenario::check_unwritable() {
     const std::map<std::string, Incarnation> incarnations = incarnations_now();
     judge_lost_caches();
     const bool lost = !lost_caches_.empty();
-    head_ends(**its, false);
-    world_->crash(**its, false);
-    start_head(**its);
+    head_ends(its, false);
+    world_->crash(its, false);
+    start_head(its);
     const auto serves = [this] { return serving_head() != nullptr; };
     // When others may have lost what was never flushed, it may be the one that has not (M7).
     const bool others_may_lack = lost || incarnations_now() != incarnations;

@@ -181,12 +181,9 @@ void StorageScenario::add_held(Oracle::Held& held, const std::string& leaf, std:
 bool StorageScenario::resolve_split(HeadProcess& process) {
     if (!any_ordered_ || process.engine().status().state != StorageState::split) return false;
     const std::vector<std::string> names = offered(process.engine().status().reason);
-    for (const auto& head : world_->heads()) {
-        if (head->process.get() != &process || names.empty()) continue;
-        order(*head, {StartOrder::resolve, names[loop_.below(names.size())], {}, 0});
-        return true;
-    }
-    return false;
+    if (names.empty()) return false;
+    order(*head_of(process), {StartOrder::resolve, names[loop_.below(names.size())], {}, 0});
+    return true;
 }
 
 // What was written to on the other side of such a decision is left alone until somebody says whose data go.
@@ -242,18 +239,15 @@ bool StorageScenario::give_up(HeadProcess& process, const VertexStatus& member) 
         world_->platter_of(*side).replace_blank(world_->platter_of(*side).geometry().size_bytes);
         return run_until([] { return false; }, seconds(15)) || !trace_.failed();
     }
-    for (const auto& head : world_->heads()) {
-        if (head->process.get() != &process) continue;
-        head_ends(*head, true);
-        world_->stop(*head);
-        static_cast<void>(run_until([&] { return !world_->ending(*head); }, minutes(1)));
-        order(*head, {StartOrder::resolve, member.name, {}, 0});
-        static_cast<void>(run_until([] { return false; }, seconds(2)));
-        start_head(*head);
-        if (run_until([this] { return serving_head() != nullptr; }, seconds(60))) return true;
-        if (!trace_.failed()) trace_.finding("M5", "does not serve after an order: " + last_status_.reason);
-        return false;
-    }
+    World::Head& head = *head_of(process);
+    head_ends(head, true);
+    world_->stop(head);
+    static_cast<void>(run_until([&] { return !world_->ending(head); }, minutes(1)));
+    order(head, {StartOrder::resolve, member.name, {}, 0});
+    static_cast<void>(run_until([] { return false; }, seconds(2)));
+    start_head(head);
+    if (run_until([this] { return serving_head() != nullptr; }, seconds(60))) return true;
+    if (!trace_.failed()) trace_.finding("M5", "does not serve after an order: " + last_status_.reason);
     return false;
 }
 

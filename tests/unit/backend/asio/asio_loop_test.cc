@@ -1,7 +1,6 @@
 #include "asio/asio_loop.h"
 
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -273,38 +272,6 @@ TEST(AsioLoop, SpinsWhileWorkComesQuickly) {
     other.join();
     EXPECT_EQ(seen, turns);
     EXPECT_GT(loop.waits().spins_paid, 0u);
-}
-
-/// Turns of `work` each, on a thread that begins with `policy`; its policy in the last one and after run().
-std::pair<int, int> policies(int policy, Duration work) {
-    std::pair<int, int> found;
-    std::thread thread([&] {
-        const sched_param none{};
-        sched_setscheduler(0, policy, &none);
-        AsioLoop loop;
-        int turns = 0;
-        Timer tick(loop, [&] {
-            const auto until = std::chrono::steady_clock::now() + work;
-            while (std::chrono::steady_clock::now() < until) {
-            }
-            found.first = sched_getscheduler(0);
-            if (++turns == 300) return loop.stop();
-            tick.start(milliseconds(1));
-        });
-        tick.start(milliseconds(1));
-        loop.run();
-        found.second = sched_getscheduler(0);
-    });
-    thread.join();
-    return found;
-}
-
-TEST(AsioLoop, WithMuchToDoAtATimeItWaitsForItsTurn) {
-    EXPECT_EQ(policies(SCHED_OTHER, 2 * BatchPolicy::begins), std::pair(SCHED_BATCH, SCHED_OTHER));
-}
-
-TEST(AsioLoop, APolicyThatSomebodyGaveStays) {
-    EXPECT_EQ(policies(SCHED_IDLE, 2 * BatchPolicy::begins), std::pair(SCHED_IDLE, SCHED_IDLE));
 }
 
 TEST(AsioLoop, ASourceIsLookedAtAfterEveryEventOfItsDescriptor) {

@@ -5,7 +5,9 @@
 
 #include <chrono>
 #include <thread>
+#include <utility>
 
+#include "asio/asio_loop.h"
 #include "asio/worker.h"
 
 namespace dst {
@@ -75,6 +77,38 @@ TEST(BatchThread, ThreadsThatItStartsAreAsAny) {
         EXPECT_EQ(sched_getscheduler(0), SCHED_BATCH);
     });
     thread.join();
+}
+
+/// Turns of `work` each, on a thread that begins with `policy`; its policy in the last one and after run().
+std::pair<int, int> policies(int policy, Duration work) {
+    std::pair<int, int> found;
+    std::thread thread([&] {
+        const sched_param none{};
+        sched_setscheduler(0, policy, &none);
+        AsioLoop loop;
+        int turns = 0;
+        Timer tick(loop, [&] {
+            const auto until = std::chrono::steady_clock::now() + work;
+            while (std::chrono::steady_clock::now() < until) {
+            }
+            found.first = sched_getscheduler(0);
+            if (++turns == 300) return loop.stop();
+            tick.start(std::chrono::milliseconds(1));
+        });
+        tick.start(std::chrono::milliseconds(1));
+        loop.run();
+        found.second = sched_getscheduler(0);
+    });
+    thread.join();
+    return found;
+}
+
+TEST(BatchThread, ALoopWithMuchToDoAtATimeIsOne) {
+    EXPECT_EQ(policies(SCHED_OTHER, 2 * BatchPolicy::begins), std::pair(SCHED_BATCH, SCHED_OTHER));
+}
+
+TEST(BatchThread, APolicyThatSomebodyGaveStays) {
+    EXPECT_EQ(policies(SCHED_IDLE, 2 * BatchPolicy::begins), std::pair(SCHED_IDLE, SCHED_IDLE));
 }
 
 }  // namespace
