@@ -128,11 +128,13 @@ struct Mirror::Member {
     std::uint32_t reads_in_flight = 0;
     std::uint32_t read_weight = 1;  ///< how many times longer a read takes there than at the fastest member
     TimePoint read_error_told{-1};
-    std::uint64_t piece_bytes = resync_piece_bytes;  ///< that a resync compares and copies at once
-    std::string reason;                              ///< why it is not in sync, or away
-    std::string left_for;                            ///< what it failed at when it left; empty: it was away
-    std::string refused;                             ///< why the start did not use it although it was there
-    std::optional<Error> start_error;                ///< its disk's, when the start's record or maps were written
+    std::uint64_t piece_bytes = resync_piece_bytes;      ///< that a resync compares and copies at once
+    std::uint64_t piece_bytes_max = resync_piece_bytes;  ///< that, until it is in sync
+    std::uint64_t copied_per_second = 0;                 ///< by its last piece that was not equal; zero: not known
+    std::string reason;                                  ///< why it is not in sync, or away
+    std::string left_for;                                ///< what it failed at when it left; empty: it was away
+    std::string refused;                                 ///< why the start did not use it although it was there
+    std::optional<Error> start_error;                    ///< its disk's, when the start's record or maps were written
     Counters counters;
 
     // A look at its first block, to see whether it answers while others hang:
@@ -307,6 +309,7 @@ private:
     void make_owed_durable();
     bool expects_difference();
     void compared(bool equal);
+    void adapt(const Copy& copy, Errc source);
     void pump();
     std::optional<Extent> next_piece();
     void copied(Copy& copy, Errc source, Errc target);
@@ -325,7 +328,7 @@ private:
     Step step_ = Step::reading;
     std::uint64_t piece_ = 0;  ///< the next one to look at, from the beginning of the region `region_`
     std::uint64_t region_ = 0;
-    std::vector<std::uint32_t> left_;  ///< pieces of each region that are not equal yet
+    std::vector<std::uint64_t> left_;  ///< bytes of each region, once taken, that are not equal yet
     RegionMap taken_;                  ///< its pieces have been begun
     RegionMap again_;                  ///< owed anew while it was copied; tried again at once
     RegionMap broken_;                 ///< some piece could not be read; tried again later
@@ -359,6 +362,8 @@ struct Mirror::Resync::Copy {
     Extent extent;
     RangeLock::Holder holder;
     TimePoint begun;
+    TimePoint ran;                         ///< when it got its lock
+    bool transferred = false;              ///< not only compared
     std::optional<TimePoint> sent;         ///< to the target, and not answered
     std::optional<TimePoint> writer_seen;  ///< waits for the piece since then
     unsigned pending = 0;

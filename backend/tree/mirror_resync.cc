@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "block/assert.h"
@@ -12,6 +13,9 @@ namespace {
 
 /// A member that does not answer in time is asked for less the next time: the way to it may be slow.
 constexpr std::uint64_t piece_bytes_min = 32u << 10;
+
+/// What a piece may take before the next one is smaller.
+constexpr Duration piece_time_max = std::chrono::seconds(1);
 
 /// Before what could not be done now is tried again: a source that does not read, a range that is not reconciled.
 constexpr Duration resync_again_time = std::chrono::seconds(2);
@@ -50,7 +54,38 @@ void Mirror::Resync::stop() {
 
 /// What others wanted may have waited behind its own pieces: without smaller ones it would wait so every time.
 void Mirror::Resync::ask_for_less() {
-    if (!idle()) member_.piece_bytes = std::max(member_.piece_bytes / 4, piece_bytes_min);
+    if (idle()) return;
+    member_.piece_bytes_max = std::max(member_.piece_bytes / 4, piece_bytes_min);
+    member_.piece_bytes = member_.piece_bytes_max;
+}
+
+/// Pieces are no larger than what is copied in a second, whether the source, the target, or a way is slow: whoever
+/// waits behind one waits so long, and what a source does not answer in time at all would be asked for once more for
+/// ever.
+void Mirror::Resync::adapt(const Copy& copy, Errc source) {
+    const std::uint64_t length = copy.extent.length;
+    const Duration took = mirror_.loop_.now() - copy.ran;
+    const double seconds = std::max(std::chrono::duration<double>(took).count(), 1e-6);
+    const auto per_second = static_cast<std::uint64_t>(static_cast<double>(length) / seconds);
+    const std::uint64_t most = member_.piece_bytes_max;
+    const auto fitting = [most](std::uint64_t bytes) {
+        return std::clamp(std::bit_floor(bytes), piece_bytes_min, most);
+    };
+    if (source != Errc::ok) {
+        // Whether it was too much, or the source hung or was away, is not known.
+        if (took >= piece_time_max) member_.piece_bytes = std::min(member_.piece_bytes, fitting(per_second));
+        return;
+    }
+    std::uint64_t& known = member_.copied_per_second;
+    // The rest of a region says little.
+    const bool tells = length >= member_.piece_bytes || (known != 0 && per_second > known);
+    if (copy.transferred && tells) known = per_second;
+    const std::uint64_t limit = known != 0 ? fitting(known) : most;
+    if (limit < member_.piece_bytes) {
+        member_.piece_bytes = limit;
+    } else if (2 * took <= piece_time_max) {
+        member_.piece_bytes = std::min(2 * member_.piece_bytes, limit);
+    }
 }
 
 void Mirror::Resync::begin() {
@@ -148,8 +183,7 @@ std::optional<Extent> Mirror::Resync::next_piece() {
         region_ = *found;
         piece_ = region_ * owed.region_bytes();
         taken_.set(region_);
-        left_[region_] =
-            static_cast<std::uint32_t>((end_of(region_) - piece_ + member_.piece_bytes - 1) / member_.piece_bytes);
+        left_[region_] = end_of(region_) - piece_;
     }
     const Extent extent{piece_, std::min(member_.piece_bytes, end_of(region_) - piece_)};
     piece_ = extent.end() == end_of(region_) ? 0 : extent.end();
@@ -196,13 +230,15 @@ void Mirror::Resync::copied(Copy& copy, Errc source, Errc target) {
     const Extent extent = copy.extent;
     const std::uint64_t region = copy.region;
     const Duration took = mirror_.loop_.now() - copy.begun;
+    if (target == Errc::ok && (source == Errc::ok || is_lost(source))) adapt(copy, source);
     mirror_.lock_.unlock(copy.holder);
     std::erase_if(copies_, [ended](const auto& one) { return one.get() == ended; });
     if (!one_less()) return;
     if (target != Errc::ok) return mirror_.drop_target(member_, "it failed: " + std::string(to_string(target)));
     if (source != Errc::ok) broken_.set(region);
-    DST_ASSERT(left_[region] > 0);
-    if (--left_[region] == 0) {
+    DST_ASSERT(left_[region] >= extent.length);
+    left_[region] -= extent.length;
+    if (left_[region] == 0) {
         if (again_.test(region) || broken_.test(region)) {
             taken_.clear(region);
             again_.clear(region);

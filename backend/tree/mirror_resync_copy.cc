@@ -23,6 +23,7 @@ void Mirror::Resync::Copy::run() {
         request.extent = extent;
         request.owner = this;
     }
+    ran = mirror.loop_.now();
     if (owner.expects_difference()) return read();
     pending = 2;
     for (std::size_t i = 0; i < 2; ++i) {
@@ -54,6 +55,7 @@ void Mirror::Resync::Copy::compared() {
 
 void Mirror::Resync::Copy::read() {
     Request& request = requests[0];
+    transferred = true;
     bytes.resize(extent.length);
     piece = {bytes.data(), bytes.size()};
     request.operation = Operation::read;
