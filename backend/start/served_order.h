@@ -14,8 +14,11 @@ namespace dst {
 /// tell, since the order was for those that were there, and the others may have higher ones.
 bool ignores_order(const Record& found, const Id& order) noexcept;
 
-/// Some member that is in sync by `journal`, the record of the order's line, may hold it yet. `stale`, a bit per view:
-/// one below which a mirror stands on what such an order gave up, while the rest of it is away.
-bool may_be_held(const Record& journal, const Id& order, const std::vector<MemberView>& views, std::uint32_t stale);
+/// The members that may hold it yet: of those that are in sync by `journal`, all that were not seen to be of another
+/// line. A journal's record that does not know of the order itself, as an attempt to go over to what that gave up
+/// leaves it, does not tell who is in sync: then any of its members may. `stale`, a bit per view: one below which a
+/// mirror stands on what such an order gave up, while the rest of it is away.
+std::vector<const RecordMember*> may_hold(const Record& journal, const Id& order, const std::vector<MemberView>& views,
+                                          std::uint32_t stale);
 
 }  // namespace dst

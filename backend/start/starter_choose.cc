@@ -175,16 +175,20 @@ void Starter::hold_to_served_order(Vertex& mirror, const Record& journal, const 
         discard && std::find(discard->abandoned.begin(), discard->abandoned.end(), order) != discard->abandoned.end();
     work.given_up = !goes && work.choice.verdict == Verdict::use && ignores_order(work.choice.record, order);
     if (!work.given_up || below_a_mirror(mirror)) return;
-    if (!may_be_held(journal, order, work.views, standing_on_what_was_given_up(mirror))) return;
+    const auto holders = may_hold(journal, order, work.views, standing_on_what_was_given_up(mirror));
+    if (holders.empty()) return;
+    std::string names;
     std::string away;
-    for (const MemberView& view : work.views) {
-        const RecordMember* const member = find_member(journal, view.number);
-        if (member == nullptr || member->state != MemberState::in_sync || view.why_not.empty()) continue;
-        away += (away.empty() ? " (" : ", ") + view.name + ": " + view.why_not;
+    for (const RecordMember* const member : holders) {
+        names += (names.empty() ? "" : ", ") + member->name;
+        const auto view = std::find_if(work.views.begin(), work.views.end(),
+                                       [&](const MemberView& one) { return one.number == member->number; });
+        if (view == work.views.end() || view->why_not.empty()) continue;
+        away += (away.empty() ? " (" : ", ") + view->name + ": " + view->why_not;
     }
     work.choice.verdict = Verdict::wait;
     work.choice.used = 0;
-    work.choice.reason = "waits for " + in_sync_names(journal) +
+    work.choice.reason = "waits for " + names +
                          ": this head has served, as ordered, without what the members that are there hold" + away +
                          (away.empty() ? "" : ")");
 }
