@@ -89,10 +89,18 @@ private:
         std::optional<StartChoice> way_out;  ///< it waits: what an order to accept data loss would do
         bool forced = false;                 ///< `choice` is that
         bool given_up = false;               ///< `choice` is what an order gave up that this head has served
-        bool resolved = false;               ///< one side of a split is given up, as ordered
-        bool discarded = false;              ///< one side of its split is given up, and it waits all the same
-        std::string other_side;              ///< members that this head has written to as the journal says, in a split
-        std::string ordered;                 ///< what the administrator's order did; empty: nothing
+        Id served_order;                     ///< that order; nil: there is none
+        bool abandons_order = false;         ///< what it made is of the side of a split that is given up, as ordered
+        /// The numbers of the members that may hold what it made. Not of a mirror below another one, whose record
+        /// tells.
+        std::vector<std::uint32_t> holders;
+        bool resolved = false;   ///< one side of a split is given up, as ordered
+        bool discarded = false;  ///< one side of its split is given up, and it waits all the same
+        std::string other_side;  ///< members that this head has written to as the journal says, in a split
+        std::string ordered;     ///< what the administrator's order did; empty: nothing
+
+        /// With `record` it would go over to what that order gave up.
+        bool goes_over(const Record& record) const noexcept;
     };
 
     // starter.cc: life, peeking, waiting
@@ -121,7 +129,10 @@ private:
     /// By the records on its members; nil: none was found.
     static Id mirror_found(const MirrorWork& work);
     std::uint32_t standing_on_what_was_given_up(const Vertex& mirror) const;
+    void find_holders(const Vertex& mirror, const std::optional<Record>& journal);
     void hold_to_served_order(Vertex& mirror, const Record& journal, const std::optional<Discard>& discard);
+    static std::string waits_for_holders(const MirrorWork& work, const Record& journal);
+    void forget_orders_gone_over();
     bool decides_for(const Vertex& mirror, const std::optional<Record>& known) const;
     void intents_read(Vertex& mirror);
     void stand(Vertex& mirror);

@@ -4,7 +4,6 @@
 #include "block/assert.h"
 #include "block/breaks.h"
 #include "start/error_text.h"
-#include "start/served_order.h"
 #include "start/starter.h"
 
 /// M5 steps 2 and 3 for each mirror, inner ones first: an outer mirror's records are read through the inner ones.
@@ -151,52 +150,11 @@ void Starter::leave_out_unwritable(const Vertex& mirror, MirrorWork& work) const
     }
 }
 
-/// A bit per child: a mirror there, or below, stands on what an order gave up that this head has served.
-std::uint32_t Starter::standing_on_what_was_given_up(const Vertex& mirror) const {
-    const std::function<bool(const Vertex&)> stands = [&](const Vertex& vertex) {
-        const auto work = work_.find(&vertex);
-        return (work != work_.end() && work->second.given_up) ||
-               std::any_of(vertex.children.begin(), vertex.children.end(),
-                           [&](const auto& child) { return stands(*child); });
-    };
-    std::uint32_t children = 0;
-    for (const auto& child : mirror.children) {
-        if (stands(*child)) children |= bit(child->position);
-    }
-    return children;
-}
-
-/// What the order gave up is waited beside, while somebody may hold what it made; of a mirror below another one, that
-/// one's record tells that it has other data. `discard` gives the order's own side up.
-void Starter::hold_to_served_order(Vertex& mirror, const Record& journal, const std::optional<Discard>& discard) {
-    MirrorWork& work = work_.at(&mirror);
-    const Id order = context_.journal.served_order(journal.mirror);
-    const bool goes =
-        discard && std::find(discard->abandoned.begin(), discard->abandoned.end(), order) != discard->abandoned.end();
-    work.given_up = !goes && work.choice.verdict == Verdict::use && ignores_order(work.choice.record, order);
-    if (!work.given_up || below_a_mirror(mirror)) return;
-    const auto holders = may_hold(journal, order, work.views, standing_on_what_was_given_up(mirror));
-    if (holders.empty()) return;
-    std::string names;
-    std::string away;
-    for (const RecordMember* const member : holders) {
-        names += (names.empty() ? "" : ", ") + member->name;
-        const auto view = std::find_if(work.views.begin(), work.views.end(),
-                                       [&](const MemberView& one) { return one.number == member->number; });
-        if (view == work.views.end() || view->why_not.empty()) continue;
-        away += (away.empty() ? " (" : ", ") + view->name + ": " + view->why_not;
-    }
-    work.choice.verdict = Verdict::wait;
-    work.choice.used = 0;
-    work.choice.reason = "waits for " + names +
-                         ": this head has served, as ordered, without what the members that are there hold" + away +
-                         (away.empty() ? "" : ")");
-}
-
 void Starter::records_read(Vertex& mirror) {
     MirrorWork& work = work_[&mirror];
     std::optional<Record> journal = known_record(mirror, work.views);
     work.refuse_other_mirrors(identity_.id, journal);
+    find_holders(mirror, journal);
     const Id& own = context_.journal.journal().established.head;
     const bool behind = decides_for(mirror, journal) && !broken(Rule::m5_journal_decides) &&
                         !broken(Rule::m5_lower_epoch) &&
@@ -215,7 +173,7 @@ void Starter::records_read(Vertex& mirror) {
     // What is given up is told from what stays by what both hold, whatever their disks take.
     leave_out_unwritable(mirror, work);
     work.choice = choose_record(journal, work.decides, work.views);
-    if (remembered && !work.decides) hold_to_served_order(mirror, *remembered, discard);
+    if (remembered) hold_to_served_order(mirror, *remembered, discard);
     if (journal && work.decides) take_notes(work.choice.record, *journal);
     // Whichever line this start goes on with: who knows what the other one had must see that this is later (went_on()).
     if (journal) work.choice.record.revision = std::max(work.choice.record.revision, journal->revision);
@@ -230,6 +188,9 @@ void Starter::records_read(Vertex& mirror) {
             // What a served order gave up stays given up, whatever else is.
             if (discard && !work.given_up && resolve_with_lossy(mirror, journal, *discard)) break;
             if (force(mirror, journal)) break;
+            if (remembered && work.way_out && work.goes_over(work.way_out->record)) {
+                work.reason = waits_for_holders(work, *remembered);
+            }
             return choose_next();
         case Verdict::use:
             if (discard) resolve(mirror, *discard);
@@ -342,11 +303,14 @@ bool Starter::is_needed(const Vertex& below) const {
         if (above.mirror == nullptr || work == work_.end()) continue;
         const std::optional<Record> known = known_record(above, work->second.views);
         const Record& chosen = work->second.choice.record;
-        // Held to the order that it served, it waits for those that are in sync by the journal.
-        const bool by_journal = chosen.members.empty() || work->second.given_up;
+        // Held to the order that it served, it waits for those that may hold what that made.
+        const bool held = work->second.given_up;
+        const std::vector<std::uint32_t>& holders = work->second.holders;
+        const bool by_journal = chosen.members.empty() || held;
         if (by_journal && !known) continue;
         for (const RecordMember& member : (by_journal ? *known : chosen).members) {
-            const bool in_sync = member.state == MemberState::in_sync;
+            const bool in_sync = held ? std::find(holders.begin(), holders.end(), member.number) != holders.end()
+                                      : member.state == MemberState::in_sync;
             const auto it = std::find_if(above.children.begin(), above.children.end(), [&](const auto& each) {
                 return above.mirror->number(each->position) == member.number;
             });

@@ -65,6 +65,7 @@ void Starter::establish() {
     }
     epoch_ = {highest + 1, journal.journal().established.head};
     prepare_journal();
+    forget_orders_gone_over();
     note_generations();
     // A start that the journal does not decide erases its claim before it promises anything (step 5).
     if (!decides() && !broken(Rule::m5_claim_erased)) journal.give_up_claim();

@@ -108,7 +108,7 @@ bool Starter::resolve_with_lossy(Vertex& mirror, const std::optional<Record>& jo
     for (std::size_t i = 0; i < views.size(); ++i) views[i].lossy = views[i].lossy || (lossy & bit(i)) != 0;
     const std::optional<StartChoice> choice = force_choice(journal, work.decides, views);
     // Nobody has been asked whether it may start from one that is not in sync.
-    if (!choice || (choice->stale && (choice->used & ~lossy) != 0)) return false;
+    if (!choice || (choice->stale && (choice->used & ~lossy) != 0) || work.goes_over(choice->record)) return false;
     work.choice = *choice;
     // Of the generation between: it is nobody's, and stays in the lineage.
     work.choice.record.generation_id = context_.loop.random_id();
@@ -179,8 +179,11 @@ bool Starter::force(Vertex& mirror, const std::optional<Record>& journal) {
     work.way_out = force_choice(journal, work.decides, work.views);
     const bool its_turn = std::find(forcing_.begin(), forcing_.end(), &mirror) != forcing_.end();
     if (!work.way_out) return false;
-    const bool accepted = (its_turn && ordered(StartOrder::accept_data_loss)) || waits_for_resolved(mirror, journal);
-    if (!accepted) return false;
+    const bool accepted = its_turn && ordered(StartOrder::accept_data_loss);
+    // Whoever gave up one side of a mirror below has not been asked about what this head served, as ordered, of this
+    // one.
+    const bool goes_on = waits_for_resolved(mirror, journal) && !work.goes_over(work.way_out->record);
+    if (!accepted && !goes_on) return false;
     work.choice = *work.way_out;
     if (journal && !work.decides) keep_apart(work.choice.record, *journal);
     draw_ids(work);

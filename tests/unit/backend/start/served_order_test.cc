@@ -113,47 +113,6 @@ TEST_F(ServedOrders, M5AMemberThatKnowsBothSidesIsNotEnoughAlone) {
     serve("head0", 3);
 }
 
-/// /a alone has what this head served as ordered, /b what another one did; an attempt to go over to that, as ordered,
-/// has come so far that the journal in memory knows of it, and no further.
-struct NotedAttempt : ServedOrders {
-    void SetUp() override {
-        initialise();
-        only({"/a"});
-        serve_as_ordered("mine", 0);
-        write(1);
-        world.close(*head);
-        only({"/b"});
-        serve_as_ordered("other", 0);
-        write(2);
-        world.close(*head);
-        ASSERT_TRUE(order(world, StartOrder::accept_data_loss, {}, "mine"));
-        ASSERT_EQ(world.events.count("start-forced"), 2u);
-        world.journal("mine").fail_write = Errc::no_space;
-        head = &world.open("mine");
-        ASSERT_TRUE(world.loop.run_until([&] { return world.events.count("start-again") == 1; }, seconds(30)));
-    }
-};
-
-TEST_F(NotedAttempt, M5IsNoReasonToGoOverWithoutTheOrder) {
-    world.journal("mine").fail_write = Errc::ok;
-    ASSERT_TRUE(head->engine->order({StartOrder::none, "", {}, 0}));
-    world.loop.run_for(minutes(2));
-    EXPECT_EQ(head->serving, 0);
-    EXPECT_THAT(head->engine->status().reason, HasSubstr("this head has served, as ordered, without"));
-    world.close(*head);
-    only({"/a"});
-    serve("mine", 1);
-}
-
-TEST_F(NotedAttempt, M5IsCarriedOutByTheNextOneAndTold) {
-    world.journal("mine").fail_write = Errc::ok;
-    ASSERT_TRUE(world.loop.run_until([&] { return head->serving == 1; }, minutes(2)));
-    EXPECT_EQ(world.events.count("start-forced"), 3u);
-    Bytes bytes(4096);
-    EXPECT_EQ(world.read(*head, 0, bytes), Errc::ok);
-    EXPECT_EQ(bytes, EngineWorld::pattern(4096, 2));
-}
-
 /// Only a member that was seen on the other side may have nothing any more of what the order made.
 TEST(ServedOrder, MayBeHeldByWhoeverHasNotGoneOver) {
     const auto may_be_held = [](const auto&... of) { return !may_hold(of...).empty(); };
