@@ -188,8 +188,7 @@ void Mirror::take_over_addition() {
         Resync* const resync = resync_of(*member);
         member->changed = false;
         member->told_up = member->device.up();
-        member->piece_bytes = member->piece_bytes_max = resync_piece_bytes;
-        member->copied_per_second = 0;
+        member->pace.reset();
         member->reason.clear();
         member->left_for.clear();
         if (resync != nullptr) {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <boost/intrusive/list.hpp>
+#include <deque>
 
+#include "tree/copy_pace.h"
 #include "tree/mirror.h"
 
 /// The pieces of a mirror's state, for the files that implement it.
@@ -19,9 +21,6 @@ inline constexpr std::uint64_t reconcile_piece_bytes = 1u << 20;
 /// What is written back at once after a read error (M9), and how much may wait for it: the next read finds the rest.
 inline constexpr std::uint64_t repair_bytes_max = 1u << 20;
 inline constexpr std::size_t repairs_max = 64;
-
-/// What a resync compares and copies at once (M8), unless the way to the member is slow.
-inline constexpr std::uint64_t resync_piece_bytes = 1u << 20;
 
 /// How long a target's flush may take at least, and how often targets are looked at.
 inline constexpr Duration flush_limit_min = std::chrono::seconds(20);
@@ -128,13 +127,11 @@ struct Mirror::Member {
     std::uint32_t reads_in_flight = 0;
     std::uint32_t read_weight = 1;  ///< how many times longer a read takes there than at the fastest member
     TimePoint read_error_told{-1};
-    std::uint64_t piece_bytes = resync_piece_bytes;      ///< that a resync compares and copies at once
-    std::uint64_t piece_bytes_max = resync_piece_bytes;  ///< that, until it is in sync
-    std::uint64_t copied_per_second = 0;                 ///< by its last piece that was not equal; zero: not known
-    std::string reason;                                  ///< why it is not in sync, or away
-    std::string left_for;                                ///< what it failed at when it left; empty: it was away
-    std::string refused;                                 ///< why the start did not use it although it was there
-    std::optional<Error> start_error;                    ///< its disk's, when the start's record or maps were written
+    CopyPace pace;                     ///< of a resync, until it is in sync
+    std::string reason;                ///< why it is not in sync, or away
+    std::string left_for;              ///< what it failed at when it left; empty: it was away
+    std::string refused;               ///< why the start did not use it although it was there
+    std::optional<Error> start_error;  ///< its disk's, when the start's record or maps were written
     Counters counters;
 
     // A look at its first block, to see whether it answers while others hang:
@@ -309,7 +306,9 @@ private:
     void make_owed_durable();
     bool expects_difference();
     void compared(bool equal);
-    void adapt(const Copy& copy, Errc source);
+    void adapt(const Copy& copy, Errc source, Errc target);
+    bool all_differ() const noexcept;
+    std::size_t most_at_a_time() const;
     void pump();
     std::optional<Extent> next_piece();
     void copied(Copy& copy, Errc source, Errc target);
@@ -328,6 +327,7 @@ private:
     Step step_ = Step::reading;
     std::uint64_t piece_ = 0;  ///< the next one to look at, from the beginning of the region `region_`
     std::uint64_t region_ = 0;
+    std::deque<Extent> split_;         ///< not equal, and more than may be copied at once
     std::vector<std::uint64_t> left_;  ///< bytes of each region, once taken, that are not equal yet
     RegionMap taken_;                  ///< its pieces have been begun
     RegionMap again_;                  ///< owed anew while it was copied; tried again at once
@@ -340,7 +340,8 @@ private:
     unsigned differing_ = 0;  ///< pieces that were compared since one was equal
     unsigned expected_ = 0;   ///< pieces since they all differ
     std::vector<std::unique_ptr<Copy>> copies_;
-    std::size_t under_way_ = 0;  ///< copies, flushes and other orders that have not answered
+    std::size_t transferring_ = 0;  ///< of them: not only compared
+    std::size_t under_way_ = 0;     ///< copies, flushes and other orders that have not answered
     std::uint64_t total_bytes_ = 0;
     TimePoint begun_;
     Timer pump_timer_;
@@ -352,8 +353,10 @@ struct Mirror::Resync::Copy {
 
     void run();
     void compared();
+    void transfer();
     void read();
     void write();
+    void step_ended();
     void end(Errc source, Errc target);
     void send(Request& request, void (*done)(Request&));
 
@@ -362,8 +365,11 @@ struct Mirror::Resync::Copy {
     Extent extent;
     RangeLock::Holder holder;
     TimePoint begun;
-    TimePoint ran;                         ///< when it got its lock
+    std::uint64_t change = 0;              ///< CopyPace::change() when it was read
     bool transferred = false;              ///< not only compared
+    bool split = false;                    ///< more than may be copied at once: nothing was
+    TimePoint step_begun;                  ///< the read or the write
+    Duration longest_step{};               ///< of the two, answered
     std::optional<TimePoint> sent;         ///< to the target, and not answered
     std::optional<TimePoint> writer_seen;  ///< waits for the piece since then
     unsigned pending = 0;

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <bit>
 #include <utility>
 
 #include "block/assert.h"
@@ -10,12 +9,6 @@
 /// M8: a member that came back is brought up to date while the others serve, and counts as in sync in the end.
 namespace dst {
 namespace {
-
-/// A member that does not answer in time is asked for less the next time: the way to it may be slow.
-constexpr std::uint64_t piece_bytes_min = 32u << 10;
-
-/// What a piece may take before the next one is smaller.
-constexpr Duration piece_time_max = std::chrono::seconds(1);
 
 /// Before what could not be done now is tried again: a source that does not read, a range that is not reconciled.
 constexpr Duration resync_again_time = std::chrono::seconds(2);
@@ -54,37 +47,15 @@ void Mirror::Resync::stop() {
 
 /// What others wanted may have waited behind its own pieces: without smaller ones it would wait so every time.
 void Mirror::Resync::ask_for_less() {
-    if (idle()) return;
-    member_.piece_bytes_max = std::max(member_.piece_bytes / 4, piece_bytes_min);
-    member_.piece_bytes = member_.piece_bytes_max;
+    if (!idle()) member_.pace.ask_for_less();
 }
 
-/// Pieces are no larger than what is copied in a second, whether the source, the target, or a way is slow: whoever
-/// waits behind one waits so long, and what a source does not answer in time at all would be asked for once more for
-/// ever.
-void Mirror::Resync::adapt(const Copy& copy, Errc source) {
-    const std::uint64_t length = copy.extent.length;
-    const Duration took = mirror_.loop_.now() - copy.ran;
-    const double seconds = std::max(std::chrono::duration<double>(took).count(), 1e-6);
-    const auto per_second = static_cast<std::uint64_t>(static_cast<double>(length) / seconds);
-    const std::uint64_t most = member_.piece_bytes_max;
-    const auto fitting = [most](std::uint64_t bytes) {
-        return std::clamp(std::bit_floor(bytes), piece_bytes_min, most);
-    };
-    if (source != Errc::ok) {
-        // Whether it was too much, or the source hung or was away, is not known.
-        if (took >= piece_time_max) member_.piece_bytes = std::min(member_.piece_bytes, fitting(per_second));
-        return;
-    }
-    std::uint64_t& known = member_.copied_per_second;
-    // The rest of a region says little.
-    const bool tells = length >= member_.piece_bytes || (known != 0 && per_second > known);
-    if (copy.transferred && tells) known = per_second;
-    const std::uint64_t limit = known != 0 ? fitting(known) : most;
-    if (limit < member_.piece_bytes) {
-        member_.piece_bytes = limit;
-    } else if (2 * took <= piece_time_max) {
-        member_.piece_bytes = std::min(2 * member_.piece_bytes, limit);
+void Mirror::Resync::adapt(const Copy& copy, Errc source, Errc target) {
+    if (!copy.transferred) return;
+    if (source == Errc::ok && target == Errc::ok) {
+        member_.pace.copied(copy.extent.length, copy.longest_step, copy.change, mirror_.environment_.resync.parallel);
+    } else if (is_lost(source)) {
+        member_.pace.lost(copy.extent.length, copy.longest_step);
     }
 }
 
@@ -168,9 +139,17 @@ ResyncProgress Mirror::Resync::progress() const {
     return progress;
 }
 
-/// The next piece of a region that is owed, equal on the members in sync, and not taken yet.
+/// What is left of one that was too much to be copied, else the next piece of a region that is owed, equal on the
+/// members in sync, and not taken yet.
 std::optional<Extent> Mirror::Resync::next_piece() {
     const RegionMap& owed = owed_map();
+    if (!split_.empty()) {
+        Extent& rest = split_.front();
+        const Extent extent{rest.offset, std::min(member_.pace.bytes(), rest.length)};
+        rest = {extent.end(), rest.length - extent.length};
+        if (rest.length == 0) split_.pop_front();
+        return extent;
+    }
     const std::uint64_t size = mirror_.record_.size_bytes;
     const auto end_of = [&](std::uint64_t region) { return std::min((region + 1) * owed.region_bytes(), size); };
     if (piece_ != 0 && piece_ >= end_of(region_)) piece_ = 0;
@@ -185,9 +164,18 @@ std::optional<Extent> Mirror::Resync::next_piece() {
         taken_.set(region_);
         left_[region_] = end_of(region_) - piece_;
     }
-    const Extent extent{piece_, std::min(member_.piece_bytes, end_of(region_) - piece_)};
+    // What is only compared costs little on the way.
+    const std::uint64_t most = all_differ() ? member_.pace.bytes() : member_.pace.most();
+    const Extent extent{piece_, std::min(most, end_of(region_) - piece_)};
     piece_ = extent.end() == end_of(region_) ? 0 : extent.end();
     return extent;
+}
+
+std::size_t Mirror::Resync::most_at_a_time() const {
+    const std::size_t wanted = mirror_.environment_.resync.parallel;
+    const bool asked_for_less = member_.pace.most() < CopyPace::bytes_most;
+    if (mirror_.application_ > 0 || asked_for_less) return 1;
+    return differing_ > 0 || !split_.empty() ? member_.pace.parallel() : wanted;
 }
 
 /// Application I/O goes first: while there is some, one piece at a time, and as long a pause after each as it took, but
@@ -195,9 +183,7 @@ std::optional<Extent> Mirror::Resync::next_piece() {
 void Mirror::Resync::pump() {
     if (step_ != Step::copying) return;
     const spec::Resync& policy = mirror_.environment_.resync;
-    const bool slow = member_.piece_bytes < resync_piece_bytes;
-    const std::size_t parallel = mirror_.application_ > 0 || slow ? 1 : policy.parallel;
-    while (copies_.size() < parallel && !pump_timer_.running() && unflushed_bytes_ < unflushed_max) {
+    while (copies_.size() < most_at_a_time() && !pump_timer_.running() && unflushed_bytes_ < unflushed_max) {
         const std::optional<Extent> extent = next_piece();
         if (!extent) break;
         copies_.push_back(std::make_unique<Copy>(*this));
@@ -230,14 +216,20 @@ void Mirror::Resync::copied(Copy& copy, Errc source, Errc target) {
     const Extent extent = copy.extent;
     const std::uint64_t region = copy.region;
     const Duration took = mirror_.loop_.now() - copy.begun;
-    if (target == Errc::ok && (source == Errc::ok || is_lost(source))) adapt(copy, source);
+    const bool split = copy.split;
+    if (copy.transferred) --transferring_;
+    if (!stopped()) adapt(copy, source, target);
     mirror_.lock_.unlock(copy.holder);
     std::erase_if(copies_, [ended](const auto& one) { return one.get() == ended; });
     if (!one_less()) return;
     if (target != Errc::ok) return mirror_.drop_target(member_, "it failed: " + std::string(to_string(target)));
     if (source != Errc::ok) broken_.set(region);
     DST_ASSERT(left_[region] >= extent.length);
-    left_[region] -= extent.length;
+    if (split) {
+        split_.push_back(extent);
+    } else {
+        left_[region] -= extent.length;
+    }
     if (left_[region] == 0) {
         if (again_.test(region) || broken_.test(region)) {
             taken_.clear(region);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "tree/mirror_parts.h"
 
@@ -23,8 +24,7 @@ void Mirror::Resync::Copy::run() {
         request.extent = extent;
         request.owner = this;
     }
-    ran = mirror.loop_.now();
-    if (owner.expects_difference()) return read();
+    if (owner.expects_difference()) return transfer();
     pending = 2;
     for (std::size_t i = 0; i < 2; ++i) {
         Request& request = requests[i];
@@ -50,12 +50,23 @@ void Mirror::Resync::Copy::compared() {
     // A target that does not read may still be written.
     const bool equal = requests[1].result == Errc::ok && sums[0] == sums[1];
     owner.compared(equal);
-    equal ? end(Errc::ok, Errc::ok) : read();
+    equal ? end(Errc::ok, Errc::ok) : transfer();
+}
+
+/// When it may be copied at once, and now.
+void Mirror::Resync::Copy::transfer() {
+    const CopyPace& pace = owner.member_.pace;
+    if (extent.length <= pace.bytes() && owner.transferring_ < pace.parallel()) return read();
+    split = true;
+    owner.mirror_.loop_.defer([this] { end(Errc::ok, Errc::ok); });
 }
 
 void Mirror::Resync::Copy::read() {
     Request& request = requests[0];
     transferred = true;
+    ++owner.transferring_;
+    change = owner.member_.pace.change();
+    step_begun = owner.mirror_.loop_.now();
     bytes.resize(extent.length);
     piece = {bytes.data(), bytes.size()};
     request.operation = Operation::read;
@@ -68,7 +79,13 @@ void Mirror::Resync::Copy::read() {
     owner.mirror_.submit_own(request, ~Mask{0});
 }
 
+void Mirror::Resync::Copy::step_ended() {
+    const TimePoint now = owner.mirror_.loop_.now();
+    longest_step = std::max(longest_step, now - std::exchange(step_begun, now));
+}
+
 void Mirror::Resync::Copy::write() {
+    step_ended();
     if (owner.stopped() || requests[0].result != Errc::ok) return end(requests[0].result, Errc::ok);
     Request& request = requests[1];
     request.operation = Operation::write;
@@ -77,6 +94,7 @@ void Mirror::Resync::Copy::write() {
     send(request, [](Request& done) {
         Copy& copy = *static_cast<Copy*>(done.owner);
         copy.sent.reset();
+        copy.step_ended();
         copy.end(Errc::ok, done.result);
     });
 }
@@ -100,10 +118,11 @@ bool Mirror::Resync::is_held_up() {
 
 /// Where all pieces differ, to compare them first is most of the work: then one of several is, to see when that ends.
 bool Mirror::Resync::expects_difference() {
-    constexpr unsigned all_differ = 8;
     constexpr unsigned compared_one_of = 8;
-    return differing_ >= all_differ && ++expected_ % compared_one_of != 0;
+    return all_differ() && ++expected_ % compared_one_of != 0;
 }
+
+bool Mirror::Resync::all_differ() const noexcept { return differing_ >= 8; }
 
 void Mirror::Resync::compared(bool equal) { differing_ = equal ? 0 : differing_ + 1; }
 

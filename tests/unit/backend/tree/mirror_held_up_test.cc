@@ -1,9 +1,8 @@
 // A writer waits for a piece that a resync has locked: who is to blame for that.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "support/mirror_world.h"
+#include "tree/copy_pace.h"
 
 namespace dst {
 namespace {
@@ -17,7 +16,7 @@ void answer_all(FakeDevice& device) {
 
 /// Member 1 is being brought up to date, and a writer waits for a piece whose checksum it has given after 700 ms.
 struct MirrorHeldUp : testing::Test {
-    MirrorHeldUp() {
+    MirrorHeldUp() : world(2, spec::ReadPreference::automatic, nullptr, 4u << 20, CopyPace::bytes_at_first / 2) {
         world.device(1).fail(Operation::write, Errc::medium_error);
         EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 2)), Errc::ok);
         EXPECT_TRUE(world.mirror->wants_back(1));
@@ -99,82 +98,6 @@ TEST(MirrorTarget, M8OneWithMirrorsBelowItMayTakeLonger) {
     EXPECT_GE(longer, seconds(12));
     EXPECT_LT(longer, seconds(14));
     nested.device(1).release();
-}
-
-/// Members 0 and 1 differ everywhere, and member 1 is brought up to date.
-struct MirrorSlowSource : testing::Test {
-    static constexpr std::uint64_t mib = 1u << 20;
-
-    MirrorSlowSource() : world(2, spec::ReadPreference::automatic, nullptr, 64 * mib, 16 * mib) {
-        for (std::uint64_t piece = 0; piece < 64; ++piece) world.device(0).put(piece * mib, filled(mib, 5));
-        world.device(1).fail(Operation::write, Errc::medium_error);
-        EXPECT_EQ(write(world.loop, *world.mirror, 0, filled(4096, 2)), Errc::ok);
-        EXPECT_TRUE(world.mirror->wants_back(1));
-        world.device(0).hold();
-        world.admit(1, true);
-        EXPECT_EQ(held_reads(), 4 * mib) << "of several pieces";
-        EXPECT_EQ(world.device(0).held(), 4u);
-    }
-    /// How much the source is asked to read and holds; all else is answered at once.
-    std::uint64_t held_reads() {
-        FakeDevice& source = world.device(0);
-        const auto reads_only = [&] {
-            while (source.held() != 0 && source.held_request(0).operation != Operation::read) source.answer();
-            return source.held() != 0;
-        };
-        EXPECT_TRUE(world.loop.run_until(reads_only, seconds(20)));
-        std::uint64_t bytes = 0;
-        for (std::size_t i = 0; i < source.held(); ++i) bytes += source.held_request(i).extent.length;
-        return bytes;
-    }
-    void answer_reads_in(Duration time, Errc code = Errc::ok) {
-        world.loop.run_for(time);
-        for (std::size_t held = world.device(0).held(); held > 0; --held) world.device(0).answer(code);
-    }
-    void expect_in_sync() {
-        world.device(0).release();
-        EXPECT_TRUE(world.loop.run_until([&] { return world.in_sync(1); }, seconds(60)));
-        EXPECT_EQ(world.device(0).bytes(0, 64 * mib), world.device(1).bytes(0, 64 * mib));
-    }
-    MirrorWorld world;
-};
-
-TEST_F(MirrorSlowSource, M8APieceIsWhatIsCopiedInASecond) {
-    answer_reads_in(milliseconds(3900));
-    EXPECT_EQ(held_reads(), mib / 4) << "one piece, of what a second is enough for";
-    answer_reads_in(milliseconds(900));
-    EXPECT_EQ(held_reads(), mib / 4) << "nor more when it is not";
-    for (const std::uint64_t length : {mib / 2, mib}) {
-        answer_reads_in(milliseconds(100));
-        EXPECT_GE(held_reads(), length) << "twice as much while it takes far less";
-    }
-    expect_in_sync();
-    EXPECT_EQ(world.events.count("resync-stopped"), 0u);
-}
-
-TEST_F(MirrorSlowSource, M8WhatItDidNotReadInTimeIsNotAskedForAtOnceOnceMore) {
-    answer_reads_in(seconds(9), Errc::timed_out);
-    EXPECT_EQ(held_reads(), mib / 16);
-    expect_in_sync();
-}
-
-TEST_F(MirrorSlowSource, M8ASourceThatWasGoneAtOnceSaysNothingOfItsPace) {
-    answer_reads_in(milliseconds(900), Errc::disconnected);
-    EXPECT_EQ(held_reads(), 4 * mib);
-    expect_in_sync();
-}
-
-/// It hung, or was away: what is compared goes on in large pieces soon, what is copied when it was seen how fast.
-TEST_F(MirrorSlowSource, M8WhatIsComparedOnlyIsSoonAsLargeAsBefore) {
-    for (std::uint64_t piece = 4; piece < 64; ++piece) world.device(1).put(piece * mib, filled(mib, 5));
-    answer_reads_in(seconds(9), Errc::timed_out);
-    world.device(0).release();
-    world.device(0).log.clear();
-    expect_in_sync();
-    const std::size_t pieces =
-        static_cast<std::size_t>(std::count_if(world.device(0).log.begin(), world.device(0).log.end(),
-                                               [](const auto& done) { return done.first == Operation::checksum; }));
-    EXPECT_LT(pieces, 64u + 20);
 }
 
 }  // namespace
