@@ -15,10 +15,12 @@ namespace dst {
 bool ignores_order(const Record& found, const Id& order) noexcept;
 
 /// The members that may hold it yet: of those that are in sync by `journal`, all that were not seen to be of another
-/// line. A journal's record that does not know of the order itself, as an attempt to go over to what that gave up
-/// leaves it, does not tell who is in sync: then any of its members may. `stale`, a bit per view: one below which a
-/// mirror stands on what such an order gave up, while the rest of it is away.
+/// line. What is only older than `journal` is a copy from before the order, and the member is elsewhere. A journal's
+/// record that does not know of the order itself, as an attempt to go over to what that gave up leaves it, does not
+/// tell who is in sync: then any of its members may. A bit per view: `stale`, one below which a mirror stands on
+/// another line than the journal knows, while the rest of it is away; `resolved`, one below which a side of a split is
+/// given up, as ordered: that may make it older.
 std::vector<const RecordMember*> may_hold(const Record& journal, const Id& order, const std::vector<MemberView>& views,
-                                          std::uint32_t stale);
+                                          std::uint32_t stale, std::uint32_t resolved);
 
 }  // namespace dst

@@ -89,6 +89,7 @@ private:
         std::optional<StartChoice> way_out;  ///< it waits: what an order to accept data loss would do
         bool forced = false;                 ///< `choice` is that
         bool given_up = false;               ///< `choice` is what an order gave up that this head has served
+        bool apart = false;                  ///< `choice` does not follow from what the journal knows
         Id served_order;                     ///< that order; nil: there is none
         bool abandons_order = false;         ///< what it made is of the side of a split that is given up, as ordered
         /// The numbers of the members that may hold what it made. Not of a mirror below another one, whose record
@@ -128,7 +129,8 @@ private:
     std::optional<Record> known_record(const Vertex& mirror, const std::vector<MemberView>& views) const;
     /// By the records on its members; nil: none was found.
     static Id mirror_found(const MirrorWork& work);
-    std::uint32_t standing_on_what_was_given_up(const Vertex& mirror) const;
+    bool is_ordered_to_resolve(const Vertex& vertex) const;
+    std::uint32_t standing_on_another_line(const Vertex& mirror) const;
     void find_holders(const Vertex& mirror, const std::optional<Record>& journal);
     void hold_to_served_order(Vertex& mirror, const Record& journal, const std::optional<Discard>& discard);
     static std::string waits_for_holders(const MirrorWork& work, const Record& journal);

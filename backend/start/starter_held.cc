@@ -7,11 +7,12 @@
 /// A start is held to the order that its head served last (docs/mirror.md, "Orders").
 namespace dst {
 
-/// A bit per child: a mirror there, or below, stands on what an order gave up that this head has served.
-std::uint32_t Starter::standing_on_what_was_given_up(const Vertex& mirror) const {
+/// A bit per child: a mirror there, or below, stands on what an order gave up that this head has served, or on another
+/// line than this head knows, whose order was carried out there alone.
+std::uint32_t Starter::standing_on_another_line(const Vertex& mirror) const {
     const std::function<bool(const Vertex&)> stands = [&](const Vertex& vertex) {
         const auto work = work_.find(&vertex);
-        return (work != work_.end() && work->second.given_up) ||
+        return (work != work_.end() && (work->second.given_up || work->second.apart)) ||
                std::any_of(vertex.children.begin(), vertex.children.end(),
                            [&](const auto& child) { return stands(*child); });
     };
@@ -20,6 +21,18 @@ std::uint32_t Starter::standing_on_what_was_given_up(const Vertex& mirror) const
         if (stands(*child)) children |= bit(child->position);
     }
     return children;
+}
+
+/// One side of it, or of a mirror below, is to be given up, whether it is split still or was by an attempt before.
+bool Starter::is_ordered_to_resolve(const Vertex& vertex) const {
+    const std::vector<OrderedDiscard>& discards = context_.journal.journal().discards;
+    const auto work = work_.find(&vertex);
+    const bool itself =
+        work != work_.end() && std::any_of(discards.begin(), discards.end(), [&](const OrderedDiscard& discard) {
+            return discard.mirror == mirror_found(work->second);
+        });
+    return itself || std::any_of(vertex.children.begin(), vertex.children.end(),
+                                 [this](const auto& child) { return is_ordered_to_resolve(*child); });
 }
 
 bool Starter::MirrorWork::goes_over(const Record& record) const noexcept {
@@ -32,8 +45,12 @@ void Starter::find_holders(const Vertex& mirror, const std::optional<Record>& jo
     work.served_order = journal ? context_.journal.served_order(journal->mirror) : Id{};
     work.holders.clear();
     if (work.served_order.is_nil() || below_a_mirror(mirror)) return;
+    std::uint32_t resolved = 0;
+    for (const auto& child : mirror.children) {
+        if (is_ordered_to_resolve(*child)) resolved |= bit(child->position);
+    }
     for (const RecordMember* const member :
-         may_hold(*journal, work.served_order, work.views, standing_on_what_was_given_up(mirror))) {
+         may_hold(*journal, work.served_order, work.views, standing_on_another_line(mirror), resolved)) {
         work.holders.push_back(member->number);
     }
 }
@@ -45,6 +62,9 @@ void Starter::hold_to_served_order(Vertex& mirror, const Record& journal, const 
     const std::vector<Id> abandoned = discard ? discard->abandoned : std::vector<Id>{};
     work.abandons_order = std::find(abandoned.begin(), abandoned.end(), work.served_order) != abandoned.end();
     const bool used = work.choice.verdict == Verdict::use;
+    const Descent descent = compare_descent(work.choice.record, journal);
+    work.apart = used && !work.decides && !is_ordered_to_resolve(mirror) &&
+                 (descent == Descent::split || descent == Descent::older);
     work.given_up =
         used && !work.decides && !work.abandons_order && ignores_order(work.choice.record, work.served_order);
     if (!used || !work.goes_over(work.choice.record)) return;
@@ -73,7 +93,9 @@ std::string Starter::waits_for_holders(const MirrorWork& work, const Record& jou
 /// that into the journal, which does not tell any more then who held it.
 void Starter::forget_orders_gone_over() {
     for (const auto& [mirror, work] : work_) {
-        if (work.given_up && work.holders.empty() && !below_a_mirror(*mirror)) {
+        const bool over = in_use(*mirror) && !work.decides && !work.abandons_order &&
+                          ignores_order(work.choice.record, work.served_order);
+        if (over && work.holders.empty() && !below_a_mirror(*mirror)) {
             context_.journal.set_served_order({work.choice.record.mirror, {}});
         }
     }

@@ -367,9 +367,10 @@ struct Mirror::Resync::Copy {
     TimePoint begun;
     std::uint64_t change = 0;              ///< CopyPace::change() when it was read
     bool transferred = false;              ///< not only compared
-    bool split = false;                    ///< more than may be copied at once: nothing was
-    TimePoint step_begun;                  ///< the read or the write
-    Duration longest_step{};               ///< of the two, answered
+    bool part = false;                     ///< of one that was compared, and more than may be copied at once
+    bool split = false;                    ///< it is such a one: nothing was copied
+    TimePoint step_begun;                  ///< the comparison, the read or the write
+    Duration longest_step{};               ///< of the last two, when they were answered
     std::optional<TimePoint> sent;         ///< to the target, and not answered
     std::optional<TimePoint> writer_seen;  ///< waits for the piece since then
     unsigned pending = 0;

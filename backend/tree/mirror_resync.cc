@@ -51,7 +51,10 @@ void Mirror::Resync::ask_for_less() {
 }
 
 void Mirror::Resync::adapt(const Copy& copy, Errc source, Errc target) {
-    if (!copy.transferred) return;
+    if (!copy.transferred) {
+        if (is_lost(source)) member_.pace.comparison_lost(mirror_.loop_.now() - copy.step_begun);
+        return;
+    }
     if (source == Errc::ok && target == Errc::ok) {
         member_.pace.copied(copy.extent.length, copy.longest_step, copy.change, mirror_.environment_.resync.parallel);
     } else if (is_lost(source)) {
@@ -165,7 +168,7 @@ std::optional<Extent> Mirror::Resync::next_piece() {
         left_[region_] = end_of(region_) - piece_;
     }
     // What is only compared costs little on the way.
-    const std::uint64_t most = all_differ() ? member_.pace.bytes() : member_.pace.most();
+    const std::uint64_t most = all_differ() ? member_.pace.bytes() : member_.pace.compared_bytes();
     const Extent extent{piece_, std::min(most, end_of(region_) - piece_)};
     piece_ = extent.end() == end_of(region_) ? 0 : extent.end();
     return extent;
@@ -184,10 +187,12 @@ void Mirror::Resync::pump() {
     if (step_ != Step::copying) return;
     const spec::Resync& policy = mirror_.environment_.resync;
     while (copies_.size() < most_at_a_time() && !pump_timer_.running() && unflushed_bytes_ < unflushed_max) {
+        const bool part = !split_.empty();
         const std::optional<Extent> extent = next_piece();
         if (!extent) break;
         copies_.push_back(std::make_unique<Copy>(*this));
         Copy& copy = *copies_.back();
+        copy.part = part;
         copy.region = owed_map().regions_of(*extent).first;
         copy.extent = *extent;
         copy.begun = mirror_.loop_.now();
@@ -197,7 +202,7 @@ void Mirror::Resync::pump() {
         copy.holder.granted = [](RangeLock::Holder& holder) { static_cast<Copy*>(holder.owner)->run(); };
         one_more();
         if (mirror_.lock_.lock(copy.holder)) copy.run();
-        if (policy.rate_bytes_per_second) {
+        if (policy.rate_bytes_per_second && !part) {
             const double seconds =
                 static_cast<double>(extent->length) / static_cast<double>(*policy.rate_bytes_per_second);
             pump_timer_.start(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds)));
@@ -239,7 +244,7 @@ void Mirror::Resync::copied(Copy& copy, Errc source, Errc target) {
             unflushed_bytes_ += owed_map().region_bytes();
         }
     }
-    if (mirror_.application_ > 0 && !pump_timer_.running()) {
+    if (mirror_.application_ > 0 && !split && !pump_timer_.running()) {
         const std::uint64_t rate = std::max<std::uint64_t>(1, mirror_.environment_.resync.min_rate_bytes_per_second);
         const double longest = static_cast<double>(extent.length) / static_cast<double>(rate);
         const auto limit = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(longest));

@@ -26,6 +26,7 @@ void Mirror::Resync::Copy::run() {
     }
     if (owner.expects_difference()) return transfer();
     pending = 2;
+    step_begun = mirror.loop_.now();
     for (std::size_t i = 0; i < 2; ++i) {
         Request& request = requests[i];
         sum_pieces[i] = {sums[i].data(), sums[i].size()};
@@ -49,7 +50,8 @@ void Mirror::Resync::Copy::compared() {
     }
     // A target that does not read may still be written.
     const bool equal = requests[1].result == Errc::ok && sums[0] == sums[1];
-    owner.compared(equal);
+    owner.member_.pace.compared(owner.mirror_.loop_.now() - step_begun);
+    if (!part) owner.compared(equal);
     equal ? end(Errc::ok, Errc::ok) : transfer();
 }
 

@@ -117,6 +117,28 @@ TEST_F(Held, M5NobodyIsWaitedForWhenNobodyHasItAnyMore) {
     expect_reads(2);
 }
 
+/// The same, by a start that was ordered to lose what the other line holds elsewhere, and was not carried out.
+TEST_F(Held, M5NobodyIsWaitedForAfterAnOrderThatWasTakenBack) {
+    go_on("mine", {"/a"}, 1);
+    go_on("other", {"/b"}, 2);
+    world.platter("/a").replace_blank(16u << 20);
+    only({"/a", "/b"});
+    serve("other");
+    ASSERT_TRUE(world.loop.run_until([&] { return state_of(0) == VertexState::in_sync; }, minutes(5)));
+    world.close(*head);
+    only({"/a"});
+    ASSERT_TRUE(order(world, StartOrder::accept_data_loss, {}, "mine"));
+    world.journal("mine").fail_write = Errc::no_space;
+    head = &world.open("mine");
+    ASSERT_TRUE(world.loop.run_until([&] { return world.events.count("start-again") == 1; }, seconds(30)));
+    world.journal("mine").fail_write = Errc::ok;
+    ASSERT_TRUE(head->engine->order({StartOrder::none, "", {}, 0}));
+    expect_wait("waits for /b");
+    only({"/a", "/b"});
+    ASSERT_TRUE(world.loop.run_until([&] { return head->serving == 1; }, minutes(2))) << head->engine->status().reason;
+    expect_reads(2);
+}
+
 /// It was seen on the other line; that its data are given up there, too, does not bring back what it held.
 TEST_F(Held, M5OneThatHasGoneOverHoldsNothingWhatBecomesOfItThere) {
     go_on("mine", {"/a"}, 1);
@@ -174,6 +196,31 @@ TEST_F(HeldAbove, M5AResolveBelowIsNoOrderToGoOver) {
     only({"/d"});
     serve("mine");
     expect_reads(1);
+}
+
+/// The mirror below has /a alone in this head's line, and /b alone in another head's, who was ordered to go on with it.
+struct HeldBelow : Held {
+    HeldBelow() : Held(mirror_node("m0", {mirror_node("m1", {disk_node("/a"), disk_node("/b")}), disk_node("/c")})) {}
+};
+
+TEST_F(HeldBelow, M5OnePartOfAMirrorBelowThatHasGoneOverIsNotAllOfIt) {
+    only({"/a", "/c"});
+    serve("head0");
+    write(1);
+    world.close(*head);
+    go_on("mine", {"/a"}, 2);
+    go_on("other", {"/b"}, 3);
+    // Until its epoch is the higher one.
+    for (int starts = 0; starts < 3; ++starts) {
+        serve("other");
+        world.close(*head);
+    }
+    head = &world.open("mine");
+    expect_wait("waits for m1: this head has served, as ordered, without");
+    world.close(*head);
+    only({"/a"});
+    serve("mine");
+    expect_reads(2);
 }
 
 }  // namespace

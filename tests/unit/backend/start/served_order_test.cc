@@ -115,7 +115,10 @@ TEST_F(ServedOrders, M5AMemberThatKnowsBothSidesIsNotEnoughAlone) {
 
 /// Only a member that was seen on the other side may have nothing any more of what the order made.
 TEST(ServedOrder, MayBeHeldByWhoeverHasNotGoneOver) {
-    const auto may_be_held = [](const auto&... of) { return !may_hold(of...).empty(); };
+    const auto may_be_held = [](const Record& by, const Id& order, const auto& views, std::uint32_t stale,
+                                std::uint32_t resolved = 0) {
+        return !may_hold(by, order, views, stale, resolved).empty();
+    };
     const Id made{{3}};
     Record journal;
     journal.generation_id = made;
@@ -134,6 +137,12 @@ TEST(ServedOrder, MayBeHeldByWhoeverHasNotGoneOver) {
     EXPECT_FALSE(may_be_held(journal, made, views, 0));
     EXPECT_TRUE(may_be_held(journal, made, views, 1)) << "what is below it stands on the other side";
     EXPECT_FALSE(may_be_held(journal, made, views, 2));
+
+    views[0].record->generation_id = Id{{2}};
+    journal.lineage = {Id{{2}}};
+    EXPECT_TRUE(may_be_held(journal, made, views, 0)) << "a copy from before the order";
+    EXPECT_FALSE(may_be_held(journal, made, views, 0, 1)) << "which it became as ordered";
+    views[0].record = other;
 
     other.members = journal.members;
     EXPECT_TRUE(may_be_held(other, made, views, 0)) << "which of them were in sync the other line does not tell";

@@ -80,6 +80,34 @@ TEST(CopyPace, M8WhatSmallerPiecesDoNotShortenLeavesThemAsTheyAre) {
     EXPECT_GE(bytes, pieces * mib * 3 / 4);
 }
 
+TEST(CopyPace, M8WhatTakesAsLongHoweverSmallBecomesLarge) {
+    for (const Duration each : {Duration(milliseconds(700)), Duration(milliseconds(1300)), Duration(seconds(4))}) {
+        CopyPace pace;
+        pace.lost(128 * kib, seconds(9));
+        EXPECT_EQ(pace.bytes(), 32 * kib);
+        run(pace, {each, 1e9}, 120);
+        EXPECT_EQ(pace.bytes(), mib) << each.count();
+    }
+}
+
+TEST(CopyPace, M8WhatIsComparedAtOnceBecomesLessWhenItIsNotAnswered) {
+    CopyPace pace;
+    EXPECT_EQ(pace.compared_bytes(), mib);
+    pace.comparison_lost(milliseconds(900));
+    EXPECT_EQ(pace.compared_bytes(), mib);
+    for (const std::uint64_t bytes : {256 * kib, 64 * kib, 32 * kib, 32 * kib}) {
+        pace.comparison_lost(seconds(9));
+        EXPECT_EQ(pace.compared_bytes(), bytes);
+    }
+    pace.compared(milliseconds(600));
+    EXPECT_EQ(pace.compared_bytes(), 32 * kib);
+    for (int answers = 0; answers < 6; ++answers) pace.compared(milliseconds(10));
+    EXPECT_EQ(pace.compared_bytes(), mib);
+    pace.ask_for_less();
+    EXPECT_EQ(pace.compared_bytes(), 256 * kib);
+    EXPECT_EQ(pace.bytes(), 32 * kib) << "nothing else lowered what is copied";
+}
+
 TEST(CopyPace, M8WhatASourceDidNotAnswerIsTooMuch) {
     CopyPace pace;
     run(pace, {milliseconds(1), 1e9}, 20);
