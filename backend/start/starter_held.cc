@@ -27,10 +27,10 @@ std::uint32_t Starter::standing_on_another_line(const Vertex& mirror) const {
 bool Starter::is_ordered_to_resolve(const Vertex& vertex) const {
     const std::vector<OrderedDiscard>& discards = context_.journal.journal().discards;
     const auto work = work_.find(&vertex);
+    const Id found = work == work_.end() ? Id{} : mirror_found(work->second);
     const bool itself =
-        work != work_.end() && std::any_of(discards.begin(), discards.end(), [&](const OrderedDiscard& discard) {
-            return discard.mirror == mirror_found(work->second);
-        });
+        !found.is_nil() && std::any_of(discards.begin(), discards.end(),
+                                       [&](const OrderedDiscard& discard) { return discard.mirror == found; });
     return itself || std::any_of(vertex.children.begin(), vertex.children.end(),
                                  [this](const auto& child) { return is_ordered_to_resolve(*child); });
 }
