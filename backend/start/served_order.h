@@ -14,13 +14,21 @@ namespace dst {
 /// tell, since the order was for those that were there, and the others may have higher ones.
 bool ignores_order(const Record& found, const Id& order) noexcept;
 
+/// What is known of the mirrors below a mirror's members: a bit per member.
+struct LinesBelow {
+    /// One stands on another line than the journal knows, while the rest of it is away.
+    std::uint32_t other = 0;
+    /// A side of a split is given up, as ordered: that may make the member older.
+    std::uint32_t resolved = 0;
+    /// It was part of the order, and nobody there holds what that made, whether it can be used or not.
+    std::uint32_t gone = 0;
+};
+
 /// The members that may hold it yet: of those that are in sync by `journal`, all that were not seen to be of another
 /// line. What is only older than `journal` is a copy from before the order, and the member is elsewhere. A journal's
 /// record that does not know of the order itself, as an attempt to go over to what that gave up leaves it, does not
-/// tell who is in sync: then any of its members may. A bit per view: `stale`, one below which a mirror stands on
-/// another line than the journal knows, while the rest of it is away; `resolved`, one below which a side of a split is
-/// given up, as ordered: that may make it older.
+/// tell who is in sync: then any of its members may.
 std::vector<const RecordMember*> may_hold(const Record& journal, const Id& order, const std::vector<MemberView>& views,
-                                          std::uint32_t stale, std::uint32_t resolved);
+                                          const LinesBelow& below);
 
 }  // namespace dst

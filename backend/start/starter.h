@@ -92,6 +92,7 @@ private:
         bool apart = false;                  ///< `choice` does not follow from what the journal knows
         Id served_order;                     ///< that order; nil: there is none
         bool abandons_order = false;         ///< what it made is of the side of a split that is given up, as ordered
+        bool nobody_holds = false;           ///< what it made
         /// The numbers of the members that may hold what it made. Not of a mirror below another one, whose record
         /// tells.
         std::vector<std::uint32_t> holders;

@@ -44,15 +44,19 @@ void Starter::find_holders(const Vertex& mirror, const std::optional<Record>& jo
     MirrorWork& work = work_.at(&mirror);
     work.served_order = journal ? context_.journal.served_order(journal->mirror) : Id{};
     work.holders.clear();
-    if (work.served_order.is_nil() || below_a_mirror(mirror)) return;
-    std::uint32_t resolved = 0;
+    work.nobody_holds = false;
+    if (work.served_order.is_nil()) return;
+    LinesBelow below;
+    below.other = standing_on_another_line(mirror);
     for (const auto& child : mirror.children) {
-        if (is_ordered_to_resolve(*child)) resolved |= bit(child->position);
+        if (is_ordered_to_resolve(*child)) below.resolved |= bit(child->position);
+        const auto inner = work_.find(child.get());
+        if (inner != work_.end() && inner->second.nobody_holds) below.gone |= bit(child->position);
     }
-    for (const RecordMember* const member :
-         may_hold(*journal, work.served_order, work.views, standing_on_another_line(mirror), resolved)) {
-        work.holders.push_back(member->number);
-    }
+    const auto holders = may_hold(*journal, work.served_order, work.views, below);
+    work.nobody_holds = holders.empty();
+    if (below_a_mirror(mirror)) return;
+    for (const RecordMember* const member : holders) work.holders.push_back(member->number);
 }
 
 /// What the order gave up is waited beside, while somebody may hold what it made; of a mirror below another one, that

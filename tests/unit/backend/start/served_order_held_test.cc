@@ -223,5 +223,23 @@ TEST_F(HeldBelow, M5OnePartOfAMirrorBelowThatHasGoneOverIsNotAllOfIt) {
     expect_reads(2);
 }
 
+/// /a alone had it, and is now a blank one that another head has brought in. Without /b the mirror below cannot be used.
+TEST_F(HeldBelow, M5AMirrorBelowThatCannotBeUsedHoldsNothingWhenNobodyBelowItDoes) {
+    go_on("mine", {"/a"}, 1);
+    go_on("other", {"/b", "/c"}, 2);
+    world.platter("/a").replace_blank(16u << 20);
+    only({"/a", "/b", "/c"});
+    serve("other");
+    ASSERT_TRUE(becomes_healthy());
+    world.close(*head);
+    only({"/c"});
+    serve("other");
+    write(3);
+    world.close(*head);
+    only({"/a", "/c"});
+    serve("mine");
+    expect_reads(3);
+}
+
 }  // namespace
 }  // namespace dst

@@ -115,9 +115,8 @@ TEST_F(ServedOrders, M5AMemberThatKnowsBothSidesIsNotEnoughAlone) {
 
 /// Only a member that was seen on the other side may have nothing any more of what the order made.
 TEST(ServedOrder, MayBeHeldByWhoeverHasNotGoneOver) {
-    const auto may_be_held = [](const Record& by, const Id& order, const auto& views, std::uint32_t stale,
-                                std::uint32_t resolved = 0) {
-        return !may_hold(by, order, views, stale, resolved).empty();
+    const auto may_be_held = [](const Record& by, const Id& order, const auto& views, const LinesBelow& below = {}) {
+        return !may_hold(by, order, views, below).empty();
     };
     const Id made{{3}};
     Record journal;
@@ -129,26 +128,27 @@ TEST(ServedOrder, MayBeHeldByWhoeverHasNotGoneOver) {
     Record other;
     other.generation_id = Id{{4}};
     std::vector<MemberView> views{{.name = "/a", .number = 1}, {.name = "/b", .number = 2}};
-    EXPECT_TRUE(may_be_held(journal, made, views, 0)) << "it is away";
+    EXPECT_TRUE(may_be_held(journal, made, views)) << "it is away";
+    EXPECT_FALSE(may_be_held(journal, made, views, {.gone = 1})) << "and nobody below it has it";
     views[0].reachable = true;
     views[0].record = journal;
-    EXPECT_TRUE(may_be_held(journal, made, views, 0));
+    EXPECT_TRUE(may_be_held(journal, made, views));
     views[0].record = other;
-    EXPECT_FALSE(may_be_held(journal, made, views, 0));
-    EXPECT_TRUE(may_be_held(journal, made, views, 1)) << "what is below it stands on the other side";
-    EXPECT_FALSE(may_be_held(journal, made, views, 2));
+    EXPECT_FALSE(may_be_held(journal, made, views));
+    EXPECT_TRUE(may_be_held(journal, made, views, {.other = 1})) << "what is below it stands on the other side";
+    EXPECT_FALSE(may_be_held(journal, made, views, {.other = 2}));
 
     views[0].record->generation_id = Id{{2}};
     journal.lineage = {Id{{2}}};
-    EXPECT_TRUE(may_be_held(journal, made, views, 0)) << "a copy from before the order";
-    EXPECT_FALSE(may_be_held(journal, made, views, 0, 1)) << "which it became as ordered";
+    EXPECT_TRUE(may_be_held(journal, made, views)) << "a copy from before the order";
+    EXPECT_FALSE(may_be_held(journal, made, views, {.resolved = 1})) << "which it became as ordered";
     views[0].record = other;
 
     other.members = journal.members;
-    EXPECT_TRUE(may_be_held(other, made, views, 0)) << "which of them were in sync the other line does not tell";
+    EXPECT_TRUE(may_be_held(other, made, views)) << "which of them were in sync the other line does not tell";
     views[1].reachable = true;
     views[1].record = other;
-    EXPECT_FALSE(may_be_held(other, made, views, 0));
+    EXPECT_FALSE(may_be_held(other, made, views));
 }
 
 }  // namespace
