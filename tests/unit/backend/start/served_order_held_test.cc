@@ -223,7 +223,8 @@ TEST_F(HeldBelow, M5OnePartOfAMirrorBelowThatHasGoneOverIsNotAllOfIt) {
     expect_reads(2);
 }
 
-/// /a alone had it, and is now a blank one that another head has brought in. Without /b the mirror below cannot be used.
+/// /a alone had it, and is now a blank one that another head has brought in. Without /b the mirror below cannot be
+/// used.
 TEST_F(HeldBelow, M5AMirrorBelowThatCannotBeUsedHoldsNothingWhenNobodyBelowItDoes) {
     go_on("mine", {"/a"}, 1);
     go_on("other", {"/b", "/c"}, 2);
