@@ -101,6 +101,7 @@ private:
     struct Promotion;
     bool die_in_a_promotion();
     bool lose_power_in_a_resync();
+    void lose_power_of_target(World::Netnode& node);
     void watch(const std::shared_ptr<Promotion>& promotion);
     void end_watch();
     void die_now(const std::shared_ptr<Promotion>& promotion);

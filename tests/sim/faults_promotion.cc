@@ -107,26 +107,45 @@ bool Faults::lose_power_in_a_resync() {
     } else {
         platter->fail(Operation::write, {0, leaf_size_bytes(platter->geometry().size_bytes)}, Errc::medium_error, 1);
     }
-    const auto armed = std::make_shared<bool>(true);
-    platter->on_carry_out = [this, node, armed](const Request& request) {
+    struct Resync {
+        bool marked = false;  ///< the member has a record that does not call all in sync
+        bool over = false;    ///< the power is lost, or about to be
+        std::uint64_t data_end = 0;
+    };
+    const auto resync = std::make_shared<Resync>();
+    const bool before_the_end = loop_.chance(500);
+    platter->on_carry_out = [this, node, resync, before_the_end](const Request& request) {
+        if (resync->over) return;
         const std::optional<Record> record = record_in(request);
-        if (!*armed || !record || members_in_sync(*record) == record->members.size()) return;
-        *armed = false;
-        // Most resyncs here take twenty.
-        const Duration whole = milliseconds(std::array{20, 20, 80, 400}[loop_.below(4)]);
-        later(Duration::zero(), whole, [this, node] {
-            if (node->process == nullptr) return;
-            trace_.coverage().count("lost power in a resync");
-            trace_.line("fault", "power is lost: " + node->machine.host);
-            host_.world().crash(*node, true);
-            at(seconds(1), [this, node] { host_.world().start(*node); });
-        });
+        const auto lose = [this, node, resync](Duration within) {
+            resync->over = true;
+            later(Duration::zero(), within, [this, node] { lose_power_of_target(*node); });
+        };
+        if (record) {
+            if (resync->marked || members_in_sync(*record) == record->members.size()) return;
+            resync->marked = true;
+            resync->data_end = record->size_bytes;
+            // Many resyncs here take twenty.
+            if (!before_the_end) lose(milliseconds(std::array{20, 20, 80, 400}[loop_.below(4)]));
+            return;
+        }
+        // All is copied: it gets the maps, and is flushed once more before it counts as in sync.
+        const bool map = request.operation == Operation::write && request.extent.offset >= resync->data_end;
+        if (resync->marked && before_the_end && map) lose(std::chrono::microseconds(300));
     };
     at(whole_time, [this, platter] {
         platter->clear_failures();
         end_watch();
     });
     return true;
+}
+
+void Faults::lose_power_of_target(World::Netnode& node) {
+    if (node.process == nullptr) return;
+    trace_.coverage().count("lost power in a resync");
+    trace_.line("fault", "power is lost: " + node.machine.host);
+    host_.world().crash(node, true);
+    at(seconds(1), [this, &node] { host_.world().start(node); });
 }
 
 void Faults::watch(const std::shared_ptr<Promotion>& promotion) {
