@@ -56,6 +56,17 @@ struct Held : testing::Test {
         EXPECT_EQ(head->serving, 0);
         EXPECT_THAT(head->engine->status().reason, HasSubstr(reason));
     }
+    /// /a alone had what this head served as ordered, and was replaced by a blank one, which another head has brought
+    /// in. /c has been away for long.
+    void hold_and_lose_it() {
+        go_on("mine", {"/a"}, 1);
+        go_on("other", {"/b"}, 2);
+        world.platter("/a").replace_blank(16u << 20);
+        only({"/a", "/b"});
+        serve("other");
+        EXPECT_TRUE(world.loop.run_until([&] { return state_of(0) == VertexState::in_sync; }, minutes(5)));
+        world.close(*head);
+    }
     bool becomes_healthy() {
         return world.loop.run_until([&] { return head->engine->status().state == StorageState::healthy; }, minutes(5));
     }
@@ -96,15 +107,8 @@ TEST_F(NotedAttempt, M5IsCarriedOutByTheNextOneAndTold) {
     expect_reads(2);
 }
 
-/// /a alone had it, and was replaced by a blank one, which another head has brought in. /c has been away for long.
 TEST_F(Held, M5NobodyIsWaitedForWhenNobodyHasItAnyMore) {
-    go_on("mine", {"/a"}, 1);
-    go_on("other", {"/b"}, 2);
-    world.platter("/a").replace_blank(16u << 20);
-    only({"/a", "/b"});
-    serve("other");
-    ASSERT_TRUE(world.loop.run_until([&] { return state_of(0) == VertexState::in_sync; }, minutes(5)));
-    world.close(*head);
+    hold_and_lose_it();
     // The write of the journal that would have established the start.
     head = &world.open("mine");
     world.journal("mine").on_written = [this, copies = 0](const Bytes&) mutable {
@@ -119,13 +123,7 @@ TEST_F(Held, M5NobodyIsWaitedForWhenNobodyHasItAnyMore) {
 
 /// The same, by a start that was ordered to lose what the other line holds elsewhere, and was not carried out.
 TEST_F(Held, M5NobodyIsWaitedForAfterAnOrderThatWasTakenBack) {
-    go_on("mine", {"/a"}, 1);
-    go_on("other", {"/b"}, 2);
-    world.platter("/a").replace_blank(16u << 20);
-    only({"/a", "/b"});
-    serve("other");
-    ASSERT_TRUE(world.loop.run_until([&] { return state_of(0) == VertexState::in_sync; }, minutes(5)));
-    world.close(*head);
+    hold_and_lose_it();
     only({"/a"});
     ASSERT_TRUE(order(world, StartOrder::accept_data_loss, {}, "mine"));
     world.journal("mine").fail_write = Errc::no_space;
