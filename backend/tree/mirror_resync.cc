@@ -174,6 +174,7 @@ std::optional<Extent> Mirror::Resync::next_piece() {
     return extent;
 }
 
+/// Pieces that may be under way: where copies are equal they are compared only, of which several cost little.
 std::size_t Mirror::Resync::most_at_a_time() const {
     const std::size_t wanted = mirror_.environment_.resync.parallel;
     const bool asked_for_less = member_.pace.most() < CopyPace::bytes_most;

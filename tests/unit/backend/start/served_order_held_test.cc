@@ -67,6 +67,16 @@ struct Held : testing::Test {
         EXPECT_TRUE(world.loop.run_until([&] { return state_of(0) == VertexState::in_sync; }, minutes(5)));
         world.close(*head);
     }
+    /// The same with /c, which has been there.
+    void hold_and_lose_it_to_all() {
+        go_on("mine", {"/a"}, 1);
+        go_on("other", {"/b", "/c"}, 2);
+        world.platter("/a").replace_blank(16u << 20);
+        only({"/a", "/b", "/c"});
+        serve("other");
+        EXPECT_TRUE(becomes_healthy());
+        world.close(*head);
+    }
     bool becomes_healthy() {
         return world.loop.run_until([&] { return head->engine->status().state == StorageState::healthy; }, minutes(5));
     }
@@ -139,13 +149,7 @@ TEST_F(Held, M5NobodyIsWaitedForAfterAnOrderThatWasTakenBack) {
 
 /// It was seen on the other line; that its data are given up there, too, does not bring back what it held.
 TEST_F(Held, M5OneThatHasGoneOverHoldsNothingWhatBecomesOfItThere) {
-    go_on("mine", {"/a"}, 1);
-    go_on("other", {"/b", "/c"}, 2);
-    world.platter("/a").replace_blank(16u << 20);
-    only({"/a", "/b", "/c"});
-    serve("other");
-    ASSERT_TRUE(becomes_healthy());
-    world.close(*head);
+    hold_and_lose_it_to_all();
     go_on("other", {"/a"}, 3);
     go_on("third", {"/b", "/c"}, 4);
     only({"/a", "/b", "/c"});
@@ -224,13 +228,7 @@ TEST_F(HeldBelow, M5OnePartOfAMirrorBelowThatHasGoneOverIsNotAllOfIt) {
 /// /a alone had it, and is now a blank one that another head has brought in. Without /b the mirror below cannot be
 /// used.
 TEST_F(HeldBelow, M5AMirrorBelowThatCannotBeUsedHoldsNothingWhenNobodyBelowItDoes) {
-    go_on("mine", {"/a"}, 1);
-    go_on("other", {"/b", "/c"}, 2);
-    world.platter("/a").replace_blank(16u << 20);
-    only({"/a", "/b", "/c"});
-    serve("other");
-    ASSERT_TRUE(becomes_healthy());
-    world.close(*head);
+    hold_and_lose_it_to_all();
     only({"/c"});
     serve("other");
     write(3);
