@@ -151,7 +151,8 @@ private:
     bool others_know(SimPlatter& platter, const SimPlatter::Content& copy) const;
     bool journal_knows(SimPlatter& platter, const SimPlatter::Content& copy);
     void put_older_copy(const std::string& what, SimPlatter& platter);
-    void comes_back_unless_in_sync(SimPlatter& platter, const std::optional<Record>& was);
+    void comes_back_unless_in_sync(SimPlatter& platter, const std::optional<Record>& was,
+                                   const std::optional<Record>& put);
     bool has_older_copy(SimPlatter& platter);
     bool copied_file(const std::string& name, SimPlatter& platter);
     void die_at_its_promise(SimPlatter& platter);

@@ -170,19 +170,27 @@ void Faults::die_at_its_promise(SimPlatter& platter) {
 // It may be of the same epoch, and is taken for the right one only when it has been brought up to date.
 void Faults::put_older_copy(const std::string& what, SimPlatter& platter) {
     const std::optional<Record> before = record_on(platter.durable());
-    put_in_place(what, platter, copies_[&platter].content);
-    comes_back_unless_in_sync(platter, before);
+    const SimPlatter::Content& copy = copies_[&platter].content;
+    put_in_place(what, platter, copy);
+    comes_back_unless_in_sync(platter, before, record_on(copy));
 }
 
-// What was in its place before, as of that record. A start that loss of data was accepted for may have taken the other
-// one in, with a revision that is lower.
-void Faults::comes_back_unless_in_sync(SimPlatter& platter, const std::optional<Record>& was) {
+// What was in its place before, as of the record `was`. A start that loss of data was accepted for may have taken in
+// the one that is there instead, with a revision that is lower; without a journal, also with an epoch that is no
+// higher: it is another one than those of `was` and of `put`, the record of what was put there.
+void Faults::comes_back_unless_in_sync(SimPlatter& platter, const std::optional<Record>& was,
+                                       const std::optional<Record>& put) {
     const std::uint64_t revision = was ? was->revision : 0;
-    const std::uint64_t epoch = was ? was->epoch.number : 0;
-    platter.set_comes_back([of = &platter, revision, epoch] {
+    std::vector<Epoch> known;
+    for (const std::optional<Record>& before : {std::cref(was), std::cref(put)}) {
+        if (before) known.push_back(before->epoch);
+    }
+    platter.set_comes_back([of = &platter, revision, known = std::move(known)] {
         const std::optional<Record> record = record_on(of->durable());
         const std::optional<Label> label = label_on(of->durable());
-        if (!record || !label || (record->revision <= revision && record->epoch.number <= epoch)) return true;
+        if (!record || !label) return true;
+        const bool by_new_head = std::find(known.begin(), known.end(), record->epoch) == known.end();
+        if (record->revision <= revision && !by_new_head) return true;
         const auto is_it = [&](const RecordLeaf& leaf) { return leaf.medium == label->medium; };
         return std::none_of(record->members.begin(), record->members.end(), [&](const RecordMember& member) {
             return member.state == MemberState::in_sync &&
@@ -251,8 +259,9 @@ bool Faults::copied_file(const std::string& name, SimPlatter& platter) {
         note("copied while it was in use, and put in its place: " + name + (renamed ? " (by a rename)" : ""));
         copy->file = 0;
         const std::optional<Record> before = record_on(of->durable());
+        const std::optional<Record> copied = record_on(*copy);
         renamed ? of->rename_over(std::move(*copy)) : of->take_out(std::move(*copy));
-        comes_back_unless_in_sync(*of, before);
+        comes_back_unless_in_sync(*of, before, copied);
         later(seconds(8), seconds(15), [of] { of->put_back(); });
     });
     return true;

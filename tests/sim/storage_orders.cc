@@ -112,10 +112,11 @@ bool StorageScenario::waits(const World::Head& head) const {
 // has not heard of it, whoever has nothing but that one goes on there; only the journal of the head that was given the
 // order knows better.
 void StorageScenario::judge_orders(HeadProcess& process) {
-    // Nor goes the head that has carried one out, and remembers that, over to what it gave up.
-    const bool remembers = !forked_by_.is_nil() && own_id(process) == forked_by_;
+    // Nor goes the head that has carried one out, and remembers that, over to what it gave up. It does not remember
+    // with another journal than then, which may decide, too: after a start that all members were there for.
+    const bool remembers = forked_by_.is_nil() ? process.decided_by_journal() : own_id(process) == forked_by_;
     const bool other_side = !forked_.empty() && !stands_on_order(*process.engine().status().tree) &&
-                            (process.machine().host != forked_ || (!process.decided_by_journal() && !remembers));
+                            (process.machine().host != forked_ || !remembers);
     bool given_up = process.forced() || other_side;
     sides_->head_serves(*process.engine().status().tree, other_side && !process.forced() && orders_.empty());
     // It had begun to carry an order out, perhaps, and then found what it gave up: the record may lie somewhere.
