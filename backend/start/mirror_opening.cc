@@ -41,7 +41,8 @@ void MirrorOpening::read_records(Loop& loop, Vertex& mirror, Callback<void> done
                 view.record = answer->record;
                 if (answer->damaged) view.why_not = "its record is damaged";
             } else {
-                unread = true;
+                // Of another version of DST it stays.
+                unread = unread || answer.error().code != Errc::not_supported;
                 view.reachable = false;
                 view.why_not = error_text(answer.error());
             }

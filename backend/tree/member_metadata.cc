@@ -31,41 +31,30 @@ public:
         const MirrorLayout layout = mirror_layout(owner_.device_.geometry().size_bytes, 1u << 20);
         OwnedOrder order;
         order.extent = layout.record_copy(copy);
-        submit_owned(owner_.device_, std::move(order),
-                     [self = shared_from_this(), copy](Errc code, Bytes bytes) { self->have(copy, code, bytes); });
+        submit_owned(owner_.device_, std::move(order), [self = shared_from_this(), copy](Errc code, Bytes bytes) {
+            self->have(copy, code, std::move(bytes));
+        });
     }
 
 private:
-    void have(unsigned copy, Errc code, const Bytes& bytes) {
+    void have(unsigned copy, Errc code, Bytes bytes) {
         if (code != Errc::ok && !is_bad_copy(code)) return done_(error_of(code, "record could not be read"));
-        if (code != Errc::ok) {
-            ++unreadable_;
-        } else if (!all_zero(bytes)) {
-            take(copy, bytes);
-        }
+        unreadable_ += code == Errc::ok ? 0 : 1;
+        if (code == Errc::ok) copies_[copy] = std::move(bytes);
         if (copy == 0) return read(1);
         if (unreadable_ == 2) return done_(error_of(code, "record could not be read"));
-        found_.damaged = found_.damaged && !found_.record;
-        owner_.sequence_ = found_.sequence;
-        owner_.next_copy_ = found_.record ? 1 - found_.copy : 0;
-        done_(std::move(found_));
-    }
-
-    void take(unsigned copy, const Bytes& bytes) {
-        auto decoded = decode_record(bytes);
-        if (!decoded) {
-            found_.damaged = true;
-            return;
-        }
-        if (found_.record && found_.sequence >= decoded->sequence) return;
-        found_.record = std::move(decoded->record);
-        found_.sequence = decoded->sequence;
-        found_.copy = copy;
+        RecordChoice choice = choose_record(copies_[0], copies_[1]);
+        // Nothing may be written over it, nor anything be gone on with that is older.
+        if (choice.why.code == Errc::not_supported) return done_(choice.why);
+        owner_.sequence_ = choice.next_sequence - 1;
+        owner_.next_copy_ = choice.next_copy;
+        const bool damaged = !choice.record && !std::all_of(copies_.begin(), copies_.end(), all_zero);
+        done_(FoundRecord{std::move(choice.record), damaged});
     }
 
     MemberMetadata& owner_;
     Callback<FoundRecord> done_;
-    FoundRecord found_;
+    std::array<Bytes, 2> copies_;
     unsigned unreadable_ = 0;
 };
 

@@ -23,8 +23,6 @@ struct MemberMap {
 /// What lies in a member's place for the record.
 struct FoundRecord {
     std::optional<Record> record;  ///< the newest good copy's
-    std::uint64_t sequence = 0;    ///< of that copy
-    unsigned copy = 0;             ///< which one it is
     bool damaged = false;          ///< something is there, and no copy is good
 };
 
@@ -35,7 +33,8 @@ class MemberMetadata {
 public:
     explicit MemberMetadata(BlockDevice& device) : device_(device) {}
 
-    /// Both copies of the record are read; an error only when neither could be.
+    /// Both copies of the record are read. An error when neither could be, and not_supported when the newest one is of
+    /// another version of DST.
     void read_record(Callback<FoundRecord> done);
     /// Writes the copy that is not the newest good one, durably (FUA), and then the other one, so that either may rot
     /// later. Knows which by read_record() or its own writes.

@@ -161,7 +161,8 @@ void Mirror::see_record(Member& member) {
         if (state_ != State::serving || member.arrivals != arrival || !member.doubted) return;
         const Errc code = found ? Errc::ok : found.error().code;
         if (code == Errc::fenced) return report_fenced(member);
-        if (code == Errc::medium_error || code == Errc::io_error || (found && found->damaged)) return unread(member);
+        const bool none = code == Errc::medium_error || code == Errc::io_error || code == Errc::not_supported;
+        if (none || (found && found->damaged)) return unread(member);
         if (!found) {
             if (member.device.up()) member.device.cut({Errc::disconnected, "its record could not be read"});
             return;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "media/bytes.h"
+#include "media/envelope.h"
 #include "support/fake_device.h"
 #include "support/test_request.h"
 
@@ -50,6 +52,21 @@ protected:
     void rot(const Extent& copy) {
         Bytes bytes = device.bytes(copy.offset, 512);
         bytes[100] ^= std::byte{1};
+        device.put(copy.offset, bytes);
+    }
+
+    /// As another version of DST would have written it.
+    void set_version(const Extent& copy, unsigned version, std::uint64_t sequence) {
+        Bytes bytes = device.bytes(copy.offset, copy.length);
+        const std::size_t length = open_envelope(bytes, record_magic).length;
+        bytes.resize((length + 511) / 512 * 512);
+        const std::span sealed = std::span(bytes).first(length);
+        seal(sealed, record_magic, sequence);
+        ByteWriter writer(sealed.subspan(8, 8));
+        writer.u32(version);
+        writer.u32(0);
+        const std::uint32_t checksum = crc32c({std::span<const std::byte>(sealed)});
+        ByteWriter(sealed.subspan(12, 4)).u32(checksum);
         device.put(copy.offset, bytes);
     }
 
@@ -105,6 +122,47 @@ TEST_F(MemberMetadataTest, EitherCopyOfTheNewestRecordMayRot) {
         rot(record_copy(copy));
         EXPECT_EQ(read()->record, record) << copy;
     }
+}
+
+TEST_F(MemberMetadataTest, RecordOfAnotherVersionIsNeitherPassedOverNorTakenForNone) {
+    ASSERT_TRUE(write(record));
+    ++record.revision;
+    ASSERT_TRUE(write(record));
+    set_version(record_copy(0), 2, 9);
+    const auto found = read();
+    ASSERT_FALSE(found);
+    EXPECT_EQ(found.error().code, Errc::not_supported);
+    EXPECT_NE(found.error().text.find("version 2"), std::string::npos) << found.error().text;
+}
+
+TEST_F(MemberMetadataTest, OlderCopyOfAnotherVersionIsWrittenOver) {
+    ASSERT_TRUE(write(record));
+    ++record.revision;
+    ASSERT_TRUE(write(record));
+    set_version(record_copy(1), 2, 1);
+    EXPECT_EQ(read()->record, record);
+    MemberMetadata fresh(device);
+    bool known = false;
+    fresh.read_record([&](const Result<FoundRecord>& found) { known = found.has_value(); });
+    loop.run_until([&] { return known; });
+    Record next = record;
+    next.revision = 9;
+    device.hold();
+    fresh.write_record(next, [](const Result<void>&) {});
+    loop.run_for(std::chrono::seconds(1));
+    ASSERT_EQ(device.held(), 1u);
+    EXPECT_EQ(device.held_request(0).extent.offset, record_copy(1).offset);
+    device.release();
+    loop.run_for(std::chrono::seconds(1));
+    EXPECT_EQ(read()->record, next);
+}
+
+TEST_F(MemberMetadataTest, BytesThatAreNoRecordAreADamagedOne) {
+    for (unsigned copy = 0; copy < 2; ++copy) device.put(record_copy(copy).offset, Bytes(512, std::byte{7}));
+    const auto found = read();
+    ASSERT_TRUE(found);
+    EXPECT_FALSE(found->record);
+    EXPECT_TRUE(found->damaged);
 }
 
 TEST_F(MemberMetadataTest, RecordIsOnBothCopiesBeforeItIsAcknowledged) {
