@@ -33,10 +33,11 @@ struct Epoch {
     bool operator==(const Epoch&) const = default;
 };
 
-/// Names the time during which nothing acknowledged can have been lost below a node. Compared for equality only. Of its
-/// two halves the second one names the data (M7): it changes only when a mirror below was started from older data
-/// (`--accept-data-loss`, `resolve`), so that what was flushed may be lost as well. For disks the first 4 bytes of it
-/// are zero, and the other 4 name the file, where it is one: another file at the same place may be an older copy of it.
+/// Names the time during which nothing acknowledged can have been lost below a node. Compared for equality only. The
+/// first 8 bytes name the time. The next 4 name the data (M7): they change only when a mirror below was started from
+/// older data (`--accept-data-loss`, `resolve`), so that what was flushed may be lost as well; for disks they are zero.
+/// The last 4 name the file, where a disk is one: another file at the same place may be an older copy of it. Those of a
+/// mirror change also when all that it goes on with are other files.
 struct Incarnation {
     Id id;
 
