@@ -61,7 +61,9 @@ bool Faults::rot_slot() {
     std::array<Envelope, 2> found;
     for (unsigned i = 0; i < 2; ++i) found[i] = open_envelope(platter->read(copies->places[i]), copies->magic);
     const bool map = copies->magic == map_magic;
-    const bool good = map || (found[0].state == EnvelopeState::good && found[1].state == EnvelopeState::good);
+    const bool both = found[0].state == EnvelopeState::good && found[1].state == EnvelopeState::good;
+    // One that a disk which hangs has still to write may be torn as well.
+    const bool good = map || (both && !platter->writes_linger());
     // A label whose second copy failed is the only one there is.
     if (!good || (copies->magic == label_magic && found[0].sequence != found[1].sequence)) return true;
     const auto copy = static_cast<unsigned>(loop_.below(2));

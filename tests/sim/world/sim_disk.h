@@ -138,6 +138,8 @@ public:
     const Counters& counters() const noexcept { return counters_; }
     const Incarnation& incarnation() const noexcept { return incarnation_; }
     bool is_open() const noexcept { return opener_ != nullptr; }
+    /// Writes of a process that is gone are still to land, whole or torn.
+    bool writes_linger() const noexcept { return !orphans_.empty(); }
     /// Whether anything of what is above has ever happened to it, or was written past its opener.
     bool touched() const noexcept { return touched_; }
 
