@@ -11,6 +11,7 @@
 #include "ctl/command.h"
 #include "ctl/inspection.h"
 #include "ctl/inspection_json.h"
+#include "ctl/inspection_status.h"
 #include "ctl/inspection_text.h"
 #include "ctl/leaf_session.h"
 #include "ctl/leaves.h"
@@ -68,19 +69,6 @@ ExitStatus inspect(const InspectArguments& arguments, const Terminal& terminal, 
     return ExitStatus::well;
 }
 
-ExitStatus exit_status_of(const Inspection& found) {
-    ExitStatus status = ExitStatus::well;
-    for (const MediumInspection& medium : found.media) {
-        if (medium.error) status = worst(status, ExitStatus::other);
-        bool whole = medium.label_state == LabelState::valid && medium.label_fault.empty();
-        if (!whole) status = worst(status, ExitStatus::attention);
-    }
-    for (const JournalInspection& journal : found.journals) {
-        if (journal.error || journal.copied) status = worst(status, ExitStatus::attention);
-    }
-    return status;
-}
-
 /// What could not be looked at, as errors are told.
 void tell_errors(const Inspection& found, const Terminal& terminal) {
     for (const MediumInspection& medium : found.media) {
@@ -119,7 +107,8 @@ void add_inspect(CLI::App& app, Terminal& terminal, Action& action) {
                       "Ids and sizes in full, lineages, leaves, copies, map slots; events of connections too");
     command->footer(
         "Only reads: takes no lock, fences nothing, disturbs no head. Of media that are in use it shows a moment.\n"
-        "Exit status 1 when a label or a journal is missing or damaged, or the storage file has mistakes.");
+        "Exit status 1 when a label, a record, an intent map or a journal is missing where it belongs, when a copy of\n"
+        "what is kept twice is bad, or when the storage file has mistakes.");
     command->callback([&terminal, &action, arguments] {
         action = [&terminal, arguments] {
             Inspection found;

@@ -33,13 +33,16 @@ enum class CopyState {
 /// One of the two copies of what is kept twice.
 struct CopyInspection {
     CopyState state = CopyState::empty;
-    std::uint64_t sequence = 0;  ///< good only
+    std::uint64_t sequence = 0;  ///< good and other_version only
+    std::uint32_t version = 0;   ///< other_version only: of the format
     bool operator==(const CopyInspection&) const = default;
 };
 using CopyInspections = std::array<CopyInspection, 2>;
 
 /// Of a copy that was read and is not good; `why` says its decoder.
 CopyInspection bad_copy(const Bytes& copy, const Error& why);
+/// What a crash does not leave behind: it has rotted, was overwritten, or is another version's.
+bool is_bad(const CopyInspection& copy);
 
 struct SlotInspection {
     bool good = false;              ///< a copy counts, and is of this map
@@ -59,6 +62,7 @@ struct MapInspection {
 
     std::uint64_t set_regions() const;  ///< regions of slots that are not good count as set
     std::uint64_t bad_slots() const;    ///< those that are not good
+    std::uint64_t slots_with_bad_copy() const;
     /// False: nothing is known of any region. A member that is not in sync is owed everything then.
     bool good() const { return slots.empty() || bad_slots() < slots.size(); }
 };
@@ -77,12 +81,30 @@ MapMeaning meaning_of(const MapInspection& map, const Record& record);
 /// What one mirror keeps on the medium.
 struct MirrorInspection {
     Record record;
-    CopyInspections copies;    ///< of the record
-    std::uint32_t member = 0;  ///< which one the medium belongs to; 0: the record knows it not, nor where the maps lie
-    bool maps_here = true;     ///< false: part of the maps lies on another part of the same member
+    CopyInspections copies;  ///< of the record
+    /// Which one the medium belongs to. 0: the record knows it not, nor where the maps lie; or the label is gone, and
+    /// the intent map is all that can be found.
+    std::uint32_t member = 0;
+    bool maps_here = true;  ///< false: part of the maps lies on another part of the same member
     std::vector<MapInspection> maps;
 
     unsigned bad_copies() const;  ///< of the record; one that was never written is not
+    /// By its own record the member was given all maps, each slot in both copies. One that is not in sync gets them
+    /// when it is.
+    bool maps_written() const;
+};
+
+/// A record that belongs on the medium and does not count.
+struct LostRecord {
+    CopyInspections copies;
+    Error why;                    ///< as choose_record() has it
+    std::optional<Id> storage{};  ///< one counts, which is of this other storage
+};
+
+/// What the mirrors above a leaf keep on it.
+struct MirrorsInspection {
+    std::vector<MirrorInspection> mirrors;  ///< innermost first
+    std::optional<LostRecord> lost;         ///< of the mirror above them; where those above it lie, only it could tell
 };
 
 struct MediumInspection {
@@ -96,6 +118,10 @@ struct MediumInspection {
     std::optional<CopyInspections> label_copies;  ///< a netnode shows one label only
     std::optional<LiveHead> live;                 ///< netnode: a head has it open
     std::vector<MirrorInspection> mirrors;        ///< innermost first
+    std::optional<LostRecord> lost_record;        ///< of the mirror above `mirrors`
+
+    /// inspect_mirrors() found them.
+    void take(MirrorsInspection found);
 };
 
 struct JournalInspection {
@@ -119,8 +145,9 @@ public:
 };
 
 /// The mirrors' records and maps at the end of a leaf of `leaf_bytes` that carries `label`. A linear's parts but the
-/// last hold none.
-std::vector<MirrorInspection> inspect_mirrors(LeafReader& reader, std::uint64_t leaf_bytes, const Label& label);
+/// last hold none. Without a label: those that are found, of whatever storage, and which member the leaf is as far as
+/// sizes and maps tell.
+MirrorsInspection inspect_mirrors(LeafReader& reader, std::uint64_t leaf_bytes, const std::optional<Label>& label);
 
 /// All leaves of a storage's tree, local and remote, and its journal.
 Inspection inspect_storage(const spec::Storage& storage, EventSink& events);

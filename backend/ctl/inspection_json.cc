@@ -76,7 +76,8 @@ json::array array_of(const Values& values, F&& convert) {
 
 json::object copy_json(const CopyInspection& copy) {
     json::object object{{"state", token_of(copy.state)}};
-    if (copy.state == CopyState::good) object["sequence"] = copy.sequence;
+    if (copy.state == CopyState::other_version) object["version"] = copy.version;
+    if (copy.state == CopyState::good || copy.state == CopyState::other_version) object["sequence"] = copy.sequence;
     return object;
 }
 
@@ -148,6 +149,7 @@ json::object map_json(const MapInspection& map, const Record& record) {
                         {"set_regions", map.set_regions()},
                         {"region_bytes", map.region_bytes},
                         {"slots_without_copy", map.bad_slots()},
+                        {"slots_with_bad_copy", map.slots_with_bad_copy()},
                         {"slots", array_of(map.slots, slot_json)}};
     if (map.kind == MapKind::owed) object["member"] = map.member;
     return object;
@@ -158,6 +160,16 @@ json::object mirror_json(const MirrorInspection& mirror) {
     return {{"record", record_json(mirror.record)}, {"copies", array_of(mirror.copies, copy_json)},
             {"bad_copies", mirror.bad_copies()},    {"member", mirror.member},
             {"maps_here", mirror.maps_here},        {"maps", array_of(mirror.maps, map_of_it)}};
+}
+
+json::object lost_record_json(const LostRecord& lost) {
+    json::object object{{"copies", array_of(lost.copies, copy_json)}};
+    if (lost.storage) {
+        object["of_storage"] = to_string(*lost.storage);
+    } else {
+        object["error"] = error_json(lost.why);
+    }
+    return object;
 }
 
 json::object label_json(const Label& label) {
@@ -189,6 +201,7 @@ json::object medium_json(const MediumInspection& medium) {
         object["held_by"] = medium.live->name;
     }
     object["mirrors"] = array_of(medium.mirrors, mirror_json);
+    if (medium.lost_record) object["lost_record"] = lost_record_json(*medium.lost_record);
     return object;
 }
 

@@ -109,15 +109,17 @@ MediumInspection inspect_netnode(AsioLoop& loop, std::unique_ptr<Leaf> leaf) {
     found.size_bytes = session.size_bytes();
     found.label_state = peek->label_state;
     found.live = peek->live;
-    if (peek->label_state != LabelState::valid) return found;
-    auto label = decode_label(peek->label);
-    if (!label) {
-        found.label_state = LabelState::damaged;
-        found.label_fault = label.error().text;
-        return found;
+    if (peek->label_state == LabelState::valid) {
+        auto label = decode_label(peek->label);
+        if (label) {
+            found.label = std::move(*label);
+        } else {
+            found.label_state = LabelState::damaged;
+            found.label_fault = label.error().text;
+        }
     }
-    found.label = std::move(*label);
-    found.mirrors = inspect_mirrors(session, std::min(found.size_bytes, found.label->size_bytes), *found.label);
+    const std::uint64_t leaf_bytes = found.label ? found.label->size_bytes : found.size_bytes;
+    found.take(inspect_mirrors(session, std::min(found.size_bytes, leaf_bytes), found.label));
     return found;
 }
 

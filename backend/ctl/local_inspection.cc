@@ -111,9 +111,8 @@ MediumInspection inspect_local_medium(const std::string& path) {
     found.label_fault = choice.one_copy_bad ? "one of the two copies is bad" : choice.why.text;
     found.label = choice.label;
     // A medium that has grown keeps its metadata where the label's size says.
-    if (found.label) {
-        found.mirrors = inspect_mirrors(*medium, std::min(leaf_bytes, found.label->size_bytes), *found.label);
-    }
+    if (found.label) leaf_bytes = std::min(leaf_bytes, found.label->size_bytes);
+    found.take(inspect_mirrors(*medium, leaf_bytes, found.label));
     return found;
 }
 

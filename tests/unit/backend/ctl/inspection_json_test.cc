@@ -20,7 +20,7 @@ MediumInspection disk() {
     MediumInspection found{.name = "/dev/sdb", .size_bytes = leaf_bytes, .label_state = LabelState::valid};
     found.label = sample_label();
     found.label_copies = {{{CopyState::good, 9}, {CopyState::good, 9}}};
-    found.mirrors = inspect_mirrors(leaf, leaf_bytes, *found.label);
+    found.take(inspect_mirrors(leaf, leaf_bytes, found.label));
     return found;
 }
 
@@ -28,17 +28,20 @@ MediumInspection disk() {
 Inspection everything() {
     const Error error{Errc::not_found, "there is no such file"};
     MediumInspection netnode{.name = "n:1/d", .netnode = true, .label_state = LabelState::damaged, .label_fault = "x"};
+    netnode.lost_record = LostRecord{{{{CopyState::other_version, 9, 2}, {}}}, error};
+    MediumInspection other{.name = "/dev/sdd", .label_state = LabelState::absent};
+    other.lost_record = LostRecord{.storage = make_id(7)};
     netnode.live = LiveHead{{4, make_id(3)}, "tgtd[7] on alpha"};
     JournalInspection journal{.path = "/var/lib/dst/vol0.journal", .journal = filled_journal()};
     journal.copies = {{{CopyState::good, 21}, {CopyState::damaged}}};
-    return {.media = {disk(), {.name = "/dev/sdc", .error = error}, netnode},
+    return {.media = {disk(), {.name = "/dev/sdc", .error = error}, netnode, other},
             .journals = {journal, {.path = "/none", .error = error}}};
 }
 
 /// Of the leaf with this record on it.
 std::string text_of(MemoryLeaf leaf, const Record& record) {
     leaf.write_record(leaf_bytes, record);
-    const Inspection found{.media = {{.mirrors = inspect_mirrors(leaf, leaf_bytes, sample_label())}}};
+    const Inspection found{.media = {{.mirrors = inspect_mirrors(leaf, leaf_bytes, sample_label()).mirrors}}};
     return boost::json::serialize(inspection_to_json(found));
 }
 
@@ -71,6 +74,13 @@ TEST(InspectionJson, TellsWhatAnOrderGivesUp) {
     EXPECT_THAT(text, HasSubstr(R"("discards":[{"mirror":"05050505050505050505050505050505","member":2},)"
                                 R"({"mirror":"50505050505050505050505050505050","member":1}])"));
     EXPECT_THAT(text, HasSubstr(R"("file":"0000000000001267")"));
+}
+
+TEST(InspectionJson, TellsWhyTheCopiesOfALostRecordDoNotCount) {
+    const std::string text = boost::json::serialize(inspection_to_json(everything()));
+    EXPECT_THAT(text, HasSubstr(R"("lost_record":{"copies":[{"state":"other_version","version":2,"sequence":9},)"
+                                R"({"state":"empty"}],"error":{"code":"not-found","text":"there is no such file"}})"));
+    EXPECT_THAT(text, HasSubstr(R"("of_storage":"07070707070707070707070707070707")"));
 }
 
 TEST(InspectionJson, TellsAllOfAMapsSlots) {

@@ -25,122 +25,6 @@ MapInspection owed_map() {
     return map;
 }
 
-TEST(InspectMirrors, FindsRecordAndMaps) {
-    MemoryLeaf leaf = mirror_leaf();
-    auto mirrors = inspect_mirrors(leaf, leaf_bytes, sample_label());
-    ASSERT_THAT(mirrors, SizeIs(1));
-    EXPECT_EQ(mirrors[0].record, sample_record(leaf_bytes));
-    EXPECT_EQ(mirrors[0].bad_copies(), 0u);
-    EXPECT_EQ(mirrors[0].member, 1u);
-    EXPECT_TRUE(mirrors[0].maps_here);
-    ASSERT_THAT(mirrors[0].maps, SizeIs(2));
-    const MapInspection& intent = mirrors[0].maps[0];
-    EXPECT_EQ(intent.kind, MapKind::intent);
-    EXPECT_EQ(intent.regions, mirror_layout(leaf_bytes, region_bytes).regions);
-    EXPECT_EQ(intent.region_bytes, region_bytes);
-    EXPECT_EQ(intent.set_regions(), 2u);
-    EXPECT_EQ(intent.bad_slots(), 0u);
-    const MapInspection& owed = mirrors[0].maps[1];
-    EXPECT_EQ(owed.kind, MapKind::owed);
-    EXPECT_EQ(owed.member, 2u);
-    EXPECT_EQ(owed.set_regions(), 3u);
-    EXPECT_FALSE(owed.stale);
-}
-
-TEST(InspectMirrors, TellsTheSequencesOfAllCopies) {
-    MemoryLeaf leaf = mirror_leaf();
-    auto mirrors = inspect_mirrors(leaf, leaf_bytes, sample_label());
-    ASSERT_THAT(mirrors, SizeIs(1));
-    const CopyInspection first{CopyState::good, 3};
-    const CopyInspection second{CopyState::good, 4};
-    EXPECT_THAT(mirrors[0].copies, ElementsAre(first, second));
-    const SlotInspection& slot = mirrors[0].maps.at(1).slots.at(0);
-    EXPECT_THAT(slot.copies, ElementsAre(CopyInspection{CopyState::good, 1}, CopyInspection{CopyState::good, 2}));
-    EXPECT_EQ(slot.header->stamp, (MapStamp{2, 12}));
-}
-
-TEST(InspectMirrors, OwedMapWithoutAGoodCopyMeansEverything) {
-    MemoryLeaf leaf;
-    leaf.write_record(leaf_bytes, sample_record(leaf_bytes));
-    auto mirrors = inspect_mirrors(leaf, leaf_bytes, sample_label());
-    ASSERT_THAT(mirrors, SizeIs(1));
-    ASSERT_THAT(mirrors[0].maps, SizeIs(2));
-    EXPECT_FALSE(mirrors[0].maps[0].good());
-    const MapInspection& owed = mirrors[0].maps[1];
-    EXPECT_FALSE(owed.good());
-    EXPECT_EQ(owed.member, 2u);
-    EXPECT_EQ(owed.set_regions(), owed.regions);
-    EXPECT_EQ(owed.bad_slots(), 1u);
-}
-
-TEST(InspectMirrors, MapOfAnotherMemberMeansEverything) {
-    MemoryLeaf leaf = mirror_leaf();
-    Record of_mirror = sample_record(leaf_bytes);
-    RegionMap map(mirror_layout(leaf_bytes, region_bytes).regions, region_bytes);
-    leaf.write_map(1, of_mirror, {of_mirror.mirror, MapKind::owed, 3}, map);
-    auto mirrors = inspect_mirrors(leaf, leaf_bytes, sample_label());
-    ASSERT_THAT(mirrors, SizeIs(1));
-    const MapInspection& owed = mirrors[0].maps.at(1);
-    EXPECT_FALSE(owed.good());
-    EXPECT_EQ(owed.member, 2u);
-    EXPECT_EQ(owed.slots.at(0).header->identity.member, 3u);
-}
-
-TEST(InspectMirrors, MapOfOtherRegionsMeansEverything) {
-    MemoryLeaf leaf = mirror_leaf();
-    Record of_mirror = sample_record(leaf_bytes);
-    RegionMap map(mirror_layout(leaf_bytes, region_bytes).regions - 1, region_bytes);
-    leaf.write_map(0, of_mirror, {of_mirror.mirror, MapKind::intent, 0}, map);
-    auto mirrors = inspect_mirrors(leaf, leaf_bytes, sample_label());
-    ASSERT_THAT(mirrors, SizeIs(1));
-    EXPECT_FALSE(mirrors[0].maps.at(0).good());
-}
-
-TEST(InspectMirrors, MapsOfALargerMemberHaveTheRegionsThatTheMirrorOffers) {
-    MemoryLeaf leaf;
-    Record of_mirror = sample_record(leaf_bytes);
-    of_mirror.size_bytes = 7 * mib + 4096;
-    leaf.write_record(leaf_bytes, of_mirror);
-    leaf.write_map(0, of_mirror, {of_mirror.mirror, MapKind::intent, 0}, RegionMap(8, region_bytes));
-    auto mirrors = inspect_mirrors(leaf, leaf_bytes, sample_label());
-    ASSERT_THAT(mirrors, SizeIs(1));
-    EXPECT_EQ(mirrors[0].maps.at(0).regions, 8u);
-    EXPECT_EQ(mirrors[0].maps.at(0).set_regions(), 0u);
-}
-
-TEST(InspectMirrors, MapOfAMemberThatWasRemovedIsStale) {
-    MemoryLeaf leaf = mirror_leaf();
-    Record of_mirror = sample_record(leaf_bytes);
-    RegionMap map(mirror_layout(leaf_bytes, region_bytes).regions, region_bytes);
-    leaf.write_map(2, of_mirror, {of_mirror.mirror, MapKind::owed, 3}, map);
-    auto mirrors = inspect_mirrors(leaf, leaf_bytes, sample_label());
-    ASSERT_THAT(mirrors, SizeIs(1));
-    ASSERT_THAT(mirrors[0].maps, SizeIs(3));
-    EXPECT_TRUE(mirrors[0].maps[2].stale);
-    EXPECT_EQ(mirrors[0].maps[2].member, 3u);
-}
-
-TEST(InspectMirrors, MediumThatNoMemberHasIsToldFromOneWithoutMaps) {
-    MemoryLeaf leaf = mirror_leaf();
-    Label of_another = sample_label();
-    of_another.medium = make_id(0x7e);
-    auto mirrors = inspect_mirrors(leaf, leaf_bytes, of_another);
-    ASSERT_THAT(mirrors, SizeIs(1));
-    EXPECT_EQ(mirrors[0].member, 0u);
-    EXPECT_THAT(mirrors[0].maps, IsEmpty());
-}
-
-TEST(InspectMirrors, MapWhoseNewestCopyIsBadCountsAsSet) {
-    MemoryLeaf leaf = mirror_leaf();
-    leaf.write(mirror_layout(leaf_bytes, region_bytes).map_slot(0, 0, 1).offset + 200, Bytes(1, std::byte{0xff}));
-    auto mirrors = inspect_mirrors(leaf, leaf_bytes, sample_label());
-    ASSERT_THAT(mirrors, SizeIs(1));
-    const MapInspection& intent = mirrors[0].maps.at(0);
-    EXPECT_EQ(intent.set_regions(), intent.regions);
-    EXPECT_EQ(intent.bad_slots(), 1u);
-    EXPECT_EQ(intent.slots.at(0).copies[1].state, CopyState::damaged);
-}
-
 TEST(MapMeaning, OfAMemberThatIsNotInSyncIsItsSetRegions) {
     EXPECT_EQ(meaning_of(owed_map(), sample_record(leaf_bytes)), MapMeaning::set_regions);
 }
@@ -185,93 +69,6 @@ TEST(MapMeaning, OfAMapThatIsNotGoodIsEverything) {
     EXPECT_EQ(meaning_of(bad, sample_record(leaf_bytes)), MapMeaning::no_copy);
 }
 
-TEST(InspectMirrors, TornCopyOfAMapIsNotCalledDamaged) {
-    MemoryLeaf leaf = mirror_leaf();
-    const std::uint64_t older = mirror_layout(leaf_bytes, region_bytes).map_slot(0, 0, 0).offset;
-    RegionMap map(mirror_layout(leaf_bytes, region_bytes).regions, region_bytes);
-    Bytes next(map_slot_bytes);
-    encode_map_slot(slot_of_map(map, {make_id(5), MapKind::intent, 0}, 0), {3, 12}, next);
-    next.resize(map_sector_bytes);
-    leaf.write(older, next);
-    auto mirrors = inspect_mirrors(leaf, leaf_bytes, sample_label());
-    ASSERT_THAT(mirrors, SizeIs(1));
-    EXPECT_EQ(mirrors[0].maps.at(0).slots.at(0).copies[0].state, CopyState::torn);
-    EXPECT_EQ(mirrors[0].maps.at(0).set_regions(), 2u);
-}
-
-TEST(InspectMirrors, NewestCopyCountsAndABadOneIsTold) {
-    MemoryLeaf leaf = mirror_leaf();
-    Record newer = sample_record(leaf_bytes);
-    newer.revision = 13;
-    leaf.write_record(leaf_bytes, newer, 8);
-    leaf.write(leaf_bytes - record_copy_bytes + 200, Bytes(1, std::byte{0xff}));
-    auto mirrors = inspect_mirrors(leaf, leaf_bytes, sample_label());
-    ASSERT_THAT(mirrors, SizeIs(1));
-    EXPECT_EQ(mirrors[0].record.revision, 13u);
-    EXPECT_EQ(mirrors[0].bad_copies(), 1u);
-    EXPECT_EQ(mirrors[0].copies[1].state, CopyState::damaged);
-}
-
-TEST(InspectMirrors, CopyThatWasNeverWrittenIsNotBad) {
-    MemoryLeaf leaf = mirror_leaf();
-    leaf.write(leaf_bytes - record_copy_bytes, Bytes(record_copy_bytes));
-    auto mirrors = inspect_mirrors(leaf, leaf_bytes, sample_label());
-    ASSERT_THAT(mirrors, SizeIs(1));
-    EXPECT_EQ(mirrors[0].copies[1].state, CopyState::empty);
-    EXPECT_EQ(mirrors[0].bad_copies(), 0u);
-}
-
-TEST(InspectMirrors, CopyThatWasOverwrittenIsBad) {
-    MemoryLeaf leaf = mirror_leaf();
-    leaf.write(leaf_bytes - record_copy_bytes, Bytes(record_copy_bytes, std::byte{0x5a}));
-    auto mirrors = inspect_mirrors(leaf, leaf_bytes, sample_label());
-    ASSERT_THAT(mirrors, SizeIs(1));
-    EXPECT_EQ(mirrors[0].copies[1].state, CopyState::foreign);
-    EXPECT_EQ(mirrors[0].bad_copies(), 1u);
-}
-
-TEST(InspectMirrors, AnotherStoragesRecordIsNotShown) {
-    MemoryLeaf leaf = mirror_leaf();
-    Label foreign = sample_label();
-    foreign.storage = make_id(77);
-    EXPECT_THAT(inspect_mirrors(leaf, leaf_bytes, foreign), IsEmpty());
-}
-
-TEST(InspectMirrors, LeafWithoutRecordHasNone) {
-    MemoryLeaf leaf;
-    EXPECT_THAT(inspect_mirrors(leaf, leaf_bytes, sample_label()), IsEmpty());
-    EXPECT_THAT(inspect_mirrors(leaf, record_copy_bytes, sample_label()), IsEmpty());
-}
-
-TEST(InspectMirrors, MirrorOfMirrorsIsShownInnermostFirst) {
-    MemoryLeaf leaf = mirror_leaf();
-    std::uint64_t inner_data = sample_record(leaf_bytes).size_bytes;
-    Record outer = sample_record(inner_data);
-    outer.mirror = make_id(50);
-    leaf.write_record(inner_data, outer);
-    auto mirrors = inspect_mirrors(leaf, leaf_bytes, sample_label());
-    ASSERT_THAT(mirrors, SizeIs(2));
-    EXPECT_EQ(mirrors[0].record.mirror, make_id(5));
-    EXPECT_EQ(mirrors[1].record.mirror, make_id(50));
-}
-
-TEST(InspectMirrors, LastPartOfALinearHoldsTheMembersMetadata) {
-    MemoryLeaf leaf;
-    leaf.write_record(leaf_bytes, sample_record(3 * leaf_bytes));
-    auto mirrors = inspect_mirrors(leaf, leaf_bytes, sample_label());
-    ASSERT_THAT(mirrors, SizeIs(1));
-    EXPECT_TRUE(mirrors[0].maps_here);
-}
-
-TEST(InspectMirrors, MapsOnAnotherPartOfALinearAreToldApart) {
-    MemoryLeaf leaf(2 * record_copy_bytes + map_slot_bytes);
-    std::uint64_t size = leaf.bytes().size();
-    leaf.write_record(size, sample_record(leaf_bytes));
-    auto mirrors = inspect_mirrors(leaf, size, sample_label());
-    ASSERT_THAT(mirrors, SizeIs(1));
-    EXPECT_FALSE(mirrors[0].maps_here);
-}
-
 class InspectFile : public testing::Test {
 protected:
     InspectFile() {
@@ -311,6 +108,20 @@ TEST_F(InspectFile, OneBadLabelCopyIsTold) {
     EXPECT_THAT(found.label_fault, HasSubstr("one of the two copies"));
     EXPECT_THAT(*found.label_copies,
                 ElementsAre(CopyInspection{CopyState::damaged}, CopyInspection{CopyState::good, 9}));
+}
+
+TEST_F(InspectFile, MirrorsAreFoundWithoutALabel) {
+    Bytes medium = labelled(mirror_leaf());
+    for (unsigned copy : {0u, 1u}) medium[label_copy(medium.size(), copy).offset + 20] ^= std::byte{1};
+    const MediumInspection found = inspect_local_medium(write(medium));
+    EXPECT_EQ(found.label_state, LabelState::damaged);
+    ASSERT_THAT(found.mirrors, SizeIs(1));
+    EXPECT_EQ(found.mirrors[0].record, sample_record(leaf_bytes));
+    EXPECT_THAT(found.mirrors[0].maps, SizeIs(2));
+}
+
+TEST_F(InspectFile, RecordThatIsGoneIsTold) {
+    EXPECT_TRUE(inspect_local_medium(write(labelled(MemoryLeaf()))).lost_record.has_value());
 }
 
 TEST_F(InspectFile, BlankMediumHasNoLabel) {

@@ -22,7 +22,7 @@ Inspection medium_with(const MemoryLeaf& leaf, const Label& label = sample_label
     MediumInspection found{.name = "/dev/sdb", .size_bytes = leaf_bytes, .label_state = LabelState::valid};
     found.label = label;
     found.label_copies = {{{CopyState::good, 9}, {CopyState::good, 9}}};
-    found.mirrors = inspect_mirrors(copy, leaf_bytes, label);
+    found.take(inspect_mirrors(copy, leaf_bytes, label));
     return {.media = {found}};
 }
 
@@ -98,9 +98,11 @@ TEST(InspectionText, TellsWhatIsOwedWithoutACopyOfTheMapThatCounts) {
 TEST(InspectionText, SaysNotThatNoCopyIsGoodWhenTheOlderOneIs) {
     MemoryLeaf leaf = mirror_leaf();
     leaf.write(mirror_layout(leaf_bytes, region_bytes).map_slot(0, 0, 1).offset + 200, Bytes(1, std::byte{0xff}));
-    EXPECT_THAT(text_of(medium_with(leaf), true),
-                HasSubstr("  intent   everything may differ (no copy of the map that counts)\n"
-                          "             slot 0  16 set  copy 0: sequence 1, copy 1: damaged\n"));
+    EXPECT_THAT(
+        text_of(medium_with(leaf), true),
+        HasSubstr("  intent   everything may differ (no copy of the map that counts)\n"
+                  "           a bad copy in 1 of 1 map slots, which the next start writes anew; watch the disk\n"
+                  "             slot 0  16 set  copy 0: sequence 1, copy 1: damaged\n"));
 }
 
 TEST(InspectionText, OwesEverythingToAMemberOfWhichNobodyKnowsWhatItLacks) {
@@ -162,6 +164,65 @@ TEST(InspectionText, TellsWhatIsWrongWithALabel) {
     Inspection found;
     found.media = {{.name = "/a", .size_bytes = mib, .label_state = LabelState::damaged, .label_fault = "checksum"}};
     EXPECT_EQ(text_of(found), "/a  1.0 MiB\n  label    damaged: checksum\n");
+}
+
+TEST(InspectionText, TellsARecordThatIsGoneAndWhatComesOfIt) {
+    MemoryLeaf leaf = mirror_leaf();
+    leaf.rot(record_at(0) + 200);
+    leaf.write(record_at(1), Bytes(record_copy_bytes));
+    EXPECT_THAT(text_of(medium_with(leaf)),
+                HasSubstr("  mirror   no record that counts, though one belongs here: copy 0: damaged, copy 1: empty\n"
+                          "           the member counts as one that lacks everything, and is filled anew from one in "
+                          "sync; look at the disk\n"));
+}
+
+TEST(InspectionText, NamesTheVersionOfARecordThatDoesNotCount) {
+    MemoryLeaf leaf = mirror_leaf();
+    leaf.write(record_at(0), of_version(*encode_record(sample_record(leaf_bytes), 9), 2));
+    EXPECT_THAT(text_of(medium_with(leaf)),
+                HasSubstr(": copy 0: format version 2 sequence 9, copy 1: sequence 4\n           the record has format "
+                          "version 2, this program knows version 1: use the DST that wrote it\n"));
+}
+
+TEST(InspectionText, TellsARecordOfAnotherStorage) {
+    Label label = sample_label();
+    label.storage = make_id(0x77);
+    EXPECT_THAT(text_of(medium_with(mirror_leaf(), label)),
+                HasSubstr("  mirror   the record is of another storage, 02020202020202020202020202020202: copy 0: "
+                          "sequence 3, copy 1: sequence 4\n           the medium is not used"));
+}
+
+TEST(InspectionText, TellsThatARecordHasOneBadCopy) {
+    MemoryLeaf leaf = mirror_leaf();
+    leaf.rot(record_at(1) + 200);
+    EXPECT_THAT(text_of(medium_with(leaf)),
+                HasSubstr("  copies   copy 0: sequence 3, copy 1: damaged\n           the good one counts"));
+}
+
+TEST(InspectionText, TellsThatAMapHasABadCopy) {
+    MemoryLeaf leaf = mirror_leaf();
+    leaf.write(mirror_layout(leaf_bytes, region_bytes).map_slot(1, 0, 0).offset, Bytes(map_sector_bytes, std::byte{1}));
+    EXPECT_THAT(
+        text_of(medium_with(leaf)),
+        HasSubstr("  owed     3 of 16 regions owed to member 2\n           a bad copy in 1 of 1 map slots, which "
+                  "the next start writes anew; watch the disk\n"));
+}
+
+TEST(InspectionText, TellsWhatIsFoundWithoutALabel) {
+    MemoryLeaf leaf = mirror_leaf();
+    MediumInspection found{.name = "/a", .label_state = LabelState::damaged};
+    found.label_fault = "both copies of the label are damaged";
+    found.take(inspect_mirrors(leaf, leaf_bytes, {}));
+    EXPECT_THAT(
+        text_of({.media = {found}}),
+        AllOf(HasSubstr("  label    damaged: both copies of the label are damaged\n           the medium is not "
+                        "used without its label; "),
+              HasSubstr("           what follows was found without it\n  mirror   0505"),
+              HasSubstr("           storage 02020202020202020202020202020202\n"),
+              HasSubstr("  intent   2 of 16 regions may differ\n  owed     3 of 16")));
+    found.mirrors[0].member = 0;
+    found.mirrors[0].maps.pop_back();
+    EXPECT_THAT(text_of({.media = {found}}), HasSubstr("  owed     not shown: only the label told which member"));
 }
 
 TEST(InspectionText, TellsAJournal) {

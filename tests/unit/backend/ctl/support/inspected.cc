@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "media/bytes.h"
+#include "media/envelope.h"
 #include "media/layout.h"
 
 namespace dst::ctl {
@@ -85,6 +87,15 @@ Journal filled_journal() {
     journal.served_orders = {{make_id(4), make_id(7)}};
     journal.sequence = 21;
     return journal;
+}
+
+Bytes of_version(Bytes copy, std::uint8_t version) {
+    const std::size_t length = open_envelope(copy, record_magic).length;
+    copy[8] = std::byte{version};
+    const std::span checksum = std::span(copy).subspan(12, 4);
+    std::fill(checksum.begin(), checksum.end(), std::byte{0});
+    ByteWriter(checksum).u32(crc32c({std::span(copy).first(length)}));
+    return copy;
 }
 
 Result<Bytes> MemoryLeaf::read(const Extent& extent) {

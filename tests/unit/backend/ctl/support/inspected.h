@@ -21,6 +21,12 @@ Record filled_record();
 /// All that a journal may have.
 Journal filled_journal();
 
+/// The copy as an intact one of another version.
+Bytes of_version(Bytes copy, std::uint8_t version);
+
+/// Where a copy of the record lies on a member that is one leaf.
+constexpr std::uint64_t record_at(unsigned copy) { return leaf_bytes - (2 - copy) * record_copy_bytes; }
+
 /// A leaf's bytes in memory.
 class MemoryLeaf : public LeafReader {
 public:
@@ -32,6 +38,8 @@ public:
     void write_record(std::uint64_t end, const Record& record, std::uint64_t sequence = 3);
     /// Both copies of the first slot, with sequences 1 and 2.
     void write_map(unsigned place, const Record& record, const MapIdentity& identity, const RegionMap& map);
+    /// One byte, so that a copy that has it is damaged.
+    void rot(std::uint64_t offset) { write(offset, Bytes(1, std::byte{0xff})); }
     const Bytes& bytes() const { return bytes_; }
 
 private:
