@@ -123,6 +123,38 @@ Result<bool> only_room(int fd, const std::string& path) {
     return std::all_of(content.begin(), content.end(), [](std::byte byte) { return byte == std::byte{0}; });
 }
 
+/// What lies where a slot's content would, as far as the file reaches.
+Bytes read_place(int fd, unsigned slot, std::uint64_t file_bytes) {
+    const std::uint64_t at = slot * slot_stride_bytes + slot_header_bytes;
+    if (file_bytes <= at) return {};
+    Bytes content(std::min<std::uint64_t>(Store::slot_bytes_max, file_bytes - at));
+    if (move_all(::pread, fd, std::span(content), at) != 0) return Bytes(1, std::byte{0xff});
+    return content;
+}
+
+Result<LookedAtStore> look_at(int fd, const std::string& path) {
+    auto found = read_contents(fd, path);
+    if (!found) return found.error();
+    LookedAtStore looked{.has_header = found->ours, .contents = std::move(found->contents)};
+    struct stat status {};
+    if (fstat(fd, &status) != 0) return file_error(path, "look at it", errno);
+    const auto file_bytes = static_cast<std::uint64_t>(status.st_size);
+    looked.store_sized = file_bytes == 2 * slot_stride_bytes;
+    if (looked.has_header) return looked;
+    const auto blank = only_room(fd, path);
+    if (!blank) return blank.error();
+    looked.unmade = file_bytes == 0 || *blank;
+    for (unsigned slot : {0u, 1u}) looked.contents.slots[slot] = read_place(fd, slot, file_bytes);
+    return looked;
+}
+
+/// Not to wait for the other end of a pipe; what is no regular file is refused when it is read.
+Result<OwnedFd> open_to_look(const std::string& path) {
+    OwnedFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (!fd) return file_error(path, "open it", errno);
+    return fd;
+}
+
 Id hash_id(std::string_view text, XXH64_hash_t seed) {
     XXH128_canonical_t canonical;
     XXH128_canonicalFromHash(&canonical, XXH3_128bits_withSeed(text.data(), text.size(), seed));
@@ -259,12 +291,17 @@ Id machine_id() {
 }
 
 Result<StoreContents> read_store_file(const std::string& path) {
-    // Not to wait for the other end of a pipe; what is no regular file is refused below.
-    const OwnedFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-    if (!fd) return file_error(path, "open it", errno);
-    auto found = read_contents(fd.get(), path);
+    const auto fd = open_to_look(path);
+    if (!fd) return fd.error();
+    auto found = read_contents(fd->get(), path);
     if (!found) return found.error();
     return std::move(found->contents);
+}
+
+Result<LookedAtStore> look_at_store_file(const std::string& path) {
+    const auto fd = open_to_look(path);
+    if (!fd) return fd.error();
+    return look_at(fd->get(), path);
 }
 
 FileStore::FileStore(AsioLoop& loop, std::string path)

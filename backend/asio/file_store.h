@@ -14,6 +14,16 @@ Id machine_id();
 /// Reads a store's file without locking or changing it, for inspection. Blocks.
 Result<StoreContents> read_store_file(const std::string& path);
 
+/// What lies at the path of a store, whatever it is.
+struct LookedAtStore {
+    bool has_header = false;  ///< of at least one slot. Else open() refuses the file, unless it is `unmade`
+    bool unmade = false;      ///< empty, or zeroes of a store's size: its making was interrupted, open() makes it again
+    bool store_sized = false;  ///< exactly as large as a store
+    StoreContents contents;    ///< without a header: what lies where the slots' contents would
+};
+/// As read_store_file(), of any regular file.
+Result<LookedAtStore> look_at_store_file(const std::string& path);
+
 /// The Store in one file: two slots at fixed places, an open-file-description lock held for life, room for both slots
 /// allocated when the file is made. Missing folders above it are made. A file that holds something else is refused and
 /// not changed. All file calls run on a helper thread; destroying the store waits for none that hangs (the lock then

@@ -75,7 +75,7 @@ void tell_errors(const Inspection& found, const Terminal& terminal) {
         if (medium.error) terminal.err << "dstctl: " << medium.name << ": " << to_string(*medium.error) << "\n";
     }
     for (const JournalInspection& journal : found.journals) {
-        if (journal.error)
+        if (!journal.file && journal.error)
             terminal.err << "dstctl: journal " << journal.path << ": " << to_string(*journal.error) << "\n";
     }
 }

@@ -124,12 +124,21 @@ struct MediumInspection {
     void take(MirrorsInspection found);
 };
 
+/// What the file of a journal is.
+enum class JournalFile {
+    made,      ///< a journal's, written to or not
+    unmade,    ///< its making was interrupted, the next start makes it again
+    headless,  ///< a journal's of which both slot headers are gone: a head takes it for somebody else's
+    foreign,   ///< somebody else's, which a head leaves as it is
+};
+
 struct JournalInspection {
     std::string path;
-    std::optional<Error> error;  ///< not there, damaged or unreadable
-    std::optional<Journal> journal;
-    CopyInspections copies;
-    bool copied = false;  ///< made on another machine or file: it decides nothing
+    std::optional<JournalFile> file{};  ///< none: it could not be looked at, and `error` says why
+    std::optional<Error> error;         ///< a head finds no journal there
+    std::optional<Journal> journal;     ///< that counts; of a headless file: that would
+    CopyInspections copies;             ///< of a file that is made or headless
+    bool copied = false;                ///< made on another machine or file: it decides nothing
 };
 
 struct Inspection {
@@ -154,7 +163,7 @@ Inspection inspect_storage(const spec::Storage& storage, EventSink& events);
 
 /// The file's or block device's label and mirrors.
 MediumInspection inspect_local_medium(const std::string& path);
-/// True when the file begins as a journal does.
+/// True when the file is a journal, or was meant to be one: by its slots, or without a label by its name or size.
 bool is_journal_file(const std::string& path);
 JournalInspection inspect_journal(const std::string& path);
 

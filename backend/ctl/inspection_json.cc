@@ -53,6 +53,16 @@ std::string_view token_of(CopyState state) {
     return "unknown";
 }
 
+std::string_view token_of(JournalFile file) {
+    switch (file) {
+        case JournalFile::made: return "made";
+        case JournalFile::unmade: return "unmade";
+        case JournalFile::headless: return "headless";
+        case JournalFile::foreign: return "foreign";
+    }
+    return "unknown";
+}
+
 std::string_view token_of(MapKind kind) { return kind == MapKind::intent ? "intent" : "owed"; }
 
 json::object error_json(const Error& error) { return {{"code", to_token(error.code)}, {"text", error.text}}; }
@@ -207,10 +217,12 @@ json::object medium_json(const MediumInspection& medium) {
 
 json::object journal_json(const JournalInspection& found) {
     json::object object{{"path", found.path}};
-    if (found.error) {
-        object["error"] = error_json(*found.error);
-        return object;
+    if (found.error) object["error"] = error_json(*found.error);
+    if (found.file) object["file_state"] = token_of(*found.file);
+    if (found.file == JournalFile::made || found.file == JournalFile::headless) {
+        object["copies"] = array_of(found.copies, copy_json);
     }
+    if (!found.journal) return object;
     const Journal& journal = *found.journal;
     object["storage"] = to_string(journal.storage);
     object["storage_name"] = journal.storage_name;
@@ -230,7 +242,6 @@ json::object journal_json(const JournalInspection& found) {
         return json::object{{"mirror", to_string(order.mirror)}, {"generation", to_string(order.generation)}};
     });
     object["sequence"] = journal.sequence;
-    object["copies"] = array_of(found.copies, copy_json);
     object["records"] = array_of(journal.records, record_json);
     object["leaves"] = array_of(journal.leaves, leaf_json);
     return object;

@@ -27,14 +27,19 @@ std::string order_text(const JournalInspection& found, const View& view) {
     return text;
 }
 
-}  // namespace
+/// Of a journal that counts nowhere: what it is, what comes of it, what helps.
+std::string no_journal_text(const Error& why, const CopyInspections& copies, const View& view) {
+    const std::string_view starts = ": the storage starts when all members in sync are there, and the start writes it";
+    if (why.code == Errc::not_supported) return row("state", view.red(why.text)) + copies_row(copies, view);
+    if (why.code == Errc::not_found) return row("state", view.yellow("made and never written").append(starts));
+    return row("state", view.red("no copy counts").append(starts) + " anew; look at the disk that it is on") +
+           copies_row(copies, view);
+}
 
-std::string journal_text(const JournalInspection& found, const View& view) {
-    if (found.error) return {};  // told as an error
-    std::string text = "journal " + found.path + "\n";
+std::string contents_text(const JournalInspection& found, const View& view) {
     const Journal& journal = *found.journal;
-    text += row("storage", journal.storage_name + " " + to_string(journal.storage) + "  " +
-                               view.size(journal.size_bytes) + blocks_text(journal.logical_block_bytes, 0));
+    std::string text = row("storage", journal.storage_name + " " + to_string(journal.storage) + "  " +
+                                          view.size(journal.size_bytes) + blocks_text(journal.logical_block_bytes, 0));
     text += row("epoch", "established " + view.epoch(journal.established) + "  tried " +
                              std::to_string(journal.epoch_tried) + "  sequence " + std::to_string(journal.sequence));
     if (found.copied) {
@@ -44,6 +49,10 @@ std::string journal_text(const JournalInspection& found, const View& view) {
         text += row("machine", to_string(journal.machine) + "  file " + format_hexadecimal(journal.file));
     }
     text += copies_row(found.copies, view);
+    if (is_bad(found.copies[0]) || is_bad(found.copies[1])) {
+        text += row("", view.yellow("the good one counts, and the next write of the journal writes both; that is usual "
+                                    "after a power failure, else look at the disk that it is on"));
+    }
     text += order_text(found, view);
     for (const ServedOrder& served : journal.served_orders) {
         text += row("served", "mirror " + to_string(served.mirror) + "  what an order made: generation " +
@@ -52,6 +61,35 @@ std::string journal_text(const JournalInspection& found, const View& view) {
     for (const Record& record : journal.records) text += record_text(record, view);
     for (const RecordLeaf& leaf : journal.leaves) text += row("leaf", leaf_line(leaf, view));
     return text;
+}
+
+std::string headless_text(const JournalInspection& found, const View& view) {
+    const std::string text =
+        row("state", view.red("both slot headers are gone: a head takes the file for somebody else's, and does not "
+                              "start")) +
+        row("",
+            "move it away: then the storage starts when all members in sync are there, and the start makes a new "
+            "one");
+    return text + (found.journal ? contents_text(found, view) : copies_row(found.copies, view));
+}
+
+}  // namespace
+
+std::string journal_text(const JournalInspection& found, const View& view) {
+    if (!found.file) return {};  // told as an error
+    const std::string title = "journal " + found.path + "\n";
+    switch (*found.file) {
+        case JournalFile::made:
+            return title +
+                   (found.journal ? contents_text(found, view) : no_journal_text(*found.error, found.copies, view));
+        case JournalFile::headless: return title + headless_text(found, view);
+        case JournalFile::unmade:
+            return title + row("state", view.yellow("empty, since its making was interrupted: the next start makes it "
+                                                    "again"));
+        case JournalFile::foreign: break;
+    }
+    return title + row("state", view.red("not a journal: it is left as it is, and a storage that names it does not "
+                                         "start; name another file, or move this one away"));
 }
 
 }  // namespace dst::ctl

@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "asio/file_store.h"
 #include "ctl/inspection.h"
 
 namespace dst::ctl {
@@ -82,15 +81,6 @@ CopyInspection inspect_label_copy(const LabelCopies& copies, unsigned copy) {
     return {CopyState::good, label->sequence};
 }
 
-CopyInspection inspect_slot(const Bytes& slot) {
-    auto journal = decode_journal(slot);
-    if (journal) return {CopyState::good, journal->sequence};
-    CopyInspection found = bad_copy(slot, journal.error());
-    // As choose_journal() has it: nobody else writes there.
-    if (found.state == CopyState::foreign) found.state = CopyState::damaged;
-    return found;
-}
-
 }  // namespace
 
 MediumInspection inspect_local_medium(const std::string& path) {
@@ -113,32 +103,6 @@ MediumInspection inspect_local_medium(const std::string& path) {
     // A medium that has grown keeps its metadata where the label's size says.
     if (found.label) leaf_bytes = std::min(leaf_bytes, found.label->size_bytes);
     found.take(inspect_mirrors(*medium, leaf_bytes, found.label));
-    return found;
-}
-
-bool is_journal_file(const std::string& path) {
-    auto contents = read_store_file(path);
-    if (!contents) return false;
-    JournalChoice choice = choose_journal(*contents);
-    return choice.journal || choice.damaged;
-}
-
-JournalInspection inspect_journal(const std::string& path) {
-    JournalInspection found;
-    found.path = path;
-    auto contents = read_store_file(path);
-    if (!contents) {
-        found.error = contents.error();
-        return found;
-    }
-    JournalChoice choice = choose_journal(*contents);
-    if (!choice.journal) {
-        found.error = choice.why;
-        return found;
-    }
-    found.copies = {inspect_slot(contents->slots[0]), inspect_slot(contents->slots[1])};
-    found.copied = choice.journal->machine != contents->machine || choice.journal->file != contents->file;
-    found.journal = std::move(choice.journal);
     return found;
 }
 

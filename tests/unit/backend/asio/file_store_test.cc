@@ -320,6 +320,32 @@ TEST_F(FileStoreTest, IsReadWithoutTheLock) {
     EXPECT_EQ(read_store_file(folder.file("none")).error().code, Errc::not_found);
 }
 
+TEST_F(FileStoreTest, LooksAtAnyFile) {
+    const std::string path = folder.file("journal");
+    {
+        FileStore store(loop, path);
+        ASSERT_TRUE(open(store).has_value());
+        ASSERT_TRUE(write(store, 1, "seen").has_value());
+    }
+    auto looked = look_at_store_file(path);
+    ASSERT_TRUE(looked.has_value());
+    EXPECT_TRUE(looked->has_header && looked->store_sized && !looked->unmade);
+    EXPECT_EQ(looked->contents.slots[1], bytes("seen"));
+    std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+    file.write("xxxx", 4).seekp(4096 + Store::slot_bytes_max).write("xxxx", 4);
+    file.close();
+    looked = look_at_store_file(path);
+    ASSERT_TRUE(looked.has_value());
+    EXPECT_TRUE(!looked->has_header && looked->store_sized && !looked->unmade);
+    ASSERT_EQ(looked->contents.slots[1].size(), Store::slot_bytes_max);
+    EXPECT_EQ(looked->contents.slots[1][3], bytes("seen")[3]);
+    std::ofstream(path).close();
+    EXPECT_TRUE(look_at_store_file(path)->unmade);
+    std::filesystem::resize_file(path, 2 * (4096 + Store::slot_bytes_max));
+    EXPECT_TRUE(look_at_store_file(path)->unmade);
+    EXPECT_TRUE(look_at_store_file(folder.path()).has_error());
+}
+
 TEST_F(FileStoreTest, MayBeDestroyedWithAWriteUnderWay) {
     bool answered = false;
     {

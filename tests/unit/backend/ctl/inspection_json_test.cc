@@ -32,7 +32,8 @@ Inspection everything() {
     MediumInspection other{.name = "/dev/sdd", .label_state = LabelState::absent};
     other.lost_record = LostRecord{.storage = make_id(7)};
     netnode.live = LiveHead{{4, make_id(3)}, "tgtd[7] on alpha"};
-    JournalInspection journal{.path = "/var/lib/dst/vol0.journal", .journal = filled_journal()};
+    JournalInspection journal{
+        .path = "/var/lib/dst/vol0.journal", .file = JournalFile::made, .journal = filled_journal()};
     journal.copies = {{{CopyState::good, 21}, {CopyState::damaged}}};
     return {.media = {disk(), {.name = "/dev/sdc", .error = error}, netnode, other},
             .journals = {journal, {.path = "/none", .error = error}}};
@@ -63,7 +64,7 @@ TEST(InspectionJson, SchemaNoticesAMissingKey) {
 }
 
 TEST(InspectionJson, SchemaKnowsWhatAMemberMayHave) {
-    auto json = inspection_to_json({.journals = {{.journal = filled_journal()}}});
+    auto json = inspection_to_json({.journals = {{.file = JournalFile::made, .journal = filled_journal()}}});
     auto& member = json["journals"].as_array()[0].as_object()["records"].as_array()[0].as_object()["members"];
     member.as_array()[1].as_object()["may_have"].as_array()[0].as_object().erase("known_to");
     EXPECT_THAT(schema_violations("inspect.json", json), SizeIs(1));
@@ -74,6 +75,15 @@ TEST(InspectionJson, TellsWhatAnOrderGivesUp) {
     EXPECT_THAT(text, HasSubstr(R"("discards":[{"mirror":"05050505050505050505050505050505","member":2},)"
                                 R"({"mirror":"50505050505050505050505050505050","member":1}])"));
     EXPECT_THAT(text, HasSubstr(R"("file":"0000000000001267")"));
+}
+
+TEST(InspectionJson, TellsTheCopiesOfAJournalThatDoesNotCount) {
+    JournalInspection found{.path = "/j", .file = JournalFile::made, .error = Error{Errc::corrupt, "x"}};
+    found.copies[0].state = CopyState::damaged;
+    const auto json = inspection_to_json({.journals = {found}});
+    EXPECT_THAT(schema_violations("inspect.json", json), IsEmpty());
+    EXPECT_THAT(boost::json::serialize(json),
+                HasSubstr(R"("file_state":"made","copies":[{"state":"damaged"},{"state":"empty"}]}])"));
 }
 
 TEST(InspectionJson, TellsWhyTheCopiesOfALostRecordDoNotCount) {

@@ -86,7 +86,7 @@ TEST(InspectionStatus, OfAMissingLabelIsAttentionAndOfAMissingMediumOther) {
 }
 
 TEST(InspectionStatus, OfAJournalIsWellWhenBothCopiesAre) {
-    JournalInspection journal{.journal = filled_journal()};
+    JournalInspection journal{.file = JournalFile::made, .journal = filled_journal()};
     journal.copies = {{{CopyState::good, 21}, {CopyState::empty}}};
     EXPECT_EQ(exit_status_of({.journals = {journal}}), ExitStatus::well);
     journal.copies[1].state = CopyState::damaged;

@@ -3,12 +3,10 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 
 #include "media/layout.h"
 #include "support/inspected.h"
+#include "support/inspected_file.h"
 
 namespace dst::ctl {
 namespace {
@@ -69,26 +67,6 @@ TEST(MapMeaning, OfAMapThatIsNotGoodIsEverything) {
     EXPECT_EQ(meaning_of(bad, sample_record(leaf_bytes)), MapMeaning::no_copy);
 }
 
-class InspectFile : public testing::Test {
-protected:
-    InspectFile() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "dst-inspect-XXXXXX").string();
-        folder_ = ::mkdtemp(pattern.data());
-    }
-    ~InspectFile() override { std::filesystem::remove_all(folder_); }
-
-    std::string write(const Bytes& bytes) const {
-        std::string path = folder_ + "/disk.img";
-        std::ofstream(path, std::ios::binary)
-            .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-        return path;
-    }
-    std::string path(const std::string& name) const { return folder_ + "/" + name; }
-
-private:
-    std::string folder_;
-};
-
 TEST_F(InspectFile, ShowsLabelAndMirror) {
     std::string file = write(labelled(mirror_leaf()));
     MediumInspection found = inspect_local_medium(file);
@@ -139,13 +117,6 @@ TEST_F(InspectFile, MissingFileAndFolderAreErrors) {
     EXPECT_EQ(inspect_local_medium(path("none")).error->code, Errc::not_found);
     EXPECT_TRUE(inspect_local_medium(path("")).error.has_value());
 }
-
-TEST_F(InspectFile, MediumIsNoJournal) {
-    EXPECT_FALSE(is_journal_file(write(labelled(mirror_leaf()))));
-    EXPECT_FALSE(is_journal_file(path("none")));
-}
-
-TEST_F(InspectFile, MissingJournalIsAnError) { EXPECT_TRUE(inspect_journal(path("none")).error.has_value()); }
 
 }  // namespace
 }  // namespace dst::ctl

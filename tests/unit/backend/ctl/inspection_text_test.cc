@@ -33,7 +33,7 @@ Inspection filled_medium() {
 }
 
 Inspection journal_with(const Journal& journal) {
-    JournalInspection found{.path = "/var/lib/dst/vol0.journal", .journal = journal};
+    JournalInspection found{.path = "/var/lib/dst/vol0.journal", .file = JournalFile::made, .journal = journal};
     found.copies = {{{CopyState::good, 21}, {CopyState::good, 21}}};
     return {.journals = {found}};
 }
@@ -233,6 +233,27 @@ TEST(InspectionText, TellsAJournal) {
     EXPECT_THAT(text,
                 HasSubstr("  served   mirror 04040404040404040404040404040404  what an order made: generation 070"));
     EXPECT_THAT(text, HasSubstr("  leaf     /2  medium 09090909  16.0 MiB  blocks of 512 (physical 4096)\n"));
+}
+
+TEST(InspectionText, TellsWhatAJournalIsThatDoesNotCount) {
+    JournalInspection found{.path = "/j", .file = JournalFile::made, .error = Error{Errc::corrupt, "x"}};
+    found.copies = {{{CopyState::damaged}, {CopyState::empty}}};
+    EXPECT_THAT(
+        text_of({.journals = {found}}),
+        AllOf(HasSubstr("journal /j\n  state    no copy counts: the storage starts when all members in sync are"),
+              HasSubstr("  copies   copy 0: damaged, copy 1: empty\n")));
+    found.error = Error{Errc::not_supported, "use the DST that wrote it"};
+    EXPECT_THAT(text_of({.journals = {found}}), HasSubstr("  state    use the DST that wrote it\n"));
+    found.error = Error{Errc::not_found, "x"};
+    EXPECT_THAT(text_of({.journals = {found}}), HasSubstr("  state    made and never written: "));
+    found.file = JournalFile::headless;
+    EXPECT_THAT(text_of({.journals = {found}}), HasSubstr("  state    both slot headers are gone: "));
+    found.file = JournalFile::unmade;
+    EXPECT_THAT(text_of({.journals = {found}}), HasSubstr("  state    empty, since its making was interrupted: "));
+    found.file = JournalFile::foreign;
+    EXPECT_THAT(text_of({.journals = {found}}), HasSubstr("  state    not a journal: "));
+    found.file.reset();
+    EXPECT_EQ(text_of({.journals = {found}}), "");
 }
 
 TEST(InspectionText, TellsWhatAnOrderGivesUp) {
