@@ -61,6 +61,8 @@ ExitStatus inspect(const InspectArguments& arguments, const Terminal& terminal, 
         auto storage = load_storage_file(arguments.what, terminal);
         if (!storage) return ExitStatus::attention;
         found = inspect_storage(*storage, events);
+    } else if (is_incarnation_file(arguments.what)) {
+        found.incarnations.push_back(inspect_incarnation(arguments.what));
     } else if (is_journal_file(arguments.what)) {
         found.journals.push_back(inspect_journal(arguments.what));
     } else {
@@ -100,7 +102,8 @@ void add_inspect(CLI::App& app, Terminal& terminal, Action& action) {
     CLI::App* command = app.add_subcommand("inspect", "Show what is kept on media: labels, records, maps, journal");
     command
         ->add_option("MEDIUM|FILE", arguments->what,
-                     "A disk or image, host:port/export, a journal, or a storage file (*.yaml) for all its leaves")
+                     "A disk or image, host:port/export, a journal, an incarnation's file, or a storage file "
+                     "(*.yaml) for all its leaves")
         ->required();
     command->add_flag("--json", arguments->json, "One JSON object (docs/schema/inspect.json)");
     command->add_flag("-v,--verbose", arguments->verbose,
@@ -108,7 +111,8 @@ void add_inspect(CLI::App& app, Terminal& terminal, Action& action) {
     command->footer(
         "Only reads: takes no lock, fences nothing, disturbs no head. Of media that are in use it shows a moment.\n"
         "Exit status 1 when a label, a record, an intent map or a journal is missing where it belongs, when a copy of\n"
-        "what is kept twice is bad, or when the storage file has mistakes.");
+        "what is kept twice is bad, when an incarnation ends with the next opening of its medium, or when the storage\n"
+        "file has mistakes.");
     command->callback([&terminal, &action, arguments] {
         action = [&terminal, arguments] {
             Inspection found;

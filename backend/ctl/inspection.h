@@ -12,6 +12,7 @@
 #include "block/extent.h"
 #include "block/leaf.h"
 #include "config/spec.h"
+#include "disk/incarnation.h"
 #include "media/journal.h"
 #include "media/label.h"
 #include "media/record.h"
@@ -141,9 +142,17 @@ struct JournalInspection {
     bool copied = false;                ///< made on another machine or file: it decides nothing
 };
 
+/// A file of the run directory, which keeps what is known of the incarnation of a local medium.
+struct IncarnationInspection {
+    std::string path;
+    std::optional<Error> error{};  ///< the next opening of the medium finds nothing there: it was emptied, cut short...
+    std::optional<KeptIncarnation> kept{};
+};
+
 struct Inspection {
     std::vector<MediumInspection> media;
     std::vector<JournalInspection> journals;
+    std::vector<IncarnationInspection> incarnations;
 };
 
 /// Reads bytes of a leaf: [0, size without label area).
@@ -166,5 +175,8 @@ MediumInspection inspect_local_medium(const std::string& path);
 /// True when the file is a journal, or was meant to be one: by its slots, or without a label by its name or size.
 bool is_journal_file(const std::string& path);
 JournalInspection inspect_journal(const std::string& path);
+/// True when the file keeps an incarnation, or lies where one is kept.
+bool is_incarnation_file(const std::string& path);
+IncarnationInspection inspect_incarnation(const std::string& path);
 
 }  // namespace dst::ctl

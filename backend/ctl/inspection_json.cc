@@ -247,11 +247,25 @@ json::object journal_json(const JournalInspection& found) {
     return object;
 }
 
+json::object incarnation_json(const IncarnationInspection& found) {
+    json::object object{{"path", found.path}};
+    if (!found.kept) {
+        object["error"] = error_json(*found.error);
+        return object;
+    }
+    object["basis"] = to_string(found.kept->basis);
+    object["random"] = to_string(found.kept->random);
+    object["mark"] = found.kept->mark;
+    object["size_bytes"] = found.kept->size_bytes;
+    return object;
+}
+
 }  // namespace
 
 json::object inspection_to_json(const Inspection& inspection) {
     return {{"media", array_of(inspection.media, medium_json)},
-            {"journals", array_of(inspection.journals, journal_json)}};
+            {"journals", array_of(inspection.journals, journal_json)},
+            {"incarnations", array_of(inspection.incarnations, incarnation_json)}};
 }
 
 }  // namespace dst::ctl

@@ -44,5 +44,7 @@ std::string leaf_line(const RecordLeaf& leaf, const View& view);
 
 /// The paragraph of a journal; empty: it could not be looked at.
 std::string journal_text(const JournalInspection& found, const View& view);
+/// The paragraph of an incarnation file.
+std::string incarnation_text(const IncarnationInspection& found, const View& view);
 
 }  // namespace dst::ctl

@@ -26,6 +26,8 @@ bool well(const JournalInspection& journal) {
     return !journal.error && !journal.copied && std::none_of(journal.copies.begin(), journal.copies.end(), is_bad);
 }
 
+bool well(const IncarnationInspection& incarnation) { return incarnation.kept && !incarnation.kept->mark; }
+
 }  // namespace
 
 ExitStatus exit_status_of(const Inspection& found) {
@@ -36,6 +38,9 @@ ExitStatus exit_status_of(const Inspection& found) {
     }
     for (const JournalInspection& journal : found.journals) {
         if (!well(journal)) status = worst(status, ExitStatus::attention);
+    }
+    for (const IncarnationInspection& incarnation : found.incarnations) {
+        if (!well(incarnation)) status = worst(status, ExitStatus::attention);
     }
     return status;
 }

@@ -166,6 +166,7 @@ std::string inspection_text(const Inspection& inspection, const Terminal& termin
     };
     for (const MediumInspection& medium : inspection.media) add(medium_text(medium, view));
     for (const JournalInspection& journal : inspection.journals) add(journal_text(journal, view));
+    for (const IncarnationInspection& incarnation : inspection.incarnations) add(incarnation_text(incarnation, view));
     return text;
 }
 

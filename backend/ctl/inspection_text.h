@@ -7,8 +7,8 @@
 
 namespace dst::ctl {
 
-/// What `dstctl inspect` shows, a paragraph for each medium and journal. `verbose`: all there is, ids and sizes in
-/// full.
+/// What `dstctl inspect` shows, a paragraph for each medium, journal and incarnation. `verbose`: all there is, ids and
+/// sizes in full.
 std::string inspection_text(const Inspection& inspection, const Terminal& terminal, bool verbose = false);
 
 /// The words of labels, members and copies: "in sync", "damaged".

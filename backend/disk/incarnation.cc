@@ -31,6 +31,8 @@ struct Kept {
     std::uint64_t size_bytes;
 };
 constexpr std::array<char, 8> kept_magic{'D', 'S', 'T', 'I', 'N', 'C', '0', '2'};
+/// Of any version.
+constexpr std::size_t kept_magic_common = 6;
 static_assert(offsetof(Kept, mark) == 40);
 
 Id hash_id(std::string_view text) {
@@ -81,6 +83,20 @@ Id random_id() {
 std::string default_run_dir() {
     const char* set = std::getenv("DST_RUN_DIR");
     return set != nullptr && *set != '\0' ? set : "/run/dst";
+}
+
+Result<KeptIncarnation> decode_kept_incarnation(std::span<const std::byte> file) {
+    const auto begins_with_magic = [&](std::size_t count) {
+        return file.size() >= count && std::memcmp(file.data(), kept_magic.data(), count) == 0;
+    };
+    if (!begins_with_magic(kept_magic_common)) return Error{Errc::not_found, "no incarnation is there"};
+    if (file.size() >= kept_magic.size() && !begins_with_magic(kept_magic.size())) {
+        return Error{Errc::not_supported, "the incarnation is of another version of DST"};
+    }
+    Kept kept{};
+    if (file.size() < sizeof kept) return Error{Errc::corrupt, "the incarnation is cut short"};
+    std::memcpy(&kept, file.data(), sizeof kept);
+    return KeptIncarnation{kept.basis, kept.random, kept.mark != 0, kept.size_bytes};
 }
 
 std::unique_ptr<IncarnationKeeper> IncarnationKeeper::open(const std::string& run_dir, int fd,

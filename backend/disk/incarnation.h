@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "asio/owned_fd.h"
@@ -46,6 +48,17 @@ private:
     unsigned flushes_ = 0;
     bool failed_ = false;
 };
+
+/// What the file of a medium keeps of its last opening (docs/disk_format.md, "Incarnation file").
+struct KeptIncarnation {
+    Id basis;          ///< of which boot and medium: a hash
+    Id random;         ///< names, with the basis, the time in which nothing can have been lost
+    bool mark = true;  ///< a flush runs, or one failed, or a loss was seen: the next opening does not go on with it
+    std::uint64_t size_bytes = 0;  ///< of the medium
+};
+/// Survives any bytes. Errors: not_found (nothing is there, or something else), corrupt (cut short), not_supported
+/// (another version of DST).
+Result<KeptIncarnation> decode_kept_incarnation(std::span<const std::byte> file);
 
 /// $DST_RUN_DIR, else /run/dst.
 std::string default_run_dir();

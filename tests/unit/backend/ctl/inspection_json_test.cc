@@ -36,7 +36,9 @@ Inspection everything() {
         .path = "/var/lib/dst/vol0.journal", .file = JournalFile::made, .journal = filled_journal()};
     journal.copies = {{{CopyState::good, 21}, {CopyState::damaged}}};
     return {.media = {disk(), {.name = "/dev/sdc", .error = error}, netnode, other},
-            .journals = {journal, {.path = "/none", .error = error}}};
+            .journals = {journal, {.path = "/none", .error = error}},
+            .incarnations = {{.path = "/run/a", .error = error},
+                             {.path = "/run/b", .kept = KeptIncarnation{make_id(1), make_id(2), true, mib}}}};
 }
 
 /// Of the leaf with this record on it.
@@ -75,6 +77,12 @@ TEST(InspectionJson, TellsWhatAnOrderGivesUp) {
     EXPECT_THAT(text, HasSubstr(R"("discards":[{"mirror":"05050505050505050505050505050505","member":2},)"
                                 R"({"mirror":"50505050505050505050505050505050","member":1}])"));
     EXPECT_THAT(text, HasSubstr(R"("file":"0000000000001267")"));
+}
+
+TEST(InspectionJson, TellsAnIncarnation) {
+    EXPECT_THAT(boost::json::serialize(inspection_to_json(everything())),
+                HasSubstr(R"({"path":"/run/b","basis":"01010101010101010101010101010101","random":)"
+                          R"("02020202020202020202020202020202","mark":true,"size_bytes":1048576}])"));
 }
 
 TEST(InspectionJson, TellsTheCopiesOfAJournalThatDoesNotCount) {

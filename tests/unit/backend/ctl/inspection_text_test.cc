@@ -282,6 +282,24 @@ TEST(InspectionText, TellsWhereAJournalWasMadeWhenAskedOrWhenItIsACopy) {
     EXPECT_THAT(text_of(found), AllOf(HasSubstr(made), HasSubstr("it decides nothing\n")));
 }
 
+TEST(InspectionText, TellsAnIncarnationAndWhatItsMarkMeans) {
+    IncarnationInspection found{.path = "/run/dst/incarnations/file-8:1-4711"};
+    found.kept = KeptIncarnation{make_id(0x79), make_id(0xbb), false, 16 * mib};
+    EXPECT_THAT(text_of({.incarnations = {found}}),
+                AllOf(HasSubstr("incarnation /run/dst/incarnations/file-8:1-4711\n"
+                                "  of       the file with inode 4711 on device 8:1\n"
+                                "  number   bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb  of boot and medium 7979"),
+                      HasSubstr("  size     16.0 MiB at the last opening\n  mark     not set: the next opening")));
+    found.kept->mark = true;
+    EXPECT_THAT(text_of({.incarnations = {found}}), HasSubstr("  mark     set: a flush runs just now, or one failed"));
+    found.kept.reset();
+    found.error = Error{Errc::not_found, "the file was emptied"};
+    EXPECT_THAT(text_of({.incarnations = {found}}),
+                HasSubstr("  number   none, the file was emptied: the next opening draws a new number"));
+    found.path = "/run/dst/incarnations/block-8:16";
+    EXPECT_THAT(text_of({.incarnations = {found}}), HasSubstr("  of       the block device 8:16\n"));
+}
+
 TEST(InspectionText, TellsOfAMirrorOfWhichNothingIsKnown) {
     Journal journal = filled_journal();
     journal.records = {Record{}};

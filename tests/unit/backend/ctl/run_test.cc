@@ -232,12 +232,34 @@ TEST_F(Dstctl, InspectTellsAllWhenVerbose) {
                 AllOf(HasSubstr("incarnation"), HasSubstr("copies   both: sequence"), HasSubstr("slot 0  0 set")));
 }
 
+TEST_F(Dstctl, InspectOfAMemberWithoutARecordEndsWith1) {
+    ASSERT_EQ(dstctl({"init", mirror_file()}).status, 0);
+    constexpr std::streamoff record = (16 << 20) - (128 << 10);
+    std::fstream(path("a.img"), std::ios::binary | std::ios::in | std::ios::out)
+        .seekp(record)
+        .write(std::string(64 << 10, '\0').c_str(), 64 << 10);
+    const Outcome outcome = dstctl({"inspect", path("a.img")});
+    EXPECT_EQ(outcome.status, 1);
+    EXPECT_THAT(outcome.out, HasSubstr("  mirror   no record that counts, though one belongs here: both: empty\n"));
+}
+
 TEST_F(Dstctl, InspectTellsADamagedCopyOfAJournal) {
     ASSERT_EQ(dstctl({"init", mirror_file()}).status, 0);
     const std::string journal = path("state/vol.journal");
     EXPECT_THAT(dstctl({"inspect", journal}).out, Not(HasSubstr("copies")));
     std::fstream(journal, std::ios::binary | std::ios::in | std::ios::out).seekp(4096 + 100).write("xxxx", 4);
-    EXPECT_THAT(dstctl({"inspect", journal}).out, HasSubstr("  copies   copy 0: damaged, copy 1: sequence "));
+    const Outcome outcome = dstctl({"inspect", journal});
+    EXPECT_EQ(outcome.status, 1);
+    EXPECT_THAT(outcome.out, HasSubstr("  copies   copy 0: damaged, copy 1: sequence "));
+}
+
+TEST_F(Dstctl, InspectShowsTheIncarnationsOfLocalMedia) {
+    ASSERT_EQ(dstctl({"init", mirror_file()}).status, 0);
+    for (const auto& entry : std::filesystem::directory_iterator(path("run/incarnations"))) {
+        const Outcome outcome = dstctl({"inspect", entry.path()});
+        EXPECT_EQ(outcome.status, 0);
+        EXPECT_THAT(outcome.out, AllOf(StartsWith("incarnation "), HasSubstr("  mark     not set: ")));
+    }
 }
 
 TEST_F(Dstctl, InspectTellsWhatAnOrderGivesUp) {

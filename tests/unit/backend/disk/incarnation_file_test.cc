@@ -95,6 +95,19 @@ TEST_F(IncarnationFile, IsTakenUpAsThePageSays) {
               expected);
 }
 
+TEST_F(IncarnationFile, IsDecodedAsThePageSays) {
+    Bytes kept = test::page_vector("incarnation");
+    const auto decoded = decode_kept_incarnation(kept);
+    ASSERT_TRUE(decoded.has_value());
+    EXPECT_EQ(std::memcmp(decoded->basis.bytes.data(), kept.data() + 8, 16), 0);
+    EXPECT_EQ(std::memcmp(decoded->random.bytes.data(), kept.data() + 24, 16), 0);
+    EXPECT_FALSE(decoded->mark);
+    EXPECT_EQ(decoded->size_bytes, mib);
+    kept[40] = std::byte{1};
+    EXPECT_TRUE(decode_kept_incarnation(kept)->mark);
+    EXPECT_EQ(decode_kept_incarnation({}).error().code, Errc::not_found);
+}
+
 TEST_F(IncarnationFile, HasItsMarkWhereThePageSays) {
     Bytes kept = keep_vector();
     const auto keeper = IncarnationKeeper::open(folder.file("run"), fd.get(), mib);
