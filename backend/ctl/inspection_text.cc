@@ -127,6 +127,13 @@ std::string lost_record_text(const LostRecord& lost, bool labelled, const View& 
     return labelled ? text + row("", view.yellow(lost_record_advice(lost))) : text;
 }
 
+/// Of a part of a linear that is a member of a mirror.
+std::string no_record_text(const MediumInspection& medium) {
+    const bool below_a_mirror = medium.label && medium.label->place.find('/') != std::string::npos;
+    if (!below_a_mirror || !medium.mirrors.empty() || medium.lost_record) return {};
+    return row("mirror", "no record here: the last part of the linear has it; if this is the last one, it is gone");
+}
+
 /// Of a medium that was a member's beyond doubt.
 std::string label_gone_text(const MediumInspection& medium, const View& view) {
     if (medium.label || (medium.mirrors.empty() && !medium.lost_record)) return {};
@@ -143,7 +150,7 @@ std::string medium_text(const MediumInspection& medium, const View& view) {
     const bool labelled = medium.label.has_value();
     for (const MirrorInspection& mirror : medium.mirrors) text += mirror_text(mirror, labelled, view);
     if (medium.lost_record) text += lost_record_text(*medium.lost_record, labelled, view);
-    return text;
+    return text + no_record_text(medium);
 }
 
 }  // namespace

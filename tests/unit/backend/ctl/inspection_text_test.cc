@@ -192,6 +192,16 @@ TEST(InspectionText, TellsARecordOfAnotherStorage) {
                           "sequence 3, copy 1: sequence 4\n           the medium is not used"));
 }
 
+TEST(InspectionText, TellsWhereTheRecordOfALinearIs) {
+    Label label = sample_label();
+    label.place = "/1.0";
+    EXPECT_THAT(text_of(medium_with(MemoryLeaf(), label)),
+                HasSubstr("  mirror   no record here: the last part of the"));
+    EXPECT_THAT(text_of(medium_with(mirror_leaf(), label)), Not(HasSubstr("no record")));
+    label.place = ".0";
+    EXPECT_THAT(text_of(medium_with(MemoryLeaf(), label)), Not(HasSubstr("no record")));
+}
+
 TEST(InspectionText, TellsThatARecordHasOneBadCopy) {
     MemoryLeaf leaf = mirror_leaf();
     leaf.rot(record_at(1) + 200);
