@@ -11,6 +11,7 @@ constexpr std::array<std::string_view, rule_count> tokens{
     "m2-record-before-ack",
     "m2-journal-first",
     "m2-carries-on",
+    "m2-addition-first",
     "m2-flush-drops",
     "m3-intent",
     "m4-owed-first",

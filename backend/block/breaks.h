@@ -13,6 +13,7 @@ enum class Rule : std::uint8_t {
     m2_record_before_ack,  ///< left out: what a lost member missed is acknowledged before the record is durable
     m2_journal_first,      ///< left out: the journal does not have a record when the members have it
     m2_carries_on,         ///< left out: nobody leaves, and what fails is waited for
+    m2_addition_first,     ///< left out: an addition that not all old members have is built upon when one of them fails
     m2_flush_drops,        ///< left out: a member whose flush failed stays in sync
     m3_intent,             ///< left out: a change is sent before its intent bit is durable
     m4_owed_first,         ///< left out: an intent bit is cleared before members that lack the region are owed it
@@ -53,7 +54,7 @@ enum class Rule : std::uint8_t {
     m14_incarnation,     ///< left out: a member that comes back is used whatever its incarnation
 };
 
-inline constexpr std::uint8_t rule_count = 42;
+inline constexpr std::uint8_t rule_count = 43;
 
 /// The dashed name that `sim --break` takes: "m2-record-before-ack".
 std::string_view to_token(Rule rule) noexcept;

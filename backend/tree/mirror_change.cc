@@ -118,7 +118,8 @@ Record Mirror::next_record() const {
 
 void Mirror::begin_change() {
     DST_ASSERT(state_ == State::serving);
-    if (change_ && change_->joiner != 0 && change_->in_journal && change_->pending == 0) take_over_addition();
+    const bool all_have_it = change_ && (change_->pending == 0 || broken(Rule::m2_addition_first));
+    if (all_have_it && change_->joiner != 0 && change_->in_journal) take_over_addition();
     change_ = std::make_unique<Change>();
     change_->attempt = ++attempts_;
     // A record must reach every member that it calls in sync: those that cannot be reached leave with it.

@@ -90,6 +90,7 @@ bool Faults::stage() {
     if (loop_.chance(250) && go_on_with_what_returned()) return true;
     if (loop_.chance(250) && go_on_without_the_new_member()) return true;
     if (loop_.chance(300) && go_on_with_a_lower_epoch()) return true;
+    if (loop_.chance(300) && break_an_addition()) return true;
     if (loop_.chance(300) && go_on_with_what_was_noted()) return true;
     if (host_.has_rival() && loop_.chance(500)) return duel();
     return loop_.chance(550) ? die_in_a_promotion() : lose_power_in_a_resync();

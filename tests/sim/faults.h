@@ -135,6 +135,12 @@ private:
         Leaves rest;
     };
     std::optional<Three> three_members();
+
+    // faults_addition.cc
+    bool break_an_addition();
+    void break_at_its_note(World::Head& head, const Three& three);
+
+    // faults_staged.cc
     bool go_on_with_a_lower_epoch();
     void die_when_they_have_the_record(World::Head& head, const Leaves& members);
     void die_at_promises(World::Head& head, SimPlatter& platter, unsigned times);
