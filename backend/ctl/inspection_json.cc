@@ -121,6 +121,7 @@ json::object record_json(const Record& record) {
                         {"revision", record.revision},
                         {"epoch", epoch_json(record.epoch)},
                         {"forced", record.forced},
+                        {"write_through", record.write_through},
                         {"size_bytes", record.size_bytes},
                         {"logical_block_bytes", record.logical_block_bytes},
                         {"region_bytes", record.region_bytes},

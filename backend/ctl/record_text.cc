@@ -63,7 +63,7 @@ std::string record_text(const Record& record, const View& view) {
                                          format_size(record.region_bytes) + blocks_text(record.logical_block_bytes, 0));
     text += row("", "generation " + std::to_string(record.generation) + " " + view.id(record.generation_id) +
                         "  revision " + std::to_string(record.revision) + "  epoch " + view.epoch(record.epoch) +
-                        (record.forced ? "  forced" : "") +
+                        (record.forced ? "  forced" : "") + (record.write_through ? "  written through" : "") +
                         (record.ordered.is_nil() ? "" : "  ordered " + view.id(record.ordered)));
     if (view.verbose) text += record_ids_text(record);
     const MemberColumns columns = columns_of(record);

@@ -71,6 +71,7 @@ struct Record {
     std::uint64_t revision = 1;    ///< counts every write of the record
     Epoch epoch;                   ///< that wrote it
     bool forced = false;           ///< started with --accept-data-loss
+    bool write_through = false;    ///< whatever has its intent bit set was written with FUA (policy: write_cache off)
     Id ordered;                    ///< the last generation of its line that an order made; nil: none did
     std::uint64_t size_bytes = 0;  ///< that the mirror offers
     std::uint32_t logical_block_bytes = 0;

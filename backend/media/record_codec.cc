@@ -10,6 +10,7 @@ namespace dst {
 namespace {
 
 constexpr std::uint32_t flag_forced = 1;
+constexpr std::uint32_t flag_write_through = 2;
 constexpr std::uint32_t flag_ordered = 1;
 constexpr std::size_t leaves_max = std::numeric_limits<std::uint16_t>::max();
 
@@ -122,7 +123,7 @@ void write_record(ByteWriter& writer, const Record& record) {
     writer.u64(record.region_bytes);
     writer.u32(record.logical_block_bytes);
     writer.u32(record.next_number);
-    writer.u32(record.forced ? flag_forced : 0);
+    writer.u32((record.forced ? flag_forced : 0) | (record.write_through ? flag_write_through : 0));
     writer.id(record.ordered);
     writer.u16(static_cast<std::uint16_t>(record.members.size()));
     writer.u16(static_cast<std::uint16_t>(record.lineage.size()));
@@ -143,7 +144,9 @@ Record read_record(ByteReader& reader) {
     record.region_bytes = reader.u64();
     record.logical_block_bytes = reader.u32();
     record.next_number = reader.u32();
-    record.forced = (reader.u32() & flag_forced) != 0;
+    const std::uint32_t flags = reader.u32();
+    record.forced = (flags & flag_forced) != 0;
+    record.write_through = (flags & flag_write_through) != 0;
     record.ordered = reader.id();
     const std::size_t members = reader.u16();
     const std::size_t lineage = reader.u16();

@@ -181,7 +181,9 @@ void InnerStart::records_read() {
     opening_.refuse_other_mirrors(context_.storage, known_);
     // The journal is ours and alive; it may know less of this mirror than another head before it did.
     const Id& own = context_.epoch.head;
-    decides_ = known_ && !served_by_another(inner_, {known_->epoch.number, own}, findings_) &&
+    const Epoch since{known_ ? known_->epoch.number : 0, own};
+    decides_ = known_ && !served_by_another(inner_, since, findings_) &&
+               !marks_are_overwritten(inner_, since, opening_.views, findings_) &&
                (broken(Rule::m5_lower_epoch) || !gone_on_elsewhere(inner_, *known_, own, opening_.views, findings_));
     if (decides_) leave_out_unwritable();
     opening_.choice = choose_record(known_, decides_, opening_.views);
@@ -209,7 +211,7 @@ void InnerStart::records_read() {
 void InnerStart::maps_read() {
     opening_.used = opening_.choice.used;
     if (const std::string why = opening_.waits_for_same_file(); !why.empty()) return could_not_start(why);
-    if (opening_.maps.intent.any() && context_.start.storage.policy.write_cache) {
+    if (opening_.may_lie_in_caches(context_.start.storage.policy.write_cache)) {
         const IncarnationChoice incarnations =
             choose_incarnations(opening_.choice, opening_.views, decides_ ? &*known_ : nullptr);
         if (incarnations.wait) return could_not_start(incarnations.reason);

@@ -214,6 +214,12 @@ void MirrorOpening::note(Record& noted, const Vertex& mirror, const Epoch& epoch
     bound_lineage(noted);
 }
 
+bool MirrorOpening::may_lie_in_caches(bool write_cache) {
+    const bool may_lie = maps.intent.any() && (write_cache || !choice.record.write_through);
+    choice.record.write_through = !write_cache && !may_lie;
+    return may_lie;
+}
+
 Record MirrorOpening::start_record(const Vertex& mirror, const Epoch& epoch) const {
     Record record = choice.record;
     sign(record, epoch);
@@ -302,6 +308,28 @@ bool served_by_another(const Vertex& mirror, const Epoch& since, const std::vect
         const Epoch& served = finding.label->served;
         return !served.none() && served.head != since.head && served.number >= since.number;
     });
+}
+
+bool marks_are_overwritten(const Vertex& mirror, const Epoch& since, const std::vector<MemberView>& views,
+                           const std::vector<LeafFinding>& findings) {
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        const MemberView& view = views[i];
+        if (!view.reachable || !view.record) continue;
+        const Epoch& by = view.record->epoch;
+        if (by.head == since.head || by.number < since.number) continue;
+        const std::vector<const Vertex*> leaves = leaves_below(*mirror.children[i]);
+        const auto label_of = [&](const Vertex* leaf) -> const std::optional<Label>& {
+            return findings[leaf->index].label;
+        };
+        // Without a label: of a mirror below that serves already nobody looks at them.
+        const bool none = std::none_of(leaves.begin(), leaves.end(), label_of);
+        const bool own = std::any_of(leaves.begin(), leaves.end(), [&](const Vertex* leaf) {
+            const std::optional<Label>& label = label_of(leaf);
+            return label && label->served.head == since.head && label->served.number > by.number;
+        });
+        if (none || own) return true;
+    }
+    return false;
 }
 
 bool gone_on_elsewhere(const Vertex& mirror, const Record& known, const Id& own, const std::vector<MemberView>& views,

@@ -37,6 +37,10 @@ struct MirrorOpening {
     void number_by_names(Vertex& mirror);
     /// Intent maps and owed maps of the members that the choice uses, merged (M5 step 7).
     void read_maps(Loop& loop, Vertex& mirror, Callback<void> done);
+    /// Whether step 3 applies: what has its intent bit set may have been answered without being durable. It was
+    /// durable when the storage has no write cache, and had none when those bits were set: the chosen record says so,
+    /// and the start's does after this call, once no bit is from before.
+    bool may_lie_in_caches(bool write_cache);
     /// Step 3, after choose_incarnations(), which does not wait.
     void use(const IncarnationChoice& incarnations, Loop& loop);
     /// Those in whose place another file lies than the record knows, which may be an older copy, leave when others are
@@ -77,6 +81,12 @@ std::vector<RecordLeaf> leaves_of_member(const Vertex& child, const std::vector<
 /// Whether a journal's record of a mirror may be behind: a medium below has been served by a head other than
 /// `since.head` in the epoch `since.number` or later.
 bool served_by_another(const Vertex& mirror, const Epoch& since, const std::vector<LeafFinding>& findings);
+
+/// Whether such a medium cannot be told from one that has not been: a head other than `since.head` has written the
+/// record of one of the members in that epoch or later, and below it this head's own marks are in the place of those
+/// that were there, since it has started the mirrors below that member meanwhile.
+bool marks_are_overwritten(const Vertex& mirror, const Epoch& since, const std::vector<MemberView>& views,
+                           const std::vector<LeafFinding>& findings);
 
 /// Whether a head other than `own` has served with a lower epoch than the journal has, from members that had not heard
 /// of that, as an order allows it to: one of them has a record of it that follows from what the journal knows.

@@ -136,7 +136,8 @@ private:
     void hold_to_served_order(Vertex& mirror, const Record& journal, const std::optional<Discard>& discard);
     static std::string waits_for_holders(const MirrorWork& work, const Record& journal);
     void forget_orders_gone_over();
-    bool decides_for(const Vertex& mirror, const std::optional<Record>& known) const;
+    bool decides_for(const Vertex& mirror, const std::optional<Record>& known,
+                     const std::vector<MemberView>& views) const;
     void intents_read(Vertex& mirror);
     void stand(Vertex& mirror);
     bool usable(const Vertex& vertex) const;

@@ -131,12 +131,13 @@ std::optional<Record> Starter::known_record(const Vertex& mirror, const std::vec
 }
 
 /// A journal that decides may know of a mirror that it did not start itself only what was true before another head.
-bool Starter::decides_for(const Vertex& mirror, const std::optional<Record>& known) const {
+bool Starter::decides_for(const Vertex& mirror, const std::optional<Record>& known,
+                          const std::vector<MemberView>& views) const {
     // Of one that it knows nothing of, the newest record that can be reached may be old.
     if (!decides_ || !known) return false;
     if (broken(Rule::m5_journal_decides)) return true;
     const Epoch since{known->epoch.number, context_.journal.journal().established.head};
-    return !served_by_another(mirror, since, findings_);
+    return !served_by_another(mirror, since, findings_) && !marks_are_overwritten(mirror, since, views, findings_);
 }
 
 /// What their records and incarnations tell stays.
@@ -156,13 +157,13 @@ void Starter::records_read(Vertex& mirror) {
     work.refuse_other_mirrors(identity_.id, journal);
     find_holders(mirror, journal);
     const Id& own = context_.journal.journal().established.head;
-    const bool behind = decides_for(mirror, journal) && !broken(Rule::m5_journal_decides) &&
+    const bool behind = decides_for(mirror, journal, work.views) && !broken(Rule::m5_journal_decides) &&
                         !broken(Rule::m5_lower_epoch) &&
                         gone_on_elsewhere(mirror, *journal, own, work.views, findings_);
     // Mirrors that were chosen with it are chosen without it.
     if (behind && !std::exchange(journal_behind_, true))
         return begin_again("another head has gone on with a lower epoch");
-    const bool claims = decides_for(mirror, journal);
+    const bool claims = decides_for(mirror, journal, work.views);
     const std::optional<Record> remembered = journal;
     const std::optional<Discard> discard = discard_ordered(work, journal, claims);
     // What the journal claims is of the side that is given up (M5 step 5): mirrors that were chosen with it are not.
@@ -232,7 +233,7 @@ void Starter::intents_read(Vertex& mirror) {
         }
         work.used = work.choice.used;
     }
-    if (work.maps.intent.any() && context_.storage.policy.write_cache) {
+    if (work.may_lie_in_caches(context_.storage.policy.write_cache)) {
         const std::optional<Record> journal = known_record(mirror, work.views);
         const auto choose = [&] {
             return choose_incarnations(work.choice, work.views, journal && work.decides ? &*journal : nullptr);

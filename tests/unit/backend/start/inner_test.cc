@@ -287,6 +287,34 @@ TEST_F(Inner, M5JournalDoesNotDecideForAMirrorThatAnotherHeadHasServedSince) {
     expect_inner_has_all();
 }
 
+/// Below a mirror in the middle, this head's own marks are in the place of those that the other one left.
+TEST_F(Inner, M5JournalDoesNotDecideForAMirrorOfMirrorsThatAnotherHeadHasServedSince) {
+    make(mirror_node("m0", {disk_node("/a"), mirror_node("m1", {mirror_node("m2", {disk_node("/b"), disk_node("/c")}),
+                                                                disk_node("/d")})}));
+    serve();
+    write();
+    world->close(*head);
+    // Another head goes on without the innermost one, which lacks a write of which no bit tells any more.
+    serve_with("another");
+    missing({"/b", "/c"});
+    write();
+    world->loop.run_for(seconds(20));
+    missing({"/d"});
+    write();
+    world->close(*head);
+    serve_with("head0");
+    write();
+    missing({"/b", "/c"}, false);
+    for (int starts = 0; starts < 2; ++starts) {
+        world->loop.run_for(seconds(30));
+        EXPECT_NE(second().state, VertexState::in_sync) << starts;
+        again();
+    }
+    missing({"/d"}, false);
+    ASSERT_TRUE(in_sync());
+    expect_inner_has_all();
+}
+
 TEST_F(Inner, M5SplitOfAMirrorThatIsNotNeededDoesNotStopTheStart) {
     const auto image = [&](const std::string& path) { return world->platter(path).read({0, 16u << 20}); };
     make();
