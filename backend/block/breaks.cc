@@ -50,6 +50,7 @@ constexpr std::array<std::string_view, rule_count> tokens{
     "m12-buffers",
     "m13-discards",
     "m14-incarnation",
+    "m14-old-ended",
 };
 // clang-format on
 

@@ -52,6 +52,7 @@ enum class Rule : std::uint8_t {
     m12_buffers,         ///< left out: a request is completed while a member may still use its buffer
     m13_discards,        ///< left out: a member that did not take an unmap or zeroes stays in sync
     m14_incarnation,     ///< left out: a member that comes back is used whatever its incarnation
+    m14_old_ended,       ///< left out: a connection is taken on before the one that it replaces has ended
 };
 
 inline constexpr std::uint8_t rule_count = 43;

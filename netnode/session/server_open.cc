@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "block/assert.h"
+#include "block/breaks.h"
 #include "session/server_session_impl.h"
 
 namespace dst {
@@ -61,7 +62,7 @@ void ServerSessionImpl::handle_open(Work& work) {
 
 /// Requests of an earlier connection of the same head end first.
 void ServerSessionImpl::end_earlier_and_open(Work& work) {
-    if (open_.replaces.is_nil()) return look_and_open(work);
+    if (open_.replaces.is_nil() || broken(Rule::m14_old_ended)) return look_and_open(work);
     ++running_;
     medium_->replace(*this, open_.replaces, [this, &work](Result<void> result) { replaced(work, result); });
 }

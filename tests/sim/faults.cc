@@ -218,10 +218,26 @@ bool Faults::hang_disk() {
 
 bool Faults::slow_disk() {
     const auto [name, platter] = any_leaf();
+    World::Netnode* const node = host_.world().netnode_of(platter);
+    if (node != nullptr && loop_.chance(400)) return carry_out_late(name, *platter, *node);
     note("disk slow: " + name);
     platter->set_latency(milliseconds(1), milliseconds(400));
     SimPlatter* slow = platter;
     later(seconds(1), seconds(10), [slow] { slow->set_latency(std::chrono::microseconds(20), milliseconds(1)); });
+    return true;
+}
+
+// A disk has many requests when the link is reset, and is as fast as ever then: what is sent anew it would do at once,
+// and after that what it has from before (M7, M14).
+bool Faults::carry_out_late(const std::string& name, SimPlatter& platter, World::Netnode& node) {
+    note("disk slow until the link is reset: " + name);
+    platter.set_latency(milliseconds(300), milliseconds(500));
+    later(milliseconds(400), seconds(2), [this, slow = &platter, &node] {
+        slow->set_latency(std::chrono::microseconds(20), milliseconds(1));
+        for (const auto& head : host_.world().heads()) {
+            host_.world().network().reset(head->machine.host, node.machine.host);
+        }
+    });
     return true;
 }
 

@@ -81,6 +81,7 @@ private:
     bool spoil_sectors();
     bool hang_disk();
     bool slow_disk();
+    bool carry_out_late(const std::string& name, SimPlatter& platter, World::Netnode& node);
     bool end_head(bool power, bool clean);
     /// Runs the world until its clients have their answers.
     void end_cleanly(World::Head& head);
