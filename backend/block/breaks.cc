@@ -33,6 +33,8 @@ constexpr std::array<std::string_view, rule_count> tokens{
     "m7-older-copy",
     "m7-everything",
     "m7-owed-first",
+    "m7-split",
+    "m7-went-on",
     "m8-copy",
     "m8-mark-first",
     "m8-given-up-first",

@@ -35,6 +35,8 @@ enum class Rule : std::uint8_t {
     m7_older_copy,         ///< left out: a member that was put back from an older copy is taken for what it was
     m7_everything,         ///< left out: one that is owed everything gets what its owed map says
     m7_owed_first,         ///< left out: a medium is labelled and promised before all that it is owed is durable
+    m7_split,              ///< left out: a member of another line is taken for one that missed something
+    m7_went_on,            ///< left out: nobody looks whether another head went on in what was given up
     m8_copy,               ///< left out: a target is promoted without what it missed
     m8_mark_first,         ///< left out: a target is not marked as resyncing before it is written to
     m8_given_up_first,     ///< left out: the others know that a member has its mark before it has it
@@ -55,7 +57,7 @@ enum class Rule : std::uint8_t {
     m14_old_ended,       ///< left out: a connection is taken on before the one that it replaces has ended
 };
 
-inline constexpr std::uint8_t rule_count = 43;
+inline constexpr std::uint8_t rule_count = 45;
 
 /// The dashed name that `sim --break` takes: "m2-record-before-ack".
 std::string_view to_token(Rule rule) noexcept;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "block/assert.h"
+#include "block/breaks.h"
 #include "media/envelope.h"
 #include "media/layout.h"
 #include "media/record_codec.h"
@@ -54,6 +55,7 @@ Descent compare_descent(const Record& first, const Record& second) noexcept {
 }
 
 bool went_on(const Record& record, const Record& found) noexcept {
+    if (broken(Rule::m7_went_on)) return false;
     return std::any_of(found.members.begin(), found.members.end(), [&](const RecordMember& member) {
         const RecordMember* const now = find_member(record, member.number);
         if (member.state != MemberState::in_sync || now == nullptr) return false;

@@ -59,7 +59,8 @@ ReturnJudgement judge_return(const Record& mine, const RecordMember& member, con
                                          " is of another mirror; it is not used. Put the right medium there, or a "
                                          "blank one"};
     }
-    if (!on_lineage(mine, found->generation_id) || went_on(mine, *found)) return judge_split(mine, member, *found);
+    const bool split = !on_lineage(mine, found->generation_id) || went_on(mine, *found);
+    if (split && !broken(Rule::m7_split)) return judge_split(mine, member, *found);
     if (broken(Rule::m7_older_copy)) return {ReturnKind::known, {}};
     if (found->revision < member.revision) {
         return {ReturnKind::everything, "its record is older than what it acknowledged: an older copy"};
