@@ -28,6 +28,9 @@ enum class Rule : std::uint8_t {
     m5_record_at_start,    ///< left out: the record is not written again at a start
     m5_served_mark,        ///< left out: no served epoch is written
     m5_order_left,         ///< left out: what does not know of an order that was served counts as any other record
+    m5_order_generation,   ///< left out: a start with accepted loss of data stands on the generation that it found
+    m5_order_owes,         ///< left out: who is given up keeps the generation that it was known to have
+    m5_resolve_lineage,    ///< left out: the generations that were given up are not in the lineage
     m5_unwritable,         ///< left out: a disk that takes no writes is tried again by every start
     m6_compare_and_set,    ///< left out: a promise does not look whether the label is still what was peeked
     m6_fence,              ///< left out: lower epochs are not refused
@@ -57,7 +60,7 @@ enum class Rule : std::uint8_t {
     m14_old_ended,       ///< left out: a connection is taken on before the one that it replaces has ended
 };
 
-inline constexpr std::uint8_t rule_count = 45;
+inline constexpr std::uint8_t rule_count = 48;
 
 /// The dashed name that `sim --break` takes: "m2-record-before-ack".
 std::string_view to_token(Rule rule) noexcept;

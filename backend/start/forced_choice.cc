@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "block/assert.h"
+#include "block/breaks.h"
 
 namespace dst {
 namespace {
@@ -138,6 +139,11 @@ void now_known(RecordMember& member, const Id& generation, std::uint64_t revisio
 /// marked as a mixture. `generation`, `revision`: of the record in which it stands as it was.
 void leave_out(RecordMember& member, const Id& generation, std::uint64_t revision) {
     const bool in_sync = member.state == MemberState::in_sync;
+    if (broken(Rule::m5_order_owes)) {
+        if (in_sync) member.last_generation = generation;
+        if (in_sync) member.state = MemberState::dirty;
+        return;
+    }
     // It may have acknowledged that write, too, or those that were under way when it left: no record says so.
     if (in_sync) {
         now_known(member, generation, revision);
@@ -411,6 +417,7 @@ void resolve_choice(StartChoice& choice, const Discard& discard) {
     }
     renew(record, discard.generation_max);
     // Behind all others: whoever has one of them has less than those that left before.
+    if (broken(Rule::m5_resolve_lineage)) abandoned.clear();
     record.lineage.insert(record.lineage.end(), abandoned.begin(), abandoned.end());
     for (const Discard::Known& known : discard.records) {
         RecordMember* const member = find_member(record, known.number);

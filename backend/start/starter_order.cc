@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "block/breaks.h"
 #include "start/starter.h"
 
 /// The administrator's orders (docs/mirror.md): what a start may do that M5 alone does not allow. An order lies in the
@@ -141,6 +142,9 @@ void Starter::draw_ids(MirrorWork& work) {
     Record& record = work.choice.record;
     record.generation_id = record.ordered = context_.loop.random_id();
     record.medium = context_.loop.random_id();
+    if (broken(Rule::m5_order_generation) && !work.resolved && !record.lineage.empty()) {
+        record.generation_id = record.ordered = record.lineage.front();
+    }
     if (const Record* const known = context_.journal.record_of(record.mirror)) take_noted(record, *known);
 }
 
