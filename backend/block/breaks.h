@@ -30,6 +30,10 @@ enum class Rule : std::uint8_t {
     m5_order_left,         ///< left out: what does not know of an order that was served counts as any other record
     m5_order_generation,   ///< left out: a start with accepted loss of data stands on the generation that it found
     m5_order_owes,         ///< left out: who is given up keeps the generation that it was known to have
+    m5_order_noted,        ///< left out: the generation that an order makes is not noted in the journal
+    m5_order_names,        ///< left out: that note does not say of members in sync that they may have it
+    m5_order_kept,         ///< left out: an order goes with the first write of the journal of a start
+    m5_order_once,         ///< left out: an order stays in the journal when it was carried out
     m5_resolve_lineage,    ///< left out: the generations that were given up are not in the lineage
     m5_unwritable,         ///< left out: a disk that takes no writes is tried again by every start
     m6_compare_and_set,    ///< left out: a promise does not look whether the label is still what was peeked
@@ -60,7 +64,7 @@ enum class Rule : std::uint8_t {
     m14_old_ended,       ///< left out: a connection is taken on before the one that it replaces has ended
 };
 
-inline constexpr std::uint8_t rule_count = 48;
+inline constexpr std::uint8_t rule_count = 52;
 
 /// The dashed name that `sim --break` takes: "m2-record-before-ack".
 std::string_view to_token(Rule rule) noexcept;

@@ -226,7 +226,9 @@ bool all_there_but(const std::optional<Record>& journal, bool decides, const std
 void forget_generation(Record& record, std::uint32_t number, const MayHave& coming) {
     RecordMember* const member = find_member(record, number);
     if (member == nullptr) return;
-    if (member->state != MemberState::in_sync) leave_out(*member, {}, record.revision);
+    const bool in_sync = member->state == MemberState::in_sync;
+    if (in_sync && broken(Rule::m5_order_names)) return;
+    if (!in_sync) leave_out(*member, {}, record.revision);
     remember_generation(member->may_have, coming);
 }
 

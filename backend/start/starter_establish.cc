@@ -69,6 +69,7 @@ void Starter::establish() {
     note_generations();
     // A start that the journal does not decide erases its claim before it promises anything (step 5).
     if (!decides() && !broken(Rule::m5_claim_erased)) journal.give_up_claim();
+    if (broken(Rule::m5_order_kept)) take_order_away();
     journal.write([this, attempt = attempt_](const Result<void>& written) {
         if (!stopped(attempt, written)) promise_all();
     });
@@ -258,7 +259,7 @@ void Starter::write_journal() {
         const Record& record = work_.at(mirror).choice.record;
         if (in_use(*mirror)) journal.set_served_order({record.mirror, record.ordered});
     }
-    take_order_away();
+    if (!broken(Rule::m5_order_kept) && !broken(Rule::m5_order_once)) take_order_away();
     journal.establish(epoch_, [this, attempt = attempt_, before](const Result<void>& written) {
         if (written) journal_behind_ = false;
         if (!written) context_.journal.journal().served_orders = before.served_orders;

@@ -151,6 +151,7 @@ void Starter::draw_ids(MirrorWork& work) {
 /// In the journal, before a member gets it: one that has it when this attempt ends, and that the next one does without,
 /// is not the other side of a split.
 void Starter::note_generations() {
+    if (broken(Rule::m5_order_noted)) return;
     JournalKeeper& journal = context_.journal;
     for (const auto& [mirror, work] : work_) {
         if (!work.forced && !work.resolved) continue;
@@ -330,7 +331,7 @@ void Starter::take_order_away() {
 /// It came when this start was about to be established, or was left by a write of the journal that did not know of
 /// that.
 void Starter::take_late_order_back() {
-    if (ordered(StartOrder::none)) return;
+    if (ordered(StartOrder::none) || broken(Rule::m5_order_once)) return;
     context_.journal.take_order_away();
     context_.journal.write([](const Result<void>&) {});
     context_.events.event(Severity::notice, "start-order-done",

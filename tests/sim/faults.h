@@ -126,6 +126,7 @@ private:
         World::Head& one;
         World::Head& other;
     };
+    bool is_plain_mirror();
     std::optional<Rivals> rivals_on_a_mirror();
     bool go_on_without_the_new_member();
     void die_when_it_is_in_sync(World::Head& head, SimPlatter& joiner, const Leaves& others);
@@ -148,6 +149,17 @@ private:
     bool go_on_with_what_was_noted();
     void die_when_it_is_taken_in(World::Head& head, SimPlatter& joiner);
     void die_before_its_mark(World::Head& head, const Leaves& others, const Leaves& returned);
+
+    // faults_begun.cc
+    struct Parts {
+        Leaves one;  ///< a single one
+        Leaves others;
+    };
+    Parts one_and_others();
+    bool begin_an_order_in_vain();
+    bool begin_an_order_twice();
+    void begin_order(World::Head& head, const Parts& parts);
+    void go_on_with_the_others(World::Head& head, const Parts& parts);
 
     // faults_media.cc
     void keep_copies();

@@ -64,15 +64,19 @@ void Faults::die_with_the_older_part(SimPlatter& platter) {
     });
 }
 
-// In either order. Each leaf has the mirror's record, and nothing else is below it.
+// Each leaf has the mirror's record, and nothing else is below it.
+bool Faults::is_plain_mirror() {
+    const auto& leaves = host_.world().leaves();
+    return leaves.size() > 1 && std::all_of(leaves.begin(), leaves.end(), [&leaves](const auto& leaf) {
+               const std::optional<Record> record = record_on(leaf.second->durable());
+               return record && record->members.size() == leaves.size() && !leaf.second->taken_out();
+           });
+}
+
+// In either order.
 std::optional<Faults::Rivals> Faults::rivals_on_a_mirror() {
     World& world = host_.world();
-    const auto& leaves = world.leaves();
-    const bool plain = leaves.size() > 1 && std::all_of(leaves.begin(), leaves.end(), [&leaves](const auto& leaf) {
-                           const std::optional<Record> record = record_on(leaf.second->durable());
-                           return record && record->members.size() == leaves.size() && !leaf.second->taken_out();
-                       });
-    if (!host_.has_rival() || !plain) return std::nullopt;
+    if (!host_.has_rival() || !is_plain_mirror()) return std::nullopt;
     for (const auto& each : world.heads()) {
         if (world.ending(*each)) return std::nullopt;
     }

@@ -53,7 +53,26 @@ void SideJudge::head_serves(const VertexStatus& tree, bool other_side) {
     in_sync_ = now;
 }
 
+void SideJudge::only_begun(const Id& head, std::uint64_t after, std::uint64_t before) {
+    begun_after_ = {after, head};
+    begun_before_ = before;
+}
+
+bool SideJudge::is_only_begun(const VertexStatus& member) const {
+    const bool split = member.state == VertexState::refused && member.children.empty() &&
+                       member.reason.find("neither follows from the other") != std::string::npos;
+    if (!split || world_.is_tree(member.name)) return false;
+    const std::optional<Record> record = record_on(world_.platter_of(member.name).durable());
+    return record && record->epoch.head == begun_after_.head && record->epoch.number > begun_after_.number &&
+           record->epoch.number < begun_before_;
+}
+
 void SideJudge::look(const VertexStatus& tree) {
+    for (const VertexStatus& member : tree.children) {
+        if (tree.kind != VertexKind::mirror || !is_only_begun(member)) continue;
+        trace_.finding("M7", member.name + " is left alone, and has only what an attempt of this head left");
+        return;
+    }
     for (const VertexStatus& member : tree.children) {
         const auto found = left_.find(member.name);
         const bool taken = member.state == VertexState::in_sync || member.state == VertexState::resyncing;

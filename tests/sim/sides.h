@@ -22,16 +22,23 @@ public:
     /// Of the head that serves, from time to time.
     void look(const VertexStatus& tree);
 
+    /// What that head wrote in an epoch between these it has never served, and its journal remembers it: it is no side
+    /// of a split.
+    void only_begun(const Id& head, std::uint64_t after, std::uint64_t before);
+
     /// Somebody has said whose data are given up.
     void decided() { left_.clear(); }
 
 private:
+    bool is_only_begun(const VertexStatus& member) const;
     bool goes_on_without(const std::string& leaf, const std::set<std::string>& others) const;
 
     Trace& trace_;
     World& world_;
     std::set<std::string> in_sync_;   ///< of the head that served last
     std::map<std::string, Id> left_;  ///< the other side, and its media
+    Epoch begun_after_;               ///< only_begun()
+    std::uint64_t begun_before_ = 0;
 };
 
 }  // namespace dst::sim

@@ -112,6 +112,15 @@ bool StorageScenario::waits(const World::Head& head) const {
 // has not heard of it, whoever has nothing but that one goes on there; only the journal of the head that was given the
 // order knows better.
 void StorageScenario::judge_orders(HeadProcess& process) {
+    // Each order is one start's.
+    if (process.forced() && !orders_.contains(process.machine().host)) {
+        trace_.finding("M5",
+                       process.name() + " gives data up, and nobody has ordered that, or it was carried out before");
+    }
+    const Id own = own_id(process);
+    const std::uint64_t epoch = process.engine().status().epoch;
+    sides_->only_begun(own, process.decided_by_journal() ? epochs_[own] : epoch, epoch);
+    epochs_[own] = epoch;
     // Nor goes the head that has carried one out, and remembers that, over to what it gave up. It does not remember
     // with another journal than then, which may decide, too: after a start that all members were there for.
     const bool remembers = forked_by_.is_nil() ? process.decided_by_journal() : own_id(process) == forked_by_;

@@ -158,6 +158,7 @@ private:
     std::string forked_;    ///< the machine that gave data up last, until all members have heard of it; else empty
     Id forked_by_;          ///< the head that carried that order out; nil: it is not known to have
     Id forked_generation_;  ///< what that order made; nil: it is not known
+    std::map<Id, std::uint64_t> epochs_;  ///< of each head, the last one that it served
     bool any_tree_ordered_ = false;
     std::set<std::string> tree_orders_;  ///< trees that have not come to serve since an order to give up data
     TracedEvents administrator_;
