@@ -1,5 +1,7 @@
 """Rules that can be left out on purpose, as block/breaks.h has them for the simulator."""
 
+from pathlib import Path
+
 BREAKS = {
     "ack_before_record": "M2: a write is acknowledged before the record without the lost member is durable",
     "any_member": "M5: one member is enough although the journal does not decide",
@@ -38,6 +40,53 @@ BREAKS = {
     "resolve_not_lineage": "orders: the generations that resolve gave up are not in the lineage",
 }
 
+SELDOM = "such a walk is seldom (UNSEEN), and nobody has staged it for the simulator"
+
+# The same rules in the simulator: `sim --break NAME` (block/breaks.h).
+SWITCHES = {
+    "ack_before_record": "m2-record-before-ack",
+    "any_member": "m5-all-in-sync",
+    "journal_always": "m5-journal-decides",
+    "lower_epoch": "m5-lower-epoch",
+    "order_left": "m5-order-left",
+    "claim_kept": "m5-claim-erased",
+    "no_served_mark": "m5-served-mark",
+    "no_record_at_start": "m5-record-at-start",
+    "no_cas": "m6-compare-and-set",
+    "no_fence": "m6-fence",
+    "add_journal_first": "m8-journal-last",
+    "joiner_first": "m8-old-members-first",
+    "no_pending": "m8-note-coming",
+    "pending_names_nobody": "m8-note-names",
+    "readd_without_copy": "m8-copy",
+    "mark_members_first": "m8-given-up-first",
+    "owed_map_only": "m7-everything",
+    "order_same_generation": "m5-order-generation",
+    "order_owes_nothing": "m5-order-owes",
+    "order_not_noted": "m5-order-noted",
+    "note_not_in_sync": "m5-order-names",
+    "order_taken_early": "m5-order-kept",
+    "order_stays": "m5-order-once",
+    "no_went_on": "m7-went-on",
+    "resolve_not_lineage": "m5-resolve-lineage",
+}
+
+# Those that it cannot leave out, and why.
+NO_SWITCH = {
+    "epoch_only_first": "a medium takes nothing of an epoch that it was not promised to",
+    "degrade_uncommitted": "what is acknowledged meanwhile the new member has as well",
+    "order_descends_from_all": "no walk is known that needs it; a unit test does",
+    "void_forgotten": "no walk is known that needs it; a unit test does",
+    "resolve_one_member": "the split stays, and the administrator gives up the next member",
+    "no_keep_apart": SELDOM,
+    "one_revision": SELDOM,
+    "raised_revision": SELDOM,
+    "last_writer": SELDOM,
+    "left_by_itself": SELDOM,
+}
+
+assert BREAKS.keys() == SWITCHES.keys() | NO_SWITCH.keys()
+
 # Not looked for by --every-break.
 UNSEEN = {
     "degrade_uncommitted",  # no walk is known that needs it
@@ -54,6 +103,12 @@ UNSEEN = {
 }
 
 LEFT_OUT = set()  # of BREAKS
+
+
+def unknown_switches():
+    """Of SWITCHES, those that the simulator does not have."""
+    known = (Path(__file__).resolve().parents[2] / "backend/block/breaks.cc").read_text()
+    return [name for name in SWITCHES.values() if f'"{name}"' not in known]
 
 
 def broken(rule):

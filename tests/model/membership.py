@@ -10,7 +10,7 @@ import argparse
 import random
 import sys
 
-from breaks import BREAKS, LEFT_OUT, UNSEEN
+from breaks import BREAKS, LEFT_OUT, UNSEEN, unknown_switches
 from promise import Finding
 from world import World
 
@@ -64,7 +64,10 @@ def main():
     if arguments.every_break:
         not_missed = [rule for rule in sorted(BREAKS.keys() - UNSEEN) if not is_missed(arguments, rule)]
         print(f"{len(BREAKS) - len(UNSEEN)} rules left out, not found: {' '.join(not_missed) or 'none'}")
-        return 1 if not_missed else 0
+        unknown = unknown_switches()
+        if unknown:
+            print(f"the simulator has no switch {' '.join(unknown)}")
+        return 1 if not_missed or unknown else 0
     found, served, ordered = walks(arguments, arguments.left_out)
     if found:
         print("\n".join(found))
