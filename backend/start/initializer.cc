@@ -238,8 +238,9 @@ void Initializer::Impl::zero_next(std::size_t leaf, std::uint64_t offset) {
     });
 }
 
-/// Copies of an earlier storage may lie there; the new ones must count as newer. Inner mirrors first, since outer ones
-/// are read and written through them.
+/// Copies of an earlier storage may lie there: where new ones are written they must count as newer, and where none are,
+/// on members that are owed everything, the old ones must not stay beside the label. Inner mirrors first, since outer
+/// ones are read and written through them.
 void Initializer::Impl::read_old_records() {
     if (next_mirror_ == plan_.mirrors.size()) {
         next_mirror_ = plan_.mirrors.size();
@@ -251,8 +252,12 @@ void Initializer::Impl::read_old_records() {
         write_record();
     });
     for (std::size_t i = 0; i < mine.mirror->children.size(); ++i) {
-        if ((mine.in_sync & (1u << i)) == 0) continue;
-        mine.mirror->mirror->metadata(i).read_record(step->add<FoundRecord>(nullptr));
+        MemberMetadata& metadata = mine.mirror->mirror->metadata(i);
+        if ((mine.in_sync & (1u << i)) == 0) {
+            metadata.erase_record(step->add());
+        } else {
+            metadata.read_record(step->add<FoundRecord>(nullptr));
+        }
     }
     step->all_added();
 }

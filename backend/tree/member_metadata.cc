@@ -106,6 +106,21 @@ void MemberMetadata::write_record(const Record& record, Callback<void> done) {
     std::make_shared<WriteRecord>(*this, record, std::move(done))->write();
 }
 
+void MemberMetadata::erase_record(Callback<void> done) {
+    const MirrorLayout layout = mirror_layout(device_.geometry().size_bytes, 1u << 20);
+    const std::uint64_t first = layout.record_copy(0).offset;
+    OwnedOrder order;
+    order.operation = Operation::write;
+    order.extent = {first, layout.record_copy(1).end() - first};
+    order.bytes.resize(order.extent.length);
+    order.fua = true;
+    sequence_ = 0;
+    next_copy_ = 0;
+    submit_owned(device_, std::move(order), [done = std::move(done)](Errc code, const Bytes&) {
+        code == Errc::ok ? done({}) : done(error_of(code, "record could not be erased"));
+    });
+}
+
 RegionMap MemberMetadata::empty_map(const Record& record) const {
     const std::uint64_t regions = (record.size_bytes + record.region_bytes - 1) / record.region_bytes;
     return RegionMap(regions, record.region_bytes);

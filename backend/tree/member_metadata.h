@@ -39,6 +39,8 @@ public:
     /// Writes the copy that is not the newest good one, durably (FUA), and then the other one, so that either may rot
     /// later. Knows which by read_record() or its own writes.
     void write_record(const Record& record, Callback<void> done);
+    /// Zeroes both copies, durably. Broken off, it may leave either: for media that nobody starts from meanwhile.
+    void erase_record(Callback<void> done);
 
     /// The number of this member in its mirror's record: its own owed map is not kept on it.
     void set_number(std::uint32_t number) noexcept { number_ = number; }
