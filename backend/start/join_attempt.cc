@@ -106,6 +106,9 @@ void JoinAttempt::read_record() {
     mirror().metadata(child_.position).read_record([this](const Result<FoundRecord>& found) {
         if (found) found_ = *found;
         if (stopped(found ? Result<void>() : Result<void>(found.error()))) return;
+        // By labels of this storage, each at its place: what an older init left there of the storage before.
+        const bool left_behind = found_.record && found_.record->storage != context_.storage;
+        if (left_behind && !any_blank()) found_.record.reset();
         record_read();
     });
 }

@@ -58,11 +58,12 @@ void MirrorOpening::refuse_other_mirrors(const Id& storage, const std::optional<
     if (known) id = known->mirror;
     for (MemberView& view : views) {
         if (!view.record) continue;
-        if (!id) id = view.record->mirror;
-        if (view.record->storage == storage && view.record->mirror == *id) continue;
+        const bool ours = view.record->storage == storage;
+        if (ours && !id) id = view.record->mirror;
+        if (ours && view.record->mirror == *id) continue;
         view.record.reset();
         view.reachable = false;
-        view.why_not = "its record is of another mirror";
+        view.why_not = ours ? "its record is of another mirror" : "its record is of another storage";
     }
 }
 

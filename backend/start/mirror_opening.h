@@ -30,7 +30,8 @@ struct MirrorOpening {
     /// Reads the record of each child in `views` that is reachable; one that cannot be read is not reachable. Never
     /// fails.
     void read_records(Loop& loop, Vertex& mirror, Callback<void> done);
-    /// Those that are not of `storage`, or not of the mirror of `known` (or else of the first), count for nothing.
+    /// Those that are not of `storage`, or not of the mirror of `known` (or else of the first that is of `storage`),
+    /// count for nothing.
     void refuse_other_mirrors(const Id& storage, const std::optional<Record>& known);
     /// Children without a label that can be read, and without a journal that knows them, have their numbers by the
     /// names in the chosen record.

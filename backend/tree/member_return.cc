@@ -55,9 +55,9 @@ std::string larger_blocks(const ReturningLeaf& leaf, std::uint32_t block_bytes) 
 ReturnJudgement judge_return(const Record& mine, const RecordMember& member, const std::optional<Record>& found) {
     if (!found) return {ReturnKind::everything, "it carries no record of this mirror"};
     if (found->storage != mine.storage || found->mirror != mine.mirror) {
-        return {ReturnKind::refused, "the record on " + member.name +
-                                         " is of another mirror; it is not used. Put the right medium there, or a "
-                                         "blank one"};
+        const std::string whose = found->storage == mine.storage ? "mirror" : "storage";
+        return {ReturnKind::refused, "the record on " + member.name + " is of another " + whose +
+                                         "; it is not used. Put the right medium there, or a blank one"};
     }
     const bool split = !on_lineage(mine, found->generation_id) || went_on(mine, *found);
     if (split && !broken(Rule::m7_split)) return judge_split(mine, member, *found);

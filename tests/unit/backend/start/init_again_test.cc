@@ -48,6 +48,13 @@ struct InitAgain : testing::Test {
             world->platter(path).write(0, all);
         }
     }
+    /// As a version of init left it that did not erase the record of the storage before.
+    void init_leaving_record_on(const std::string& path, const std::string& adopt) {
+        const Extent records = records_on(path);
+        const Bytes before = world->platter(path).read(records);
+        ASSERT_TRUE(world->init(forced(adopt)).done);
+        world->platter(path).write(records.offset, before);
+    }
     Extent records_on(const std::string& path) {
         const std::uint64_t labels = world->platter(path).geometry().size_bytes - label_area_bytes;
         const std::uint64_t at = mirror_layout(labels, 1u << 20).record_copy(0).offset;
@@ -138,6 +145,33 @@ TEST_F(InitAgain, AnInterruptedOneIsRunAgain) {
         world->close(*head);
         if (done) break;
     }
+}
+
+TEST_F(InitAgain, M5ARecordOfTheStorageBeforeDoesNotNameTheMirror) {
+    begin(two_disks());
+    init_leaving_record_on("/a", "/b");
+    expect_in_sync("head1");
+}
+
+TEST_F(InitAgain, M7AMemberWithALabelOfThisStorageAndAnOldersRecordIsFilled) {
+    begin(two_disks());
+    init_leaving_record_on("/b", "/a");
+    expect_in_sync();
+}
+
+/// Nothing tells that this storage has ever had it.
+TEST_F(InitAgain, M7AMediumWithoutALabelAndAnothersRecordIsNotTaken) {
+    begin(two_disks());
+    init_leaving_record_on("/b", "/a");
+    const std::uint64_t labels = world->platter("/b").geometry().size_bytes - label_area_bytes;
+    world->platter("/b").write(labels, Bytes(label_area_bytes));
+    head = &world->serve();
+    const auto refused = [&] {
+        const StorageStatus status = head->engine->status();
+        return status.tree->children.at(1).reason.find("of another storage; it is not used") != std::string::npos;
+    };
+    EXPECT_TRUE(world->loop.run_until(refused, seconds(60)));
+    EXPECT_EQ(world->label_of("/b"), std::nullopt);
 }
 
 }  // namespace
