@@ -208,8 +208,8 @@ Error check_init_leaf(const Vertex& leaf, const InitLeaf& found, const std::stri
     }
     if (found.data_at && !adopted) {
         return {Errc::refused, name + " holds data that are not known, at byte " + std::to_string(*found.data_at) +
-                                   "; --force destroys them. If it was labelled, and cut or grown since, give it its "
-                                   "old size back instead"};
+                                   ", as an init that was interrupted leaves them, too; --force destroys them. If it "
+                                   "was labelled, and cut or grown since, give it its old size back instead"};
     }
     return {Errc::ok, {}};
 }
@@ -242,8 +242,10 @@ Error check_init_journal(const JournalKeeper& journal, const std::vector<InitLea
         const auto label = decode_label(leaf.peek.label);
         if (label && label->storage == there.storage) return {Errc::ok, {}};
     }
-    return {Errc::refused, "the journal " + journal.name() + " is of the storage '" + there.storage_name + "' (id " +
-                               to_string(there.storage) + "), whose label none of these media carries" + what_to_do};
+    return {Errc::refused,
+            "the journal " + journal.name() + " is of the storage '" + there.storage_name + "' (id " +
+                to_string(there.storage) +
+                "), whose label none of these media carries, as it is after an init that was interrupted" + what_to_do};
 }
 
 Result<std::vector<bool>> adopted_leaves(const Tree& tree, const InitOptions& options) {
@@ -291,7 +293,8 @@ std::string adopted_end_text(const InitReport::Adopted& adopted, std::uint64_t d
     return "its last " + std::to_string(adopted.cut_bytes) +
            " bytes would not be part of the storage any more, and it holds data there, at byte " +
            std::to_string(data_at) + ". Shrink the file system or partition that reaches there to " +
-           std::to_string(adopted.kept_bytes) + " bytes; --force cuts it off";
+           std::to_string(adopted.kept_bytes) +
+           " bytes; --force cuts it off, which is right when an init that was interrupted left that there";
 }
 
 Result<InitPlan> make_init_plan(Tree& tree, const std::string& storage_name, const std::vector<InitLeaf>& found,

@@ -1,4 +1,5 @@
 // init on media that were another storage's before: nothing of that one counts any more.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@ namespace dst {
 namespace {
 
 using std::chrono::seconds;
+using ::testing::HasSubstr;
 
 struct InitAgain : testing::Test {
     static InitOptions forced(std::optional<std::string> adopt = {}) {
@@ -145,6 +147,22 @@ TEST_F(InitAgain, AnInterruptedOneIsRunAgain) {
         world->close(*head);
         if (done) break;
     }
+}
+
+TEST_F(InitAgain, AnInterruptedOneIsToldWhenItIsRunAgain) {
+    world = std::make_unique<EngineWorld>(two_disks());
+    const Extent labels{(16u << 20) - label_area_bytes, label_area_bytes};
+    for (const char* path : {"/a", "/b"}) world->platter(path).fail(Operation::write, labels, Errc::io_error);
+    EXPECT_FALSE(world->init().done);
+    for (const char* path : {"/a", "/b"}) world->platter(path).clear_failures();
+    EXPECT_THAT(world->init().error.text, HasSubstr("as an init that was interrupted leaves them"));
+    world->platter("/b").write(0, Bytes(16u << 20));
+    InitOptions adopt;
+    adopt.adopt = "/a";
+    EXPECT_THAT(world->init(adopt).error.text, HasSubstr("when an init that was interrupted left that there"));
+    adopt.force = true;
+    EXPECT_THAT(world->init(adopt).error.text, HasSubstr("as it is after an init that was interrupted"));
+    EXPECT_TRUE(world->init(forced("/a")).done);
 }
 
 TEST_F(InitAgain, M5ARecordOfTheStorageBeforeDoesNotNameTheMirror) {
