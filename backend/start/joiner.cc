@@ -43,6 +43,11 @@ bool tells_its_number(const Vertex& vertex) {
     return std::all_of(vertex.children.begin(), vertex.children.end(), tells);
 }
 
+bool has_leaf_up(const Vertex& vertex) {
+    const std::vector<const Vertex*> leaves = leaves_below(vertex);
+    return std::any_of(leaves.begin(), leaves.end(), [](const Vertex* leaf) { return leaf->device->up(); });
+}
+
 /// The leaf came up, or has found what it does not take.
 bool answers(const Vertex& leaf) { return leaf.device->up() || leaf.leaf->last_error().code == Errc::refused; }
 
@@ -141,6 +146,7 @@ void Joiner::leaf_up(std::size_t leaf) {
         if (!is_below(*context_.tree.leaves()[leaf], *child.vertex)) continue;
         child.pause = pause_min;
         child.due = now;
+        child.asked = false;
     }
     look_task_.post();
 }
@@ -199,8 +205,12 @@ void Joiner::look() {
         }
         const bool unknown = mirror.number(index) == 0;
         if (!unknown && !mirror.wants_back(index) && !mirror.missed_nothing(index)) continue;
-        if (Inner* const inner = unknown ? nullptr : inner_to_start(child, next)) return attempt(child, inner);
-        if (!(unknown ? tells_its_number(*child.vertex) : is_ready(child))) continue;
+        const Vertex& vertex = *child.vertex;
+        numbering_ = unknown ? tells_its_number(vertex)
+                             : !child.asked && known_by_name_alone(vertex, held_) && has_leaf_up(vertex);
+        Inner* const inner = unknown || numbering_ ? nullptr : inner_to_start(child, next);
+        if (inner != nullptr) return attempt(child, inner);
+        if (!numbering_ && (unknown || !is_ready(child))) continue;
         const TimePoint due = std::max(child.due, child.admit_due);
         if (due <= now) return attempt(child, nullptr);
         next = std::min(next, due);
@@ -268,8 +278,8 @@ void Joiner::attempt(Child& child, Inner* inner) {
         ended_task_.post();
     };
     const JoinContext context{context_, starter_.storage_id(), starter_.epoch(), held_};
-    numbering_ = mirror_of(child).number(child.vertex->position) == 0;
     if (numbering_) {
+        child.asked = true;
         attempt_ = std::make_unique<NumberAttempt>(context, *child.vertex, std::move(ended));
     } else if (inner != nullptr) {
         attempt_ =
@@ -313,7 +323,7 @@ void Joiner::child_ended(Child& child) {
             break;
         case ReturnAttempt::End::refused: refuse(child, false, attempt_why_); break;
         case ReturnAttempt::End::split: refuse(child, true, attempt_why_); break;
-        case ReturnAttempt::End::later:
+        case ReturnAttempt::End::later: child.asked = child.asked && !numbering_; break;
         case ReturnAttempt::End::waits:
         case ReturnAttempt::End::fenced: break;
     }

@@ -43,6 +43,7 @@ private:
         std::string told;     ///< the last refusal, told again only when it changes
         std::string failed;   ///< what the last look failed at; empty: nothing, or it was refused
         bool cleared = true;  ///< nothing is shown in status
+        bool asked = false;   ///< which member it is, since a leaf below it came up
     };
 
     /// A mirror that may be below a child.

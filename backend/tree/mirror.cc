@@ -79,11 +79,6 @@ Mirror::Mirror(const MirrorEnvironment& environment, std::string name, std::vect
 
 Mirror::~Mirror() { DST_ASSERT(in_flight_ == 0); }
 
-void Mirror::set_number(std::size_t index, std::uint32_t number) {
-    members_.at(index)->number = number;
-    members_.at(index)->metadata.set_number(number);
-}
-
 std::uint32_t Mirror::number(std::size_t index) const { return members_.at(index)->number; }
 
 MemberMetadata& Mirror::metadata(std::size_t index) { return members_.at(index)->metadata; }

@@ -8,6 +8,20 @@
 /// in without leaving. Nothing waits for that: what is changed meanwhile it has missed, and it leaves (M2).
 namespace dst {
 
+void Mirror::set_number(std::size_t index, std::uint32_t number) {
+    Member& member = *members_.at(index);
+    for (const auto& other : members_) {
+        if (state_ != State::serving || number == 0 || other->number != number || other.get() == &member) continue;
+        DST_ASSERT(((joined_ | failed_) & (member.mask() | other->mask())) == 0);
+        other->number = member.number;
+        other->metadata.set_number(member.number);
+        std::swap(other->known_generation, member.known_generation);
+        std::swap(other->may_have, member.may_have);
+    }
+    member.number = number;
+    member.metadata.set_number(number);
+}
+
 bool Mirror::missed_nothing(std::size_t index) const {
     const Member& member = *members_.at(index);
     if (state_ != State::serving || served_ || settling_ || change_ || redraw_medium_ || member.number == 0)
