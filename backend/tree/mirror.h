@@ -40,7 +40,8 @@ public:
 
     // --- Opening, for the engine (start/).
 
-    /// The number in the record of child `index`; 0: not known, or not a member.
+    /// The number in the record of child `index`; 0: not known, or not a member. While it serves only of one that
+    /// was never in use: a child that has the number, and was not either, takes this one's instead.
     void set_number(std::size_t index, std::uint32_t number);
     std::uint32_t number(std::size_t index) const;
     MemberMetadata& metadata(std::size_t index);
