@@ -17,6 +17,19 @@ bool below_another_mirror(const Vertex& leaf, const Vertex& child) {
     return false;
 }
 
+/// It names the place of a leaf that is the mirror's own.
+bool names_place_of(const Record& record, const Vertex& mirror) {
+    const std::vector<const Vertex*> own = leaves_of_mirror(mirror);
+    return std::any_of(own.begin(), own.end(), [&](const Vertex* leaf) {
+        const std::string place = Tree::place_of(*leaf);
+        const auto has_it = [&](const RecordMember& member) {
+            return std::any_of(member.leaves.begin(), member.leaves.end(),
+                               [&](const RecordLeaf& known) { return known.place == place; });
+        };
+        return !place.empty() && std::any_of(record.members.begin(), record.members.end(), has_it);
+    });
+}
+
 /// What is given up in it is so by the head that writes it. Who wrote it before knew what it had written itself.
 void sign(Record& record, const Epoch& epoch) {
     for (RecordMember& member : record.members) {
@@ -262,9 +275,14 @@ std::optional<Record> journal_record(const JournalKeeper& journal, const Tree& t
     const std::vector<Vertex*> mirrors = mirrors_in_reading_order(tree);
     const std::vector<Record>& records = journal.journal().records;
     const auto at = static_cast<std::size_t>(std::find(mirrors.begin(), mirrors.end(), &mirror) - mirrors.begin());
+    if (records.size() != mirrors.size()) return std::nullopt;
+    // The file may have had another order when they were written.
+    const auto is_its = [&](const Record& record) { return names_place_of(record, mirror); };
+    const auto own = std::find_if(records.begin(), records.end(), is_its);
+    const Record& record = own != records.end() && !is_its(records[at]) ? *own : records[at];
     // One that no start has seen has no id.
-    if (records.size() != mirrors.size() || records[at].mirror.is_nil()) return std::nullopt;
-    return records[at];
+    if (record.mirror.is_nil()) return std::nullopt;
+    return record;
 }
 
 Record unknown_mirror(const Journal& journal) {

@@ -66,7 +66,8 @@ struct MirrorOpening {
     Record acknowledged(Record written, std::uint32_t fenced) const;
 };
 
-/// What the journal knows of a mirror: by the id in the records that were found, else by its place among the mirrors.
+/// What the journal knows of a mirror: by the id in the records that were found, else by the places of its leaves, else
+/// by its place among the mirrors.
 std::optional<Record> journal_record(const JournalKeeper& journal, const Tree& tree, const Vertex& mirror,
                                      const std::vector<MemberView>& views);
 

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "media/layout.h"
+#include "media/record.h"
 #include "support/inner_world.h"
 
 namespace dst {
@@ -96,6 +98,26 @@ TEST_F(Reordered, M7APartOfAMirrorTells) {
     world->loop.run_for(std::chrono::seconds(20));
     missing({"/a", "/e"}, false);
     expect_all_back();
+}
+
+/// The journal's records lie in the order of the file as it was.
+TEST_F(Reordered, M7AMirrorWhoseRecordsAreGoneIsFormedAnewAsItself) {
+    begin("mirror");
+    write();
+    constexpr std::uint64_t labels = (16u << 20) - label_area_bytes;
+    const std::uint64_t records = mirror_layout(labels, 1u << 20).record_copy(0).offset;
+    for (const char* path : {"/a", "/b"}) world->platter(path).write(records, Bytes(labels - records));
+    missing({"/a", "/b"}, false);
+    EXPECT_TRUE(happens("mirror-formed-anew"));
+    world->loop.run_for(std::chrono::seconds(20));
+    missing({"/c", "/e"}, false);
+    expect_all_back();
+    const auto mirror_on = [&](const char* path) {
+        return decode_record(world->platter(path).read({records, 32768}))->record.mirror;
+    };
+    EXPECT_EQ(mirror_on("/a"), mirror_on("/b"));
+    EXPECT_EQ(mirror_on("/c"), mirror_on("/e"));
+    EXPECT_NE(mirror_on("/a"), mirror_on("/c"));
 }
 
 TEST_F(Reordered, M7MirrorsTwoLevelsBelowReturn) {
