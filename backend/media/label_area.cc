@@ -46,6 +46,7 @@ void LabelArea::begin_write(bool erasing, std::function<void(Errc)> done) {
     done_ = std::move(done);
     erasing_ = erasing;
     first_written_ = false;
+    durable_ = false;
     copy_ = choice_.next_copy;
     if (!erasing_) write_copy();
 }
@@ -117,6 +118,7 @@ void LabelArea::copy_read(Errc code) {
         finish(failed_ != Errc::ok ? std::exchange(failed_, Errc::ok) : code);
         return;
     }
+    durable_ = durable_ && code == Errc::ok && image_ == copies_.images[copy_];
     copies_.readable[copy_] = code == Errc::ok;
     copies_.images[copy_] = code == Errc::ok ? image_ : LabelImage{};
     if (copy_ == 0) {
@@ -146,6 +148,7 @@ void LabelArea::copy_written(Errc code) {
         return;
     }
     choice_ = choose_label(copies_);
+    durable_ = code == Errc::ok;
     finish(Errc::ok);
 }
 

@@ -17,6 +17,8 @@ public:
 
     /// Where the copies lie, before the first read(): `medium_bytes` has room for a label (leaf_size_bytes() != 0).
     void set_medium_bytes(std::uint64_t medium_bytes) noexcept { medium_bytes_ = medium_bytes; }
+    /// The medium was opened anew, and may be another one.
+    void forget_what_is_durable() noexcept { durable_ = false; }
 
     /// Reads both copies. Ok even when the disk reads none of them: choice() tells. Disconnected, cancelled, timed_out:
     /// the medium itself did not answer, and choice() is what it was.
@@ -33,6 +35,9 @@ public:
     bool idle() const noexcept { return step_ == Step::idle; }
     /// What both copies say, as last read or written.
     const LabelChoice& choice() const noexcept { return choice_; }
+    /// Both copies are known to hold it durably: written so by this object, and found so by each read since. What was
+    /// only read may lie in a memory above the disk.
+    bool durable() const noexcept { return durable_; }
 
 private:
     enum class Step { idle, reading, clearing, writing, flushing };
@@ -52,6 +57,7 @@ private:
     std::uint64_t medium_bytes_ = 0;
     LabelChoice choice_;
     LabelCopies copies_;
+    bool durable_ = false;
     Step step_ = Step::idle;
     unsigned copy_ = 0;           ///< being read or written
     bool first_written_ = false;  ///< of a write: the first of the two copies is durable

@@ -108,6 +108,7 @@ void Medium::try_again_later() {
 
 void Medium::read_label() {
     reread_ = false;
+    area_.forget_what_is_durable();
     area_.read([this](Errc code) { label_read(code); });
 }
 

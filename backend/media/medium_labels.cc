@@ -148,7 +148,7 @@ void Medium::run_promise(LabelOperation& operation) {
     const Error error = check_promise(operation);
     if (error.code != Errc::ok) {
         finish(error);
-    } else if (label()->promised == operation.epoch) {
+    } else if (label()->promised == operation.epoch && area_.durable()) {
         await_end(operation);
     } else {
         Label next = *label();
@@ -162,7 +162,7 @@ void Medium::run_served(LabelOperation& operation) {
         finish({Errc::refused, name() + " carries no valid label"});
     } else if (operation.epoch != promised_ || operation.asker->epoch != promised_) {
         finish({Errc::fenced, name() + " is promised to epoch " + epoch_text(promised_)});
-    } else if (label()->served == operation.epoch) {
+    } else if (label()->served == operation.epoch && area_.durable()) {
         finish(none);
     } else {
         Label next = *label();

@@ -125,6 +125,35 @@ TEST_F(LabelAreaTest, IsContentWithOneCopyWhenTheSecondFails) {
     EXPECT_EQ(area.choice().next_copy, 1u);
 }
 
+TEST_F(LabelAreaTest, KnowsAsDurableWhatItWroteTwiceAndStillFinds) {
+    read();
+    EXPECT_FALSE(area.durable());
+    write(1);
+    read();
+    EXPECT_TRUE(area.durable());
+    platter.write(label_copy(medium_bytes, 1).offset, Bytes(512, std::byte{0xee}));
+    read();
+    EXPECT_FALSE(area.durable());
+    write(2);
+    EXPECT_TRUE(area.durable());
+    area.forget_what_is_durable();
+    read();
+    EXPECT_FALSE(area.durable()) << "what is read may be in a cache only";
+}
+
+TEST_F(LabelAreaTest, KnowsNothingAsDurableAfterEitherWriteFailed) {
+    read();
+    for (unsigned copy = 0; copy < 2; ++copy) {
+        write(1 + copy);
+        ASSERT_TRUE(area.durable());
+        platter.fail(Operation::write, label_copy(medium_bytes, copy), Errc::medium_error, 1);
+        write(11 + copy);
+        EXPECT_FALSE(area.durable());
+        read();
+        EXPECT_FALSE(area.durable());
+    }
+}
+
 TEST_F(LabelAreaTest, KeepsWhatItKnowsWhenTheMediumLeaves) {
     platter.write(label_copy(medium_bytes, 0).offset, encode_label(test::sample_label()));
     read();
