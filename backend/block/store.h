@@ -26,8 +26,8 @@ public:
 
     /// Opens or creates, locks and reads. Errors: busy (another process has it), refused (a foreign file).
     virtual void open(Callback<StoreContents> done) = 0;
-    /// Replaces one slot (0 or 1) by at most slot_bytes_max bytes; answers when it is durable. One at a time. Error
-    /// `changed`: nobody will find it, since the file is not at its place any more; open() makes another one there.
+    /// Replaces one slot (0 or 1) by at most slot_bytes_max bytes; answers when durable. One at a time. `changed`:
+    /// it is, in a file that nobody finds at its place any more; until open() makes another one there with success.
     virtual void write(unsigned slot, Bytes bytes, Callback<void> done) = 0;
     /// For messages: the path.
     virtual const std::string& name() const = 0;

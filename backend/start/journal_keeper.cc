@@ -32,10 +32,11 @@ void JournalKeeper::open(Callback<void> done) {
             claims_ = !journal_.established.none() && journal_.machine == contents->machine &&
                       journal_.file == contents->file;
             if (!claims_ && !journal_.established.none()) {
-                events_.event(Severity::warning, "journal-copied",
-                              "the journal was copied from another place; the storage starts when all members in sync "
-                              "are there",
-                              {{"journal", store_->name()}});
+                events_.event(
+                    Severity::warning, "journal-copied",
+                    "the journal was copied from another place, or was away while another one was in use here; "
+                    "the storage starts when all members in sync are there",
+                    {{"journal", store_->name()}});
             }
         }
         const bool moved = journal_.machine != contents->machine || journal_.file != contents->file;
@@ -58,7 +59,8 @@ void JournalKeeper::tell_damaged() {
                   {{"journal", store_->name()}});
 }
 
-/// What was ordered in the place that it was copied from is not meant for here, or was carried out long ago.
+/// What was ordered in the place that it was copied from is not meant for here, or was carried out long ago; so may be
+/// what was ordered before it was away.
 void JournalKeeper::drop_copied_order() {
     if (journal_.order == StartOrder::none) return;
     events_.event(Severity::warning, "journal-copied",
@@ -156,22 +158,42 @@ void JournalKeeper::write_slot(Bytes bytes, bool second) {
     if (elsewhere_ && !std::exchange(made_anew_, true)) return make_anew();
     Bytes again = second ? Bytes{} : bytes;
     store_->write(next_slot_, std::move(bytes), [this, second, again = std::move(again)](const Result<void>& result) {
-        if (result) next_slot_ = 1 - next_slot_;
-        if (!result && result.error().code == Errc::changed && !std::exchange(made_anew_, true)) return make_anew();
+        const bool away = !result && result.error().code == Errc::changed;
+        if (result || away) next_slot_ = 1 - next_slot_;
+        if (away && !std::exchange(made_anew_, true)) return leave_behind();
         if (!result || second) return written(result);
         write_slot(again, true);
     });
 }
 
+/// M5: it may be back at a later start, and must not decide by what it knows now. From then on it is a copy: of no
+/// file, with a head id of its own when it is used again.
+void JournalKeeper::leave_behind() {
+    events_.event(
+        Severity::warning, "journal-made-anew",
+        "the journal is not at its place any more: it was removed, or another file lies there. It is made anew "
+        "there, with all that it knows. Look after what cleans that directory",
+        {{"journal", store_->name()}});
+    Journal left = journal_;
+    left.file = 0;
+    left.sequence = ++journal_.sequence;
+    auto bytes = encode_journal(left);
+    if (!bytes) return written(bytes.error());
+    write_left(std::move(*bytes), false);
+}
+
+void JournalKeeper::write_left(Bytes bytes, bool second) {
+    Bytes again = second ? Bytes{} : bytes;
+    store_->write(next_slot_, std::move(bytes), [this, second, again = std::move(again)](const Result<void>& result) {
+        if (!result && result.error().code != Errc::changed) return written(result);
+        next_slot_ = 1 - next_slot_;
+        if (second) return make_anew();
+        write_left(again, true);
+    });
+}
+
 /// All that it knows is in memory, and whoever looks for it later is to find it.
 void JournalKeeper::make_anew() {
-    if (!elsewhere_) {
-        events_.event(
-            Severity::warning, "journal-made-anew",
-            "the journal is not at its place any more: it was removed, or another file lies there. It is made anew "
-            "there, with all that it knows. Look after what cleans that directory",
-            {{"journal", store_->name()}});
-    }
     store_->open([this](const Result<StoreContents>& contents) {
         if (!contents) return written(contents.error());
         const Error why = why_not_there(*contents);
@@ -179,6 +201,7 @@ void JournalKeeper::make_anew() {
         if (elsewhere_) return written(why);
         journal_.machine = contents->machine;
         journal_.file = contents->file;
+        ++journal_.sequence;
         auto bytes = encode_journal(journal_);
         if (!bytes) return written(bytes.error());
         write_slot(std::move(*bytes), false);

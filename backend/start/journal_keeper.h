@@ -79,6 +79,9 @@ private:
     void start_write();
     /// The slot that does not count, then the other one with the same sequence: either may rot later.
     void write_slot(Bytes bytes, bool second);
+    /// The file that is still open, before another one is made, in both slots: it claims nothing any more.
+    void leave_behind();
+    void write_left(Bytes bytes, bool second);
     void make_anew();
     Error why_not_there(const StoreContents& contents) const;
     void written(const Result<void>& result);

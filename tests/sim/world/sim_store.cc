@@ -55,6 +55,11 @@ void SimStoreFile::remove() {
     inode = 0;
 }
 
+void SimStoreFile::swap_aside() {
+    std::swap(slots, slots_aside_);
+    std::swap(inode, inode_aside_);
+}
+
 SimStore::SimStore(SimLoop& loop, SimStoreFile& file) : loop_(loop), file_(file) { file_.stores_.push_back(this); }
 
 SimStore::~SimStore() {
@@ -96,6 +101,7 @@ void SimStore::finish_open(const Callback<StoreContents>& done) {
     StoreContents contents;
     contents.created = file_.inode == 0;
     if (contents.created) file_.inode = loop_.random() | 1;
+    opened_ = file_.inode;
     contents.slots = file_.slots;
     contents.machine = file_.machine;
     contents.file = file_.inode;
@@ -115,15 +121,21 @@ void SimStore::finish_write() {
     if (severed_) return write->done(Error{Errc::cancelled, name() + ": the process died"});
     if (file_.opener_ != this) return write->done(Error{Errc::io_error, name() + " is not open"});
     if (file_.fail_write != Errc::ok) {
-        Bytes& slot = file_.slots[write->slot];
+        Bytes& slot = slot_of(*write);
         if (file_.fails_in_part) slot = torn(loop_, slot, write->bytes);
         return write->done(Error{file_.fail_write, name() + ": cannot be written"});
     }
-    if (file_.inode == 0) return write->done(Error{Errc::changed, name() + " was removed"});
-    file_.slots[write->slot] = write->bytes;
+    const bool moved = aside();
+    if (file_.inode == 0 && !moved) return write->done(Error{Errc::changed, name() + " was removed"});
+    slot_of(*write) = write->bytes;
     ++file_.writes_;
     if (file_.on_written) file_.on_written(write->bytes);
+    if (moved) return write->done(Error{Errc::changed, name() + " was moved away"});
     write->done({});
+}
+
+Bytes& SimStore::slot_of(const Write& write) {
+    return aside() ? file_.slots_aside_[write.slot] : file_.slots[write.slot];
 }
 
 void SimStore::sever() {
@@ -131,7 +143,7 @@ void SimStore::sever() {
     severed_ = true;
     finish_due();
     if (writing_ == nullptr) return;
-    Bytes& slot = file_.slots[writing_->slot];
+    Bytes& slot = slot_of(*writing_);
     slot = torn(loop_, slot, writing_->bytes);
 }
 

@@ -26,6 +26,9 @@ public:
     /// A copy of `other`'s bytes, with an inode of its own, on `machine`.
     void copy_from(const SimStoreFile& other, const Id& machine);
     void remove();
+    /// What lies here and what was moved aside, if anything was, change places. Who has a file open goes on writing to
+    /// it where it is, and hears that it is not at its place.
+    void swap_aside();
 
     std::array<Bytes, 2> slots;
     Id machine;
@@ -57,6 +60,8 @@ private:
     std::string name_;
     SimStore* opener_ = nullptr;
     bool hung_ = false;
+    std::array<Bytes, 2> slots_aside_;
+    std::uint64_t inode_aside_ = 0;
     std::vector<SimStore*> stores_;  ///< of all processes, open or not
     std::uint64_t writes_ = 0;
 };
@@ -73,21 +78,24 @@ public:
 
 private:
     friend class SimStoreFile;
+    struct Write {
+        unsigned slot;
+        Bytes bytes;
+        Callback<void> done;
+    };
     /// At once, or when the file does not hang any more.
     void when_it_answers(std::function<void()> run);
     void finish_due();
     void finish_open(const Callback<StoreContents>& done);
     void finish_write();
     void sever();
+    bool aside() const noexcept { return opened_ != 0 && opened_ == file_.inode_aside_; }
+    Bytes& slot_of(const Write& write);
 
     SimLoop& loop_;
     SimStoreFile& file_;
+    std::uint64_t opened_ = 0;  ///< its inode
     bool severed_ = false;
-    struct Write {
-        unsigned slot;
-        Bytes bytes;
-        Callback<void> done;
-    };
     std::unique_ptr<Write> writing_;
     std::vector<std::function<void()>> due_;  ///< wait for a hang to end
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);

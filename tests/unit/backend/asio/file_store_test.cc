@@ -150,6 +150,23 @@ TEST_F(FileStoreTest, SaysThatItIsNotAtItsPlaceAndIsMadeAnewThere) {
     EXPECT_TRUE(contents->slots[0].empty());
 }
 
+/// It may come back, and is not to say then what is true no more.
+TEST_F(FileStoreTest, WritesToTheFileThatWasMovedAwayUntilAnotherOneIsMade) {
+    const std::string path = folder.file("state/journal");
+    FileStore store(loop, path);
+    ASSERT_TRUE(open(store).has_value());
+    std::filesystem::rename(folder.file("state"), folder.file("away"));
+    EXPECT_EQ(write(store, 0, "one").error().code, Errc::changed);
+    EXPECT_EQ(write(store, 1, "two").error().code, Errc::changed);
+    EXPECT_FALSE(std::filesystem::exists(path));
+    ASSERT_TRUE(open(store).has_value());
+    EXPECT_TRUE(write(store, 0, "three").has_value());
+    const auto away = read_store_file(folder.file("away/journal"));
+    ASSERT_TRUE(away.has_value());
+    EXPECT_EQ(away->slots[0], bytes("one"));
+    EXPECT_EQ(away->slots[1], bytes("two"));
+}
+
 /// Else nothing could be written to it any more, or it would be written to what lies there.
 TEST_F(FileStoreTest, KeepsWhatItHasWhenWhatLiesInItsPlaceCannotBeUsed) {
     const std::string path = folder.file("journal");

@@ -14,8 +14,9 @@ class JournalKeeperTest : public ::testing::Test {
 protected:
     JournalKeeperTest() { open(); }
 
-    void open() {
-        keeper.emplace(loop, events, std::make_unique<sim::SimStore>(loop, file));
+    void open() { open(file); }
+    void open(sim::SimStoreFile& there) {
+        keeper.emplace(loop, events, std::make_unique<sim::SimStore>(loop, there));
         std::optional<Result<void>> opened;
         keeper->open([&](Result<void> result) { opened = std::move(result); });
         loop.run_until([&] { return opened.has_value(); });
@@ -27,6 +28,12 @@ protected:
         keeper->write([&](Result<void> result) { written = std::move(result); });
         loop.run_until([&] { return written.has_value(); });
         return *written;
+    }
+    void establish() {
+        std::optional<Result<void>> written;
+        keeper->establish({1, keeper->journal().established.head}, [&](Result<void> result) { written = result; });
+        loop.run_until([&] { return written.has_value(); });
+        ASSERT_TRUE(*written);
     }
     void reopen() {
         keeper.reset();
@@ -70,6 +77,47 @@ TEST_F(JournalKeeperTest, IsMadeAnewWhereItIsNotFoundAnyMore) {
     EXPECT_EQ(epoch(), 3u);
     const JournalChoice found = choose_journal({file.slots, file.machine, file.inode});
     EXPECT_EQ(found.journal->file, file.inode) << "it is no copy";
+}
+
+TEST_F(JournalKeeperTest, M5OneThatWasMovedAwayClaimsNothingWhenAnotherOneIsMade) {
+    establish();
+    file.swap_aside();
+    ASSERT_TRUE(write(2));
+    reopen();
+    EXPECT_TRUE(keeper->claims());
+    EXPECT_EQ(epoch(), 2u);
+    for (unsigned slot = 0; slot < 2; ++slot) {
+        sim::SimStoreFile back{loop};
+        keeper.reset();
+        file.swap_aside();
+        back.slots = file.slots;
+        back.inode = file.inode;
+        file.swap_aside();
+        back.slots.at(slot).at(40) ^= std::byte{1};
+        open(back);
+        EXPECT_FALSE(keeper->claims()) << "also when slot " << slot << " rots";
+        keeper.reset();
+    }
+}
+
+/// What it says is still true, and it may be all that will be found.
+TEST_F(JournalKeeperTest, M5AnotherOneIsMadeOnlyWhenTheClaimOfTheOneThatWasMovedAwayIsGone) {
+    establish();
+    for (const unsigned good : {1u, 2u}) {
+        file.swap_aside();
+        const std::uint64_t before = file.writes();
+        file.on_written = [&](const Bytes&) {
+            if (file.writes() == before + good) file.fail_write = Errc::io_error;
+        };
+        EXPECT_EQ(write(good).error().code, Errc::io_error);
+        EXPECT_EQ(file.inode, 0u) << "none was made";
+        file.fail_write = Errc::ok;
+        file.swap_aside();
+        ASSERT_TRUE(write(10 + good)) << "it is back, and counts";
+        reopen();
+        EXPECT_TRUE(keeper->claims());
+        EXPECT_EQ(epoch(), 10 + good);
+    }
 }
 
 TEST_F(JournalKeeperTest, AWriteFailsWhenItCannotBeMadeAnew) {
