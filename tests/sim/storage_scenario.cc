@@ -328,19 +328,8 @@ void StorageScenario::heal_and_wait() {
     }
     const std::uint64_t before = counts_.succeeded;
     const auto goes_on = [this, before] { return counts_.succeeded > before + 20; };
-    const auto overtaken = [this] {
-        return std::any_of(world_->heads().begin(), world_->heads().end(),
-                           [](const auto& head) { return head->process != nullptr && head->process->fenced(); });
-    };
-    if (run_until([&] { return goes_on() || overtaken(); }, seconds(60)) && !goes_on()) {
-        // By a head that is gone. It has said so, and the administrator starts it again.
-        for (const auto& head : world_->heads()) {
-            if (head->process == nullptr) continue;
-            head_ends(*head, false);
-            world_->stop(*head);
-        }
-        start_head(*world_->heads().front());
-    }
+    // By a head that is gone. It has said so, and the administrator starts it again.
+    if (run_until([&] { return goes_on() || is_overtaken(); }, seconds(60)) && !goes_on()) start_again();
     if (!run_until(goes_on, seconds(60)) && !trace_.failed()) {
         trace_.finding("M10", "no request succeeds 60 s after the last fault: " + last_status_.reason);
     }

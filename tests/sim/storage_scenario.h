@@ -53,6 +53,13 @@ private:
     void break_things();
     void heal_and_wait();
     void finish();
+    /// A head serves, or there is a finding; one that was overtaken is started again.
+    bool serves_again();
+    bool is_overtaken() const;
+    void start_again();
+    std::string why_not_serving() const;
+    void check_when_mended();
+    void check_media(HeadProcess& head);
     bool all_answered();
     bool all_come_back();
     bool served_last(const World::Head& head) const;
@@ -124,6 +131,7 @@ private:
     bool all_in_sync(const VertexStatus& vertex) const;
     VertexStatus with_trees(const VertexStatus& vertex) const;
     std::string difference(const VertexStatus& vertex);
+    static const VertexStatus& some_in_sync(const VertexStatus& mirror);
     Bytes content_of(const VertexStatus& vertex, std::uint64_t length);
     void check_copies(const VertexStatus& vertex, std::uint64_t offset, std::uint64_t length);
     Service* service_of(const HeadProcess& process);
