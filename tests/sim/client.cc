@@ -14,6 +14,14 @@ constexpr std::byte given_back{0x5a};
 constexpr std::uint64_t large_data_bytes = 12u << 20;
 /// So many requests are ended while one that hangs may still write to memory that was given back.
 constexpr std::size_t retired_max = 1024;
+/// How long after its time a request may be answered: a head looks at what it holds every 200 ms, and so do we.
+constexpr Duration answer_slack = std::chrono::seconds(2);
+
+/// What may be sent again, since nobody has said what became of it.
+bool is_loss(Errc code) {
+    return code == Errc::not_ready || code == Errc::disconnected || code == Errc::timed_out ||
+           code == Errc::incarnation_changed;
+}
 
 /// Compares the memory with itself, one byte further: the C library does that in words.
 bool all_given_back(const Bytes& memory) {
@@ -29,6 +37,7 @@ struct Client::Flight : Request {
     Value value = 0;
     std::uint64_t flush_mark = 0;
     TimePoint begun;
+    TimePoint alone;  ///< since when no earlier request keeps its range
     bool late = false;
     bool disowned = false;    ///< its answer means nothing: the head died, or was superseded
     bool superseded = false;  ///< sent when another head served
@@ -37,6 +46,11 @@ struct Client::Flight : Request {
     std::vector<Piece> parts;
     std::list<std::unique_ptr<Flight>>::iterator where;
 };
+
+/// The later one of the two waits for the other.
+bool Client::conflict(const Flight& one, const Flight& other) {
+    return (changes_data(one.operation) || changes_data(other.operation)) && one.extent.overlaps(other.extent);
+}
 
 Client::Client(Trace& trace, std::string name, Oracle& oracle, SharedCounts& counts, const ClientOptions& options)
     : trace_(trace),
@@ -130,7 +144,8 @@ void Client::send() {
     flight.owner = this;
     flight.done = &Client::done;
     flight.sequence = ++counts_.sequence;
-    flight.begun = loop_.now();
+    flight.begun = flight.alone = counts_.last_sent = loop_.now();
+    if (flights_.empty()) busy_since_ = loop_.now();
     flight.flush_mark = oracle_.flush_begun();
     if (flight.operation == Operation::write || flight.operation == Operation::read) prepare(flight);
     if (flight.operation == Operation::write) {
@@ -154,6 +169,17 @@ void Client::done(Request& request) {
 }
 
 void Client::finished(Flight& flight) {
+    check_loss(flight);
+    if (flight.result == Errc::ok) {
+        gave_up_ = false;
+        met_loss_.reset();
+        succeeded_ = loop_.now();
+    }
+    if (flight.result != Errc::ok && !met_loss_) met_loss_ = std::max(busy_since_, succeeded_);
+    if (!is_loss(flight.result) && !gave_up_) answered_ = loop_.now();
+    for (const auto& other : flights_) {
+        if (other->sequence > flight.sequence && conflict(flight, *other)) other->alone = loop_.now();
+    }
     if (!flight.disowned) judge(flight);
     retire(flight);
 }
@@ -163,6 +189,7 @@ void Client::judge(Flight& flight) {
                             std::string(to_token(flight.result)));
     if (flight.result != Errc::ok) {
         ++counts_.failed;
+        check_not_ready(flight);
         trace_.line(name_, describe(flight) + " answered " + std::string(to_string(flight.result)));
         if (changes_data(flight.operation)) oracle_.write_unknown(flight.sequence, flight.extent);
         return;
@@ -196,8 +223,7 @@ void Client::check_order(const Flight& flight) {
     for (const auto& other : flights_) {
         if (other->sequence >= flight.sequence) return;
         if (other->disowned) continue;
-        const bool conflict = changes_data(other->operation) || changes_data(flight.operation);
-        if (!conflict || !other->extent.overlaps(flight.extent)) continue;
+        if (!conflict(flight, *other)) continue;
         trace_.finding("M11", name_ + ": " + describe(flight) + " ended before " + describe(*other));
     }
 }
@@ -245,12 +271,54 @@ void Client::check_memory() {
     }
 }
 
-void Client::check_answers() {
+void Client::check_answers(bool lost) {
+    if (!lost) lost_since_.reset();
+    if (lost && !lost_since_) lost_since_ = loop_.now();
     for (const auto& flight : flights_) {
-        if (flight->late || abandoned_ || loop_.now() - flight->begun < options_.answer_limit) continue;
+        if (flight->late || abandoned_) continue;
+        check_loss(*flight);
+        if (loop_.now() - flight->begun < options_.answer_limit) continue;
         flight->late = true;
         trace_.finding("progress", name_ + ": " + describe(*flight) + " has no answer");
     }
+}
+
+// M10: one that cannot be answered is held for so long, and what hangs below is cut off after so long; what waits for
+// an earlier one may wait as long again. With nothing there it is held and no longer; or not at all, after give-up.
+void Client::check_loss(const Flight& flight) {
+    if (!options_.loss || abandoned_ || superseded_ || head_closes_ || flight.late) return;
+    const TimePoint now = loop_.now();
+    const auto late = [&](const std::string& why) {
+        trace_.finding("M10", name_ + ": " + describe(flight) + " is not answered " + why);
+    };
+    if (now - flight.alone > options_.loss->hold + options_.loss->cut + options_.loss->journal + answer_slack) {
+        return late("when it was held, and what hangs was to be cut off");
+    }
+    if (!lost_since_) return;
+    const TimePoint lost = *lost_since_ + options_.loss->patience;
+    const TimePoint able = std::max(flight.alone + options_.loss->patience, lost);
+    const TimePoint held = std::max(able, flight.begun + options_.loss->hold);
+    // An answer of any member counts for that, also one that a resync got.
+    const TimePoint given_up = std::max(able, std::max(quiet_since(), lost) + options_.loss->give_up);
+    if (now > held + answer_slack) return late("after on_loss.hold");
+    if (now > given_up + answer_slack) late("after on_loss.give_up");
+}
+
+// Later than that they fail.
+void Client::check_not_ready(const Flight& flight) {
+    if (!options_.loss || flight.result != Errc::not_ready) return;
+    if (loop_.now() - quiet_since() <=
+        options_.loss->give_up + options_.loss->cut + options_.loss->journal + answer_slack)
+        return;
+    trace_.finding("M10", name_ + ": " + describe(flight) + " is to be sent again after on_loss.give_up");
+}
+
+void Client::gave_up() {
+    gave_up_ = true;
+    // A pause does not end a loss that was met before. Not every error is an answer of what is below.
+    const TimePoint since = met_loss_ ? *met_loss_ : std::max(busy_since_, succeeded_);
+    if (!options_.loss || loop_.now() - since >= options_.loss->give_up) return;
+    trace_.finding("M10", name_ + " is given up before on_loss.give_up");
 }
 
 std::string Client::describe(const Flight& flight) const {

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,15 @@ struct ClientOptions {
     bool write_through = false;  ///< the storage has no write cache: what is answered is durable
     bool may_overlap = true;     ///< false: the device does not order requests (a bare leaf)
     Duration answer_limit = std::chrono::seconds(240);
+    /// What a head promises that holds requests (M10); none of a bare leaf.
+    struct Loss {
+        Duration hold;      ///< on_loss.hold
+        Duration give_up;   ///< on_loss.give_up
+        Duration cut;       ///< what hangs below is cut off then
+        Duration patience;  ///< one that is away may be back at once (M14)
+        Duration journal;   ///< one that hangs is given so long
+    };
+    std::optional<Loss> loss;
     std::function<void()> before_verdict;  ///< called when a read looks wrong, before it is judged for good
 };
 
@@ -35,6 +46,7 @@ struct SharedCounts {
     std::uint64_t succeeded = 0;
     std::uint64_t failed = 0;
     TimePoint silent_until;  ///< nothing is sent before
+    TimePoint last_sent;
 };
 
 /// Random requests against one device, checked against the oracle: values of reads (M1, M9), order (M11), buffers after
@@ -50,6 +62,8 @@ public:
     void start(BlockDevice& device);
     /// Sends no new requests; those in flight are awaited.
     void stop() noexcept { device_ = nullptr; }
+    /// Those in flight are answered as a head that ends does it.
+    void head_closes() noexcept { head_closes_ = true; }
     /// The head died: nothing of what is in flight counts as answered. The device still completes its requests.
     void abandon();
     /// Another head serves from now on: nothing of what is in flight counts any more, and what is sent later must not
@@ -62,8 +76,10 @@ public:
     bool idle() const noexcept { return flights_.empty(); }
     /// Looks whether anything touched memory that was given back. Before such memory goes, it is looked at in any case.
     void check_memory();
-    /// Looks for requests that take too long.
-    void check_answers();
+    /// Looks for requests that take too long. `lost`: nothing of the storage is there, as far as its head knows.
+    void check_answers(bool lost);
+    /// The head says that it gives up (M10).
+    void gave_up();
 
 private:
     struct Flight;
@@ -78,8 +94,13 @@ private:
     static void done(Request& request);
     void finished(Flight& flight);
     void judge(Flight& flight);
+    static bool conflict(const Flight& one, const Flight& other);
     void check_order(const Flight& flight);
     void retire(Flight& flight);
+    Duration waited(const Flight& flight) const;
+    void check_loss(const Flight& flight);
+    void check_not_ready(const Flight& flight);
+    TimePoint quiet_since() const { return std::max(busy_since_, answered_); }
     std::string describe(const Flight& flight) const;
 
     Trace& trace_;
@@ -91,6 +112,14 @@ private:
     BlockDevice* device_ = nullptr;
     bool abandoned_ = false;
     bool superseded_ = false;
+    bool head_closes_ = false;
+    bool gave_up_ = false;  ///< and nothing has succeeded since
+    TimePoint busy_since_;  ///< since when there has always been something in flight
+    TimePoint succeeded_;
+    TimePoint answered_;                   ///< with an error as well, as long as it has not given up
+    std::optional<TimePoint> met_loss_;    ///< one was to be sent again, and nothing has succeeded since: since when
+                                           ///< nothing had
+    std::optional<TimePoint> lost_since_;  ///< as check_answers() was told
     std::list<std::unique_ptr<Flight>> flights_;
     std::deque<std::unique_ptr<Flight>> retired_;  ///< memory that nobody may touch any more
     Timer timer_;

@@ -87,6 +87,7 @@ void StorageScenario::head_closes(World::Head& head) {
     Service* service = service_of(*head.process);
     if (service == nullptr) return;
     service->client->stop();
+    service->client->head_closes();
     service->process = nullptr;
     if (service->client->idle() || !service->client->current()) return;
     trace_.coverage().count("head closed with requests in flight");

@@ -38,6 +38,9 @@ StorageScenario::StorageScenario(Trace& trace)
     client_options_.hot_bytes = (16u << 10) << loop_.below(6);
     const spec::Policy& policy = shape_.storage.policy;
     client_options_.answer_limit = policy.on_loss.give_up + 3 * policy.member_timeout + 2 * seconds(60);
+    client_options_.loss = ClientOptions::Loss{policy.on_loss.hold, policy.on_loss.give_up,
+                                               std::max(policy.on_loss.hold, 3 * policy.member_timeout),
+                                               9 * policy.member_timeout / 4, seconds(10)};
     client_options_.seams = shape_.seams;
     if (!shape_.seams.empty()) client_options_.large_bytes_max = 80u << 20;
     client_options_.think_max = loop_.chance(200) ? milliseconds(60) : milliseconds(500);
@@ -248,7 +251,13 @@ void StorageScenario::look() {
     world_->reap();
     watch_status();
     if (oracle_ != nullptr) judge_lost_caches();
-    for (const Service& service : services_) service.client->check_answers();
+    const HeadProcess* const head = serving_head();
+    for (const Service& service : services_) {
+        // A write waits for a journal that hangs, whoever is lost.
+        const bool its =
+            head != nullptr && service.process == head && last_status_.tree && !head->machine().journal->hung();
+        service.client->check_answers(its && nothing_is_there(*last_status_.tree));
+    }
 }
 
 void StorageScenario::watch_status() {
@@ -344,6 +353,16 @@ bool StorageScenario::all_in_sync(const VertexStatus& vertex) const {
     return std::all_of(vertex.children.begin(), vertex.children.end(), [&](const VertexStatus& child) {
         const bool ours = vertex.kind != VertexKind::mirror || child.state == VertexState::in_sync;
         return ours && all_in_sync(child);
+    });
+}
+
+// Neither of the whole storage nor of a part of it can anything be asked for; nor can anything hang there.
+bool StorageScenario::nothing_is_there(const VertexStatus& vertex) {
+    const auto& children = vertex.children;
+    if (children.empty()) return vertex.state != VertexState::up && vertex.state != VertexState::in_sync;
+    return std::all_of(children.begin(), children.end(), [](const VertexStatus& child) {
+        const bool left = child.state == VertexState::dirty || child.state == VertexState::resyncing;
+        return left || nothing_is_there(child);
     });
 }
 

@@ -129,6 +129,7 @@ private:
     bool left_out_since(const VertexStatus& member) const;
     bool survives(const VertexStatus& vertex) const;
     bool all_in_sync(const VertexStatus& vertex) const;
+    static bool nothing_is_there(const VertexStatus& vertex);
     VertexStatus with_trees(const VertexStatus& vertex) const;
     std::string difference(const VertexStatus& vertex);
     static const VertexStatus& some_in_sync(const VertexStatus& mirror);

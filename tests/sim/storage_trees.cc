@@ -10,6 +10,11 @@ void StorageScenario::event(const std::string& process, std::string_view id, std
     drops_->event(process, id, fields);
     // Until the head heard of it, reads were answered by members that had lost nothing, and may be no more.
     if (id == "last-member-changed" && all_lost_) oracle_->forget_unflushed(counts_.sequence);
+    if (id == "storage-gave-up") {
+        for (const Service& service : services_) {
+            if (service.process != nullptr && service.process->name() == process) service.client->gave_up();
+        }
+    }
     if (tree_orders_.empty() || id != "storage-serving") return;
     for (const auto& [leaf, tree] : world_->trees()) {
         if (tree->machine.host != process || tree_orders_.erase(leaf) == 0) continue;
