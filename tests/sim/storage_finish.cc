@@ -29,6 +29,7 @@ void StorageScenario::finish() {
     if (trace_.failed() || !serves_again()) return;
     judge_lost_caches();
     check_media(*serving_head());
+    if (!trace_.failed() && serves_again()) end_after_requests(*serving_head());
 }
 
 // One that a head has overtaken which began to start on a member that was out, and is gone, is started again by the
@@ -87,6 +88,7 @@ void StorageScenario::check_media(HeadProcess& head) {
         differs = difference(tree);
     }
     if (!differs.empty() && !trace_.failed()) trace_.finding("M4", differs);
+    if (!trace_.failed()) check_maps(tree);
 }
 
 void StorageScenario::watch_while_all_is_well(HeadProcess& head) {

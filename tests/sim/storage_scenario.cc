@@ -70,6 +70,8 @@ ScenarioResult StorageScenario::run() {
         // What does not end cannot be destroyed.
         static_cast<void>(world_.release());
         for (Service& service : services_) static_cast<void>(service.client.release());
+    } else {
+        check_clean_end();
     }
     for (const Service& service : services_) {
         if (service.client != nullptr) service.client->check_memory();

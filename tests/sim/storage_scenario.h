@@ -67,6 +67,13 @@ private:
     std::map<std::string, Incarnation> incarnations_now() const;
     void check_write_back(HeadProcess& head);
 
+    // storage_maps.cc
+    static unsigned mirrors_deep(const VertexStatus& vertex);
+    std::string bits_left(const VertexStatus& vertex);
+    void check_maps(const VertexStatus& tree);
+    void end_after_requests(HeadProcess& head);
+    void check_clean_end();
+
     // storage_away.cc
     void check_members_away();
     void check_carries_on();
@@ -171,6 +178,7 @@ private:
     bool any_tree_ordered_ = false;
     std::set<std::string> tree_orders_;  ///< trees that have not come to serve since an order to give up data
     TracedEvents administrator_;
+    std::optional<VertexStatus> at_end_;  ///< the tree that is ended cleanly, just after requests
     bool healing_ = false;
     TimePoint mended_at_;  ///< when `healing_` began
     std::string kept_;     ///< the head that was starting then: what it refuses just after, it had seen before
