@@ -52,6 +52,7 @@ void StorageScenario::order(World::Head& head, const Order& order) {
     const bool gives_up = order.what != StartOrder::takeover;
     any_ordered_ = any_ordered_ || gives_up;
     if (gives_up) sides_->decided();
+    if (order.what == StartOrder::takeover) rivals_->ordered(head.machine.host);
     if (head.process != nullptr) {
         const Result<std::string> answer = head.process->engine().order(order);
         answered(answer ? *answer : to_string(answer.error()));

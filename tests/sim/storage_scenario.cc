@@ -54,6 +54,7 @@ ScenarioResult StorageScenario::run() {
     faults_ = std::make_unique<Faults>(trace_, static_cast<FaultHost&>(*this));
     drops_ = std::make_unique<DropJudge>(trace_, *world_, shape_);
     sides_ = std::make_unique<SideJudge>(trace_, *world_);
+    rivals_ = std::make_unique<RivalJudge>(trace_, *world_);
     trace_.on_event = [this](const std::string& process, std::string_view id, auto fields) {
         event(process, id, fields);
     };
@@ -138,6 +139,7 @@ void StorageScenario::start_head(World::Head& head) {
         return;
     }
     if (const auto open = orders_.find(head.machine.host); open != orders_.end()) ++open->second.starts;
+    if (head.process == nullptr) rivals_->head_starts(head);
     world_->start(head, shape_.storage, [this](HeadProcess& process) { head_changed(process); });
 }
 
@@ -182,6 +184,9 @@ void StorageScenario::head_serves(HeadProcess& process) {
     if (service_of(process) != nullptr) return;
     trace_.coverage().count("head serves");
     judge_orders(process);
+    if (shape_.storage.policy.takeover == spec::Takeover::ask) {
+        rivals_->head_serves(process, *process.engine().status().tree);
+    }
     const std::uint64_t epoch = process.engine().status().epoch;
     const bool late = epoch < epoch_;
     epoch_ = std::max(epoch_, epoch);

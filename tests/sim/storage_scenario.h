@@ -11,6 +11,7 @@
 #include "client.h"
 #include "drops.h"
 #include "faults.h"
+#include "rivals.h"
 #include "scenario.h"
 #include "sides.h"
 #include "start/initializer.h"
@@ -152,6 +153,7 @@ private:
     std::unique_ptr<Faults> faults_;
     std::unique_ptr<DropJudge> drops_;
     std::unique_ptr<SideJudge> sides_;
+    std::unique_ptr<RivalJudge> rivals_;
     std::unique_ptr<Oracle> oracle_;
     SharedCounts counts_;
     ClientOptions client_options_;

@@ -8,6 +8,7 @@ namespace dst::sim {
 
 void StorageScenario::event(const std::string& process, std::string_view id, std::initializer_list<EventField> fields) {
     drops_->event(process, id, fields);
+    rivals_->event(process, id);
     // Until the head heard of it, reads were answered by members that had lost nothing, and may be no more.
     if (id == "last-member-changed" && all_lost_) oracle_->forget_unflushed(counts_.sequence);
     if (id == "storage-gave-up") {

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -50,7 +51,11 @@ public:
     void heal_all();
     bool partitioned(const std::string& from, const std::string& to) const;
     /// A link between them has ever been cut or kept from carrying anything, or one of them has ended.
-    bool touched(const std::string& one, const std::string& other) const;
+    bool touched(const std::string& one, const std::string& other) const {
+        return last_touched(one, other).has_value();
+    }
+    /// When that was last the case.
+    std::optional<TimePoint> last_touched(const std::string& one, const std::string& other) const;
     /// Both ends of every connection between the two hosts hear a reset, what was under way is lost.
     void reset(const std::string& one, const std::string& other);
     /// The process on `host` dies: its ends of connections and its factories fall silent for ever, its listeners end,
@@ -76,7 +81,8 @@ private:
     void touch(const std::string& one, const std::string& other);
 
     std::set<std::pair<std::string, std::string>> partitions_;
-    std::set<std::pair<std::string, std::string>> touched_;  ///< both ways; a host that ended: with itself
+    /// Both ways, and when last; a host that ended: with itself.
+    std::map<std::pair<std::string, std::string>, TimePoint> touched_;
     mutable std::vector<std::weak_ptr<SimConnection>> connections_;
     std::map<std::string, std::uint64_t> lives_;  ///< processes so far, by host
     std::uint64_t ports_ = 40000;

@@ -154,16 +154,21 @@ void SimNetwork::partition(const std::string& from, const std::string& to) {
 }
 
 void SimNetwork::touch(const std::string& one, const std::string& other) {
-    touched_.emplace(one, other);
-    touched_.emplace(other, one);
+    touched_[{one, other}] = loop_.now();
+    touched_[{other, one}] = loop_.now();
 }
 
-bool SimNetwork::touched(const std::string& one, const std::string& other) const {
-    return touched_.contains({one, other}) || touched_.contains({one, one}) || touched_.contains({other, other});
+std::optional<TimePoint> SimNetwork::last_touched(const std::string& one, const std::string& other) const {
+    std::optional<TimePoint> last;
+    for (const auto& pair : {std::pair(one, other), std::pair(one, one), std::pair(other, other)}) {
+        const auto found = touched_.find(pair);
+        if (found != touched_.end()) last = std::max(last.value_or(found->second), found->second);
+    }
+    return last;
 }
 
 void SimNetwork::heal(const std::string& from, const std::string& to) {
-    partitions_.erase({from, to});
+    if (partitions_.erase({from, to}) != 0) touch(from, to);
     for (const auto& connection : live()) {
         connection->move(0);
         connection->move(1);
@@ -171,6 +176,7 @@ void SimNetwork::heal(const std::string& from, const std::string& to) {
 }
 
 void SimNetwork::heal_all() {
+    for (const auto& [from, to] : partitions_) touch(from, to);
     partitions_.clear();
     for (const auto& connection : live()) {
         connection->move(0);
