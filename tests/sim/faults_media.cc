@@ -89,7 +89,15 @@ void Faults::put_in_place(const std::string& what, SimPlatter& platter, SimPlatt
 bool Faults::blank_medium() {
     const auto [name, platter] = any_leaf();
     if (platter->taken_out()) return false;
-    put_in_place("medium replaced by a blank one: " + name, *platter, {{}, platter->geometry().size_bytes});
+    SimPlatter::Content content{{}, platter->geometry().size_bytes};
+    // Not blank to libblkid, until somebody has wiped it, or puts the right one back.
+    const bool foreign = loop_.chance(300);
+    if (foreign) content.found = "ext4";
+    put_in_place((foreign ? "medium replaced by one with a signature: " : "medium replaced by a blank one: ") + name,
+                 *platter, std::move(content));
+    if (foreign && loop_.chance(500)) {
+        later(seconds(2), seconds(8), [of = platter] { of->set_found({}); });
+    }
     return true;
 }
 

@@ -257,6 +257,7 @@ void StorageScenario::look() {
     watch_endings();
     world_->reap();
     watch_status();
+    look_for_foreign_labels();
     if (oracle_ != nullptr) judge_lost_caches();
     const HeadProcess* const head = serving_head();
     for (const Service& service : services_) {

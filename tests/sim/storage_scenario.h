@@ -128,6 +128,10 @@ private:
     void watch_endings();
     HeadProcess* judged_head();
     void event(const std::string& process, std::string_view id, std::initializer_list<EventField> fields);
+    void look_for_foreign_labels();
+    void judge_drop(const std::string& process, std::initializer_list<EventField> fields);
+    std::optional<StorageStatus> status_of(const std::string& process) const;
+    static const VertexStatus* vertex_named(const VertexStatus& vertex, const std::string& name);
     void lose_caches_of_tree(const std::string& tree);
     bool order_for_a_tree();
     bool runs(const VertexStatus& vertex);

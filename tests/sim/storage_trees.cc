@@ -24,6 +24,57 @@ void StorageScenario::event(const std::string& process, std::string_view id, std
     }
 }
 
+// M7: what libblkid knows is not blank, and is refused.
+void StorageScenario::look_for_foreign_labels() {
+    for (const auto& [leaf, platter] : world_->leaves()) {
+        if (platter->found().empty()) continue;
+        trace_.coverage().count("looked at a medium with a signature");
+        if (label_on(platter->durable())) trace_.finding("M7", leaf + " was labelled, and had a signature");
+    }
+}
+
+// M10: nobody leaves while no other member is there. A member that no child stands for was not there either.
+void StorageScenario::judge_drop(const std::string& process, std::initializer_list<EventField> fields) {
+    const std::optional<StorageStatus> status = status_of(process);
+    if (!status || !status->tree) return;
+    const auto value = [&fields](std::string_view key) {
+        const auto its =
+            std::find_if(fields.begin(), fields.end(), [&](const EventField& one) { return one.key == key; });
+        return its == fields.end() ? std::string() : std::string(its->value);
+    };
+    const VertexStatus* const mirror = vertex_named(*status->tree, value("mirror"));
+    const std::string dropped = value("member");
+    const auto is_it = [&dropped](const VertexStatus& child) { return child.name == dropped; };
+    if (mirror == nullptr || std::none_of(mirror->children.begin(), mirror->children.end(), is_it)) return;
+    const auto is_there = [&](const VertexStatus& child) {
+        return !is_it(child) && child.state == VertexState::in_sync;
+    };
+    trace_.coverage().count("drops beside another member");
+    if (std::any_of(mirror->children.begin(), mirror->children.end(), is_there)) return;
+    trace_.finding("M10", process + " dropped " + dropped + ", the only member that was there");
+}
+
+// Of one that runs, or ends with requests in flight.
+std::optional<StorageStatus> StorageScenario::status_of(const std::string& process) const {
+    for (const Service& service : services_) {
+        for (HeadProcess* const head : {service.process, service.ending}) {
+            if (head != nullptr && head->name() == process) return head->engine().status();
+        }
+    }
+    for (const auto& [leaf, tree] : world_->trees()) {
+        if (tree->machine.host == process) return world_->status_of_tree(leaf);
+    }
+    return std::nullopt;
+}
+
+const VertexStatus* StorageScenario::vertex_named(const VertexStatus& vertex, const std::string& name) {
+    if (vertex.name == name) return &vertex;
+    for (const VertexStatus& child : vertex.children) {
+        if (const VertexStatus* const found = vertex_named(child, name)) return found;
+    }
+    return nullptr;
+}
+
 bool StorageScenario::held_beside(const VertexStatus& vertex, const std::string& leaf) {
     for (const VertexStatus& child : vertex.children) {
         if (!has_leaf(child, leaf)) continue;

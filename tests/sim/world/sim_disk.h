@@ -46,6 +46,7 @@ public:
         SimSectors sectors;
         std::uint64_t size_bytes = 0;
         std::uint64_t file = 0;  ///< names it as a file; 0: put in place, it is another one than ever before
+        std::string found;       ///< set_found()
 
         Bytes read(const Extent& extent) const { return sectors.read(extent); }
         void write(std::uint64_t offset, std::span<const std::byte> bytes);
@@ -134,6 +135,7 @@ public:
     void set_missing(bool missing);
     /// What probe() says libblkid knows of it, until byte 0 is zeroed.
     void set_found(std::string found) { found_ = std::move(found); }
+    const std::string& found() const noexcept { return found_; }
 
     const Counters& counters() const noexcept { return counters_; }
     const Incarnation& incarnation() const noexcept { return incarnation_; }

@@ -114,14 +114,14 @@ void SimPlatter::put_in(Content content) {
     volatile_.clear();
     orphans_.clear();
     lock_lingers_ = false;
-    found_.clear();
+    found_ = std::move(content.found);
     spoilt_.clear();
     change_incarnation();
     if (opener_ != nullptr) opener_->go_down({Errc::incarnation_changed, opener_->name() + ": the medium was changed"});
 }
 
 SimPlatter::Content SimPlatter::durable() const {
-    Content content{sectors_, geometry_.size_bytes, file_};
+    Content content{sectors_, geometry_.size_bytes, file_, found_};
     for (const auto& [index, versions] : volatile_) content.sectors.write(index, *versions.front().bytes);
     return content;
 }
