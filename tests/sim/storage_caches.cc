@@ -50,7 +50,7 @@ bool StorageScenario::survives(const VertexStatus& vertex) const {
 }
 
 void StorageScenario::cache_lost(const std::string& leaf) {
-    lost_caches_[leaf] = counts_.sequence;
+    lost_caches_[leaf] = {counts_.sequence, false};
     all_lost_ = false;
     judge_lost_caches();
 }
@@ -59,7 +59,7 @@ void StorageScenario::cache_lost(const std::string& leaf) {
 // leave one that has not as the last. A loss counts until a flush that was begun after it has succeeded: a head may
 // hear of it only then.
 void StorageScenario::judge_lost_caches() {
-    std::erase_if(lost_caches_, [this](const auto& lost) { return lost.second < oracle_->flushed(); });
+    std::erase_if(lost_caches_, [this](const auto& lost) { return lost.second.newest < oracle_->flushed(); });
     if (lost_caches_.empty()) return;
     if (HeadProcess* head = judged_head()) last_status_ = head->engine().status();
     const bool survived = last_status_.tree && survives(*last_status_.tree);
@@ -70,6 +70,38 @@ void StorageScenario::judge_lost_caches() {
     trace_.line("scenario", "unflushed writes may be lost");
     loss_served_ = false;
     oracle_->forget_unflushed(counts_.sequence);
+}
+
+// One that has left since, and is in sync again as it is now, has got all that it lacked, and flushed it (M8).
+void StorageScenario::watch_lost_caches(const VertexStatus& tree) {
+    for (auto& [leaf, lost] : lost_caches_) lost.left = lost.left || has_left(tree, leaf);
+    std::erase_if(lost_caches_, [&](const auto& lost) {
+        const bool again = lost.second.left && leaf_in_sync(tree, lost.first) && promoted_anew(lost.first);
+        if (again) trace_.coverage().count("lost cache made good by a resync");
+        return again;
+    });
+}
+
+bool StorageScenario::has_left(const VertexStatus& vertex, const std::string& leaf) {
+    return std::any_of(vertex.children.begin(), vertex.children.end(), [&](const VertexStatus& child) {
+        if (!has_leaf(child, leaf)) return false;
+        return child.state == VertexState::dirty || child.state == VertexState::resyncing || has_left(child, leaf);
+    });
+}
+
+// By the record that counts, with what is in its place now: it may have lost something since, and nobody has noticed.
+bool StorageScenario::promoted_anew(const std::string& leaf) {
+    const HeadProcess* const head = serving_head();
+    if (head == nullptr) return false;
+    const SimStoreFile& file = *head->machine().journal;
+    const JournalChoice choice = choose_journal({file.slots, file.machine, file.inode});
+    if (!choice.journal) return false;
+    const Incarnation now = world_->platter_of(leaf).incarnation();
+    return std::any_of(choice.journal->records.begin(), choice.journal->records.end(), [&](const Record& record) {
+        return std::any_of(record.members.begin(), record.members.end(), [&](const RecordMember& member) {
+            return member.name == leaf && member.state == MemberState::in_sync && member.incarnation == now;
+        });
+    });
 }
 
 // What the head before has read since then it may have read from a member that is known to have lost something else: it

@@ -187,6 +187,7 @@ void StorageScenario::head_serves(HeadProcess& process) {
     if (shape_.storage.policy.takeover == spec::Takeover::ask) {
         rivals_->head_serves(process, *process.engine().status().tree);
     }
+    for (auto& [leaf, lost] : lost_caches_) lost.left = false;
     const std::uint64_t epoch = process.engine().status().epoch;
     const bool late = epoch < epoch_;
     epoch_ = std::max(epoch_, epoch);
@@ -284,6 +285,7 @@ void StorageScenario::watch_status() {
         }
         last_status_ = status;
         if (serves && status.tree) sides_->look(*status.tree);
+        if (serves && status.tree) watch_lost_caches(*status.tree);
         if (serves && status.tree && all_in_sync(*status.tree)) forked_.clear();
     }
 }

@@ -123,6 +123,9 @@ private:
     void watch_status();
     void cache_lost(const std::string& leaf);
     void judge_lost_caches();
+    void watch_lost_caches(const VertexStatus& tree);
+    static bool has_left(const VertexStatus& vertex, const std::string& leaf);
+    bool promoted_anew(const std::string& leaf);
     void first_serves_after_loss();
     /// Of heads that are being closed, what they know of their members when the last request is answered.
     void watch_endings();
@@ -161,13 +164,17 @@ private:
     std::unique_ptr<Oracle> oracle_;
     SharedCounts counts_;
     ClientOptions client_options_;
-    std::deque<Service> services_;                      ///< stay where they are when another one comes
-    StorageStatus last_status_;                         ///< of the head that serves or served last
-    std::map<std::string, std::uint64_t> lost_caches_;  ///< leaves that lost what was not flushed, and the last request
-                                                        ///< that was submitted before
-    bool all_lost_ = false;                             ///< no member has survived these losses
-    bool loss_served_ = false;                          ///< a head has started since
-    std::uint64_t epoch_ = 0;                           ///< the highest that came to serve
+    std::deque<Service> services_;  ///< stay where they are when another one comes
+    StorageStatus last_status_;     ///< of the head that serves or served last
+    /// What was not flushed is lost there.
+    struct LostCache {
+        std::uint64_t newest = 0;  ///< the last request that was submitted before
+        bool left = false;         ///< its member has left since
+    };
+    std::map<std::string, LostCache> lost_caches_;  ///< by leaf
+    bool all_lost_ = false;                         ///< no member has survived these losses
+    bool loss_served_ = false;                      ///< a head has started since
+    std::uint64_t epoch_ = 0;                       ///< the highest that came to serve
     bool rival_ = false;
     /// To give data up: left with a machine that may run a head, and not known to be carried out or taken back.
     struct OpenOrder {
