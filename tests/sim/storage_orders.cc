@@ -136,6 +136,9 @@ void StorageScenario::judge_orders(HeadProcess& process) {
         forked_generation_ = {};
     }
     for (auto& [host, order] : orders_) {
+        // It lies in the journal of a machine of which no head has seen it.
+        const bool not_begun = order.starts == 0 && order.starts_sure != 0;
+        if (host != process.machine().host && not_begun) continue;
         given_up = given_up || host != process.machine().host || order.starts > order.starts_sure;
         order = {};
     }
