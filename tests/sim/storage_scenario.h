@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client.h"
@@ -191,6 +192,7 @@ private:
     bool any_tree_ordered_ = false;
     std::set<std::string> tree_orders_;  ///< trees that have not come to serve since an order to give up data
     TracedEvents administrator_;
+    std::set<std::pair<std::string, std::string>> came_back_changed_;  ///< process and member: the last ones in sync
     std::optional<VertexStatus> at_end_;  ///< the tree that is ended cleanly, just after requests
     bool healing_ = false;
     TimePoint mended_at_;  ///< when `healing_` began

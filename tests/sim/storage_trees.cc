@@ -9,6 +9,10 @@ namespace dst::sim {
 void StorageScenario::event(const std::string& process, std::string_view id, std::initializer_list<EventField> fields) {
     drops_->event(process, id, fields);
     rivals_->event(process, id);
+    if (id == "member-dropped") judge_drop(process, fields);
+    for (const EventField& field : fields) {
+        if (id == "last-member-changed" && field.key == "member") came_back_changed_.emplace(process, field.value);
+    }
     // Until the head heard of it, reads were answered by members that had lost nothing, and may be no more.
     if (id == "last-member-changed" && all_lost_) oracle_->forget_unflushed(counts_.sequence);
     if (id == "storage-gave-up") {
@@ -47,7 +51,9 @@ void StorageScenario::judge_drop(const std::string& process, std::initializer_li
     const auto is_it = [&dropped](const VertexStatus& child) { return child.name == dropped; };
     if (mirror == nullptr || std::none_of(mirror->children.begin(), mirror->children.end(), is_it)) return;
     const auto is_there = [&](const VertexStatus& child) {
-        return !is_it(child) && child.state == VertexState::in_sync;
+        // One that came back changed is used again with the next record, and is there.
+        const bool changed = came_back_changed_.contains({process, child.name}) && runs(child);
+        return !is_it(child) && (child.state == VertexState::in_sync || changed);
     };
     trace_.coverage().count("drops beside another member");
     if (std::any_of(mirror->children.begin(), mirror->children.end(), is_there)) return;

@@ -70,9 +70,6 @@ void TracedEvents::event(Severity severity, std::string_view id, std::string_vie
     told = format_event(severity, id, text, fields);
     trace_.line(process_, told);
     if (trace_.on_event) trace_.on_event(process_, id, fields);
-    if (id == "member-dropped" && text.find("those that are left are not there now") != std::string_view::npos) {
-        trace_.finding("M10", process_ + " dropped the only member that was there");
-    }
 }
 
 }  // namespace dst::sim
