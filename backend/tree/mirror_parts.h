@@ -17,6 +17,8 @@ inline constexpr std::uint64_t discard_bytes_max = 32u << 20;
 
 /// What is compared and made equal at once (M4).
 inline constexpr std::uint64_t reconcile_piece_bytes = 1u << 20;
+/// What is written again at once, of such a piece or of what could not be read.
+inline constexpr std::uint64_t rewrite_part_bytes = 128u << 10;
 
 /// What is written back at once after a read error (M9), and how much may wait for it: the next read finds the rest.
 inline constexpr std::uint64_t repair_bytes_max = 1u << 20;
@@ -199,7 +201,8 @@ public:
     virtual void run() = 0;
 
 protected:
-    /// Reads from one of `members` and writes to all, then end().
+    /// Reads from one of `members` and writes to all, a part after the other, then end(). Over a slow way the whole
+    /// would take longer than the time after which what hangs is cut off, and then begin again.
     void rewrite(Mask members);
     virtual void end(Errc code) = 0;
     /// Requests may end inside their submission; the next step is taken outside of it.
@@ -212,10 +215,14 @@ protected:
     Extent extent_;
 
 private:
-    void write();
+    void read_part();
+    void write_part();
+    void part_written();
 
     RangeLock::Holder holder_;
     bool locked_ = false;
+    Mask sources_ = 0;
+    Extent part_;
     Request request_;
     Bytes bytes_;
     Piece piece_;
@@ -250,6 +257,7 @@ private:
 
     Request flush_;
     std::uint64_t doubts_ = 0;  ///< the mirror's when the flush began
+    std::uint64_t losses_ = 0;  ///< the mirror's when it began to compare
     std::array<Sum, mirror_members_max> sums_;
     Mask asked_ = 0;
     unsigned pending_ = 0;

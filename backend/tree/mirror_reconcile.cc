@@ -159,30 +159,43 @@ void Mirror::Rewrite::unlock() {
 }
 
 void Mirror::Rewrite::rewrite(Mask members) {
-    if (mirror_.state_ != State::serving || (mirror_.reachable() & members) == 0) return end(Errc::disconnected);
-    bytes_.resize(extent_.length);
+    sources_ = members;
+    part_ = {extent_.offset, 0};
+    read_part();
+}
+
+void Mirror::Rewrite::read_part() {
+    if (mirror_.state_ != State::serving || (mirror_.reachable() & sources_) == 0) return end(Errc::disconnected);
+    part_ = {part_.end(), std::min(rewrite_part_bytes, extent_.end() - part_.end())};
+    bytes_.resize(part_.length);
     piece_ = {bytes_.data(), bytes_.size()};
     request_.operation = Operation::read;
-    request_.extent = extent_;
+    request_.fua = false;
+    request_.extent = part_;
     request_.pieces = Pieces(&piece_, 1);
     request_.owner = this;
     request_.done = [](Request& done) {
         Rewrite& owner = *static_cast<Rewrite*>(done.owner);
-        owner.then([&owner] { owner.write(); });
+        owner.then([&owner] { owner.write_part(); });
     };
-    mirror_.submit_own(request_, members);
+    mirror_.submit_own(request_, sources_);
 }
 
-void Mirror::Rewrite::write() {
+void Mirror::Rewrite::write_part() {
     if (request_.result != Errc::ok) return end(request_.result);
     if (mirror_.state_ != State::serving) return end(Errc::disconnected);
     request_.operation = Operation::write;
     request_.fua = mirror_.environment_.write_through;
     request_.done = [](Request& done) {
         Rewrite& owner = *static_cast<Rewrite*>(done.owner);
-        owner.then([&owner] { owner.end(owner.request_.result); });
+        owner.then([&owner] { owner.part_written(); });
     };
     mirror_.submit_own(request_, ~Mask{0});
+}
+
+void Mirror::Rewrite::part_written() {
+    if (request_.result != Errc::ok || part_.end() == extent_.end()) return end(request_.result);
+    read_part();
 }
 
 Mirror::Reconcile::Reconcile(Mirror& mirror, std::uint64_t in_piece, Io* in_io)
@@ -192,6 +205,7 @@ void Mirror::Reconcile::run() {
     if (mirror_.state_ != State::serving) return end(Errc::disconnected);
     if (!mirror_.unreconciled_.test(piece)) return end(Errc::ok);
     if (mirror_.must_flush_first()) return flush();
+    losses_ = mirror_.losses_;
     // A record that may be on one of them calls doubtful ones in sync as well: a start may take the piece from there.
     const Mask members = mirror_.in_sync_ | mirror_.doubtful_;
     // One copy is equal to itself.
@@ -250,6 +264,10 @@ void Mirror::Reconcile::compared() {
     equal ? end(Errc::ok) : rewrite(~Mask{0});
 }
 
-void Mirror::Reconcile::end(Errc code) { mirror_.reconcile_ended(*this, code); }
+/// What a member answered before it came back changed it may not have any more.
+void Mirror::Reconcile::end(Errc code) {
+    const bool lost = code == Errc::ok && losses_ != mirror_.losses_ && mirror_.unreconciled_.test(piece);
+    mirror_.reconcile_ended(*this, lost ? Errc::disconnected : code);
+}
 
 }  // namespace dst

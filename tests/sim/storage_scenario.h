@@ -138,7 +138,7 @@ private:
     static const VertexStatus* vertex_named(const VertexStatus& vertex, const std::string& name);
     void lose_caches_of_tree(const std::string& tree);
     bool order_for_a_tree();
-    bool runs(const VertexStatus& vertex);
+    bool runs(const VertexStatus& vertex, const std::string& process);
     bool held_beside(const VertexStatus& vertex, const std::string& leaf);
     /// Everything is as it should be, and nothing is broken any more.
     void watch_while_all_is_well(HeadProcess& head);

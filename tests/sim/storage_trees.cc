@@ -52,7 +52,7 @@ void StorageScenario::judge_drop(const std::string& process, std::initializer_li
     if (mirror == nullptr || std::none_of(mirror->children.begin(), mirror->children.end(), is_it)) return;
     const auto is_there = [&](const VertexStatus& child) {
         // One that came back changed is used again with the next record, and is there.
-        const bool changed = came_back_changed_.contains({process, child.name}) && runs(child);
+        const bool changed = came_back_changed_.contains({process, child.name}) && runs(child, process);
         return !is_it(child) && (child.state == VertexState::in_sync || changed);
     };
     trace_.coverage().count("drops beside another member");
@@ -85,7 +85,7 @@ bool StorageScenario::held_beside(const VertexStatus& vertex, const std::string&
     for (const VertexStatus& child : vertex.children) {
         if (!has_leaf(child, leaf)) continue;
         const auto has_it = [&](const VertexStatus& other) {
-            return &other != &child && other.state == VertexState::in_sync && runs(other);
+            return &other != &child && other.state == VertexState::in_sync && runs(other, {});
         };
         const bool beside = std::any_of(vertex.children.begin(), vertex.children.end(), has_it);
         return (vertex.kind == VertexKind::mirror && beside) || held_beside(child, leaf);
@@ -94,14 +94,17 @@ bool StorageScenario::held_beside(const VertexStatus& vertex, const std::string&
 }
 
 // The head may not have heard yet that a machine is off.
-bool StorageScenario::runs(const VertexStatus& vertex) {
+bool StorageScenario::runs(const VertexStatus& vertex, const std::string& process) {
     if (vertex.children.empty()) {
         if (world_->is_tree(vertex.name)) return world_->netnode_of_tree(vertex.name).process != nullptr;
-        const World::Netnode* const node = world_->netnode_of(&world_->platter_of(vertex.name));
+        // A disk of a machine that exports a tree.
+        const bool local = !world_->leaves().contains(vertex.name);
+        SimPlatter& platter = world_->platter_of(local ? process + ":" + vertex.name : vertex.name);
+        const World::Netnode* const node = world_->netnode_of(&platter);
         return node == nullptr || node->process != nullptr;
     }
-    const auto counts = [this, &vertex](const VertexStatus& child) {
-        return runs(child) && (vertex.kind != VertexKind::mirror || child.state == VertexState::in_sync);
+    const auto counts = [&](const VertexStatus& child) {
+        return runs(child, process) && (vertex.kind != VertexKind::mirror || child.state == VertexState::in_sync);
     };
     return vertex.kind == VertexKind::mirror ? std::any_of(vertex.children.begin(), vertex.children.end(), counts)
                                              : std::all_of(vertex.children.begin(), vertex.children.end(), counts);
