@@ -222,7 +222,13 @@ private:
     std::vector<LeafFinding> findings_;
     std::vector<Peek> peeks_;
     UnwritableDisks unwritable_;
-    std::map<const Vertex*, MirrorWork> work_;
+    /// Mirrors in the order of Tree::mirrors(), wherever they lie in memory: a start goes the same way every time.
+    struct InTreeOrder {
+        bool operator()(const Vertex* one, const Vertex* other) const noexcept {
+            return std::pair(one->mirror != nullptr, one->index) < std::pair(other->mirror != nullptr, other->index);
+        }
+    };
+    std::map<const Vertex*, MirrorWork, InTreeOrder> work_;
     std::vector<const Vertex*> forcing_;   ///< mirrors that may start with loss of data in this attempt
     StartOrder taken_ = StartOrder::none;  ///< the order that went with the journal's last write
     StorageIdentity identity_;

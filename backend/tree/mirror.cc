@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "block/assert.h"
-#include "tree/mirror_parts.h"
+#include "tree/mirror_rewrite.h"
 
 namespace dst {
 namespace {

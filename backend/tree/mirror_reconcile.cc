@@ -3,7 +3,7 @@
 
 #include "block/assert.h"
 #include "block/breaks.h"
-#include "tree/mirror_parts.h"
+#include "tree/mirror_rewrite.h"
 
 /// M4: what may differ between members in sync is made equal, at once for what is read, the rest in the background.
 namespace dst {

@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "block/breaks.h"
-#include "tree/mirror_parts.h"
+#include "tree/mirror_rewrite.h"
 
 /// M9: what a member could not read, while another one could, is written back: read again under an exclusive lock, and
 /// written as anything else is (M3, M4). A member that does not take it is dropped (M2).
