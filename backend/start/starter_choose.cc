@@ -137,7 +137,8 @@ bool Starter::decides_for(const Vertex& mirror, const std::optional<Record>& kno
     if (!decides_ || !known) return false;
     if (broken(Rule::m5_journal_decides)) return true;
     const Epoch since{known->epoch.number, context_.journal.journal().established.head};
-    return !served_by_another(mirror, since, findings_) && !marks_are_overwritten(mirror, since, views, findings_);
+    return !served_by_another(mirror, since, findings_) &&
+           (broken(Rule::m5_claim_erased) || !marks_are_overwritten(mirror, since, views, findings_));
 }
 
 /// What their records and incarnations tell stays.

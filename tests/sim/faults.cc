@@ -94,7 +94,7 @@ bool Faults::stage() {
     if (loop_.chance(300) && go_on_with_what_was_noted()) return true;
     if (loop_.chance(200) && begin_an_order_twice()) return true;
     if (loop_.chance(150) && begin_an_order_in_vain()) return true;
-    if (host_.has_rival() && loop_.chance(500)) return duel();
+    if (host_.has_rival() && loop_.chance(650)) return duel();
     return loop_.chance(550) ? die_in_a_promotion() : lose_power_in_a_resync();
 }
 

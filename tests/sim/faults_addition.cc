@@ -98,8 +98,14 @@ void Faults::break_at_its_note(World::Head& head, const Three& three) {
         watch->noted = true;
         for (const auto& [name, platter] : three.rest) platter->set_hung(SimPlatter::Hang::changes);
         set_away(three.other, true);
-        // What hangs is lost with the power.
-        later(seconds(1), seconds(3), [this, rest = three.rest] { set_away(rest, true, true); });
+        // What hangs is lost with the power, and the head hears of that.
+        later(seconds(1), seconds(3), [this, rest = three.rest, &head] {
+            set_away(rest, true, true);
+            for (const auto& [name, platter] : rest) {
+                const World::Netnode* const node = host_.world().netnode_of(platter);
+                if (node != nullptr) host_.world().network().reset(head.machine.host, node->machine.host);
+            }
+        });
     };
 }
 

@@ -32,7 +32,7 @@ bool Faults::duel() {
     kill_head(other);
     // Each finds everything that it needs.
     host_.world().heal();
-    if (loop_.chance(500)) {
+    if (loop_.chance(650)) {
         duel_after_half_a_start(one, other);
     } else {
         duel_with_a_slow_start(one, other);
@@ -55,7 +55,7 @@ void Faults::duel_after_half_a_start(World::Head& one, World::Head& other) {
     at(milliseconds(300), [this, &other] { host_.start_head(other); });
     at(seconds(4), [this, &one, &other] {
         kill_head(other);
-        loop_.chance(600) ? die_between_marks(one) : die_in_the_start(one);
+        loop_.chance(800) ? die_between_marks(one) : die_in_the_start(one);
         host_.start_head(one);
     });
     at(seconds(8), [this, &one, &other] {
