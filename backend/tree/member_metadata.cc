@@ -48,6 +48,7 @@ private:
         if (choice.why.code == Errc::not_supported) return done_(choice.why);
         owner_.sequence_ = choice.next_sequence - 1;
         owner_.next_copy_ = choice.next_copy;
+        owner_.may_lie_in_cache_ = choice.record && copies_[0] != copies_[1];
         const bool damaged = !choice.record && !std::all_of(copies_.begin(), copies_.end(), all_zero);
         done_(FoundRecord{std::move(choice.record), damaged});
     }
@@ -62,7 +63,8 @@ void MemberMetadata::read_record(Callback<FoundRecord> done) {
     std::make_shared<ReadRecord>(*this, std::move(done))->read(0);
 }
 
-/// The copy that does not count, then the other one with the same sequence.
+/// The copy that does not count, then the other one with the same sequence. What was read, and only one copy has, may
+/// lie in a cache: both would be lost with the power while the other one is written.
 class MemberMetadata::WriteRecord : public std::enable_shared_from_this<WriteRecord> {
 public:
     WriteRecord(MemberMetadata& owner, const Record& record, Callback<void> done)
@@ -76,6 +78,7 @@ public:
     }
 
     void write() {
+        if (owner_.may_lie_in_cache_) return flush();
         OwnedOrder order;
         order.operation = Operation::write;
         order.extent = {layout_.record_copy(owner_.next_copy_).offset, bytes_.size()};
@@ -86,6 +89,16 @@ public:
     }
 
 private:
+    void flush() {
+        OwnedOrder order;
+        order.operation = Operation::flush;
+        submit_owned(owner_.device_, std::move(order), [self = shared_from_this()](Errc code, const Bytes&) {
+            if (code != Errc::ok) return self->done_(error_of(code, "record could not be made durable"));
+            self->owner_.may_lie_in_cache_ = false;
+            self->write();
+        });
+    }
+
     void written(Errc code) {
         // A copy that may be half written is the one to write again; its sequence may have arrived.
         if (!second_) ++owner_.sequence_;

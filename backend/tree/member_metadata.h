@@ -75,6 +75,7 @@ private:
     std::uint32_t number_ = 0;
     std::uint64_t sequence_ = 0;
     unsigned next_copy_ = 0;
+    bool may_lie_in_cache_ = false;  ///< the newest record was only read, and the other copy is older
     std::vector<std::vector<MapSlotPlace>> places_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "media/bytes.h"
 #include "media/envelope.h"
 #include "support/fake_device.h"
@@ -147,14 +149,40 @@ TEST_F(MemberMetadataTest, OlderCopyOfAnotherVersionIsWrittenOver) {
     loop.run_until([&] { return known; });
     Record next = record;
     next.revision = 9;
-    device.hold();
+    device.log.clear();
     fresh.write_record(next, [](const Result<void>&) {});
     loop.run_for(std::chrono::seconds(1));
-    ASSERT_EQ(device.held(), 1u);
-    EXPECT_EQ(device.held_request(0).extent.offset, record_copy(1).offset);
-    device.release();
-    loop.run_for(std::chrono::seconds(1));
+    const auto is_write = [](const auto& order) { return order.first == Operation::write; };
+    const auto first = std::find_if(device.log.begin(), device.log.end(), is_write);
+    ASSERT_NE(first, device.log.end());
+    EXPECT_EQ(first->second.offset, record_copy(1).offset);
     EXPECT_EQ(read()->record, next);
+}
+
+/// As a process left it that died between the two copies: with its power the disk would lose the one, while the other
+/// one is being written.
+TEST_F(MemberMetadataTest, WhatOnlyOneCopyHasIsFlushedBeforeTheOtherOneIsWritten) {
+    ASSERT_TRUE(write(record));
+    const Bytes older = device.bytes(record_copy(1).offset, record_copy(1).length);
+    record.revision = 9;
+    ASSERT_TRUE(write(record));
+    const auto orders_of_a_write = [this] {
+        MemberMetadata fresh(device);
+        bool known = false;
+        fresh.read_record([&](const Result<FoundRecord>& found) { known = found.has_value(); });
+        loop.run_until([&] { return known; });
+        device.log.clear();
+        bool written = false;
+        fresh.write_record(record, [&](const Result<void>& result) { written = result.has_value(); });
+        loop.run_until([&] { return written; });
+        std::vector<Operation> orders;
+        for (const auto& [operation, extent] : device.log) orders.push_back(operation);
+        return orders;
+    };
+    const std::vector<Operation> both{Operation::write, Operation::write};
+    EXPECT_EQ(orders_of_a_write(), both) << "the second copy was written when the first one was durable";
+    device.put(record_copy(1).offset, older);
+    EXPECT_EQ(orders_of_a_write(), (std::vector<Operation>{Operation::flush, Operation::write, Operation::write}));
 }
 
 TEST_F(MemberMetadataTest, BytesThatAreNoRecordAreADamagedOne) {
