@@ -224,7 +224,7 @@ void Initializer::Impl::probe_wiped() {
 }
 
 void Initializer::Impl::zero_next(std::size_t leaf, std::uint64_t offset) {
-    if (leaf == plan_.to_be_zeroed.size()) return read_old_records();
+    if (leaf == plan_.to_be_zeroed.size()) return erase_old_records();
     BlockDevice& device = *plan_.to_be_zeroed[leaf]->device;
     const std::uint64_t size_bytes = device.geometry().size_bytes;
     OwnedOrder order;
@@ -238,26 +238,21 @@ void Initializer::Impl::zero_next(std::size_t leaf, std::uint64_t offset) {
     });
 }
 
-/// Copies of an earlier storage may lie there: where new ones are written they must count as newer, and where none are,
-/// on members that are owed everything, the old ones must not stay beside the label. Inner mirrors first, since outer
-/// ones are read and written through them.
-void Initializer::Impl::read_old_records() {
+/// Copies of an earlier storage may lie there, or of another version: they must not stay beside the label, also where
+/// no new ones are written, on members that are owed everything. Inner mirrors first, since outer ones are written
+/// through them.
+void Initializer::Impl::erase_old_records() {
     if (next_mirror_ == plan_.mirrors.size()) {
         next_mirror_ = plan_.mirrors.size();
         return settle_next();
     }
     const InitPlan::MirrorPlan& mine = plan_.mirrors[next_mirror_];
-    auto step = std::make_shared<StartStep>(loop_, [this](const Result<void>& read) {
-        if (!read) return give_up(read.error());
+    auto step = std::make_shared<StartStep>(loop_, [this](const Result<void>& erased) {
+        if (!erased) return give_up(erased.error());
         write_record();
     });
     for (std::size_t i = 0; i < mine.mirror->children.size(); ++i) {
-        MemberMetadata& metadata = mine.mirror->mirror->metadata(i);
-        if ((mine.in_sync & (1u << i)) == 0) {
-            metadata.erase_record(step->add());
-        } else {
-            metadata.read_record(step->add<FoundRecord>(nullptr));
-        }
+        mine.mirror->mirror->metadata(i).erase_record(step->add());
     }
     step->all_added();
 }
@@ -275,7 +270,7 @@ void Initializer::Impl::write_record() {
         mirror.serve(0, [this](const Result<void>& served) {
             if (!served) return give_up(served.error());
             ++next_mirror_;
-            read_old_records();
+            erase_old_records();
         });
     });
 }

@@ -33,7 +33,7 @@ private:
     void wipe_next(std::size_t leaf, bool end);
     void probe_wiped();
     void zero_next(std::size_t leaf, std::uint64_t offset);
-    void read_old_records();
+    void erase_old_records();
     void write_record();
     void settle_next();
     void write_journal();

@@ -129,6 +129,7 @@ void MemberMetadata::erase_record(Callback<void> done) {
     order.fua = true;
     sequence_ = 0;
     next_copy_ = 0;
+    may_lie_in_cache_ = false;
     submit_owned(device_, std::move(order), [done = std::move(done)](Errc code, const Bytes&) {
         code == Errc::ok ? done({}) : done(error_of(code, "record could not be erased"));
     });

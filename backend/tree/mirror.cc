@@ -177,8 +177,9 @@ void Mirror::write_start_record(const Record& record, std::uint32_t leaving, Cal
 }
 
 void Mirror::start_written(Member& member, const Result<void>& written, const Callback<void>& ended) {
-    if (!written && takes_no_writes(written.error().code)) member.start_error = written.error();
-    ended(written);
+    if (written) return ended({});
+    if (takes_no_writes(written.error().code)) member.start_error = written.error();
+    ended(Error{written.error().code, member.name + ": " + written.error().text});
 }
 
 const std::optional<Error>& Mirror::start_error(std::size_t index) const { return members_.at(index)->start_error; }

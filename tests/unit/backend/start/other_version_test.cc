@@ -71,5 +71,14 @@ TEST_F(OtherVersion, OfARecordIsWaitedForWhereItMayBeTheNewest) {
     EXPECT_EQ(b().read({0, b().geometry().size_bytes}), before);
 }
 
+TEST_F(OtherVersion, OfARecordIsDestroyedByAnInitThatIsToDestroy) {
+    InitOptions forced;
+    forced.force = forced.force_journal = true;
+    ASSERT_TRUE(world.init(forced).done);
+    EngineWorld::Head& head = world.serve();
+    world.loop.run_for(std::chrono::seconds(10));
+    EXPECT_EQ(head.engine->status().state, StorageState::healthy);
+}
+
 }  // namespace
 }  // namespace dst
