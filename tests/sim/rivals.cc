@@ -5,6 +5,8 @@ namespace {
 
 /// After a way has carried nothing for a while, one of its ends may still have to hear of it.
 constexpr Duration settled = std::chrono::seconds(5);
+/// And so long of a machine that has lost its power (SimNetwork::crash_host()).
+constexpr Duration heard_of_power = std::chrono::seconds(35);
 
 void add_used(const VertexStatus& vertex, std::set<std::string>& leaves) {
     const bool used = vertex.state == VertexState::up || vertex.state == VertexState::in_sync;
@@ -64,8 +66,11 @@ bool RivalJudge::keeps(const World::Head& other, const std::string& leaf, const 
     const SimPlatter& platter = world_.platter_of(leaf);
     const World::Netnode* const node = world_.netnode_of(&platter);
     if (node == nullptr || platter.taken_out() || platter.incarnation() != before->second) return false;
-    const std::optional<TimePoint> touched = world_.network().last_touched(other.machine.host, node->machine.host);
-    return !touched || *touched + settled < held.at;
+    const auto since = [&](const std::string& one, Duration time) {
+        const std::optional<TimePoint> touched = world_.network().last_touched(one, node->machine.host);
+        return !touched || *touched + time < held.at;
+    };
+    return since(other.machine.host, settled) && since(node->machine.host, heard_of_power);
 }
 
 }  // namespace dst::sim
