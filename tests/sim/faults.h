@@ -176,6 +176,7 @@ private:
     bool copied_file(const std::string& name, SimPlatter& platter);
     void die_at_its_promise(SimPlatter& platter);
     bool older_last();
+    bool journal_calls_all_in_sync(const SimPlatter& platter);
     void start_alone(const Leaves& others);
     bool older_medium();
     void older_after_a_clean_end(const std::string& what, SimPlatter& platter);

@@ -263,6 +263,8 @@ bool Faults::copied_file(const std::string& name, SimPlatter& platter) {
     at(seconds(2), [this] { host_.silence(seconds(13)); });
     at(seconds(10), [this, name, of = &platter, renamed, copy, alone, others] {
         if (of->taken_out()) return;
+        // Where the journal knows of the others that they have left, nothing tells what the copy lacks.
+        if (!others.empty() && !journal_calls_all_in_sync(*of)) return;
         if (alone) start_alone(others);
         note("copied while it was in use, and put in its place: " + name + (renamed ? " (by a rename)" : ""));
         copy->file = 0;
@@ -272,6 +274,20 @@ bool Faults::copied_file(const std::string& name, SimPlatter& platter) {
         comes_back_unless_in_sync(*of, before, copied);
         later(seconds(8), seconds(15), [of] { of->put_back(); });
     });
+    return true;
+}
+
+bool Faults::journal_calls_all_in_sync(const SimPlatter& platter) {
+    const std::optional<Record> record = record_on(platter.durable());
+    const auto is_left_out = [](const RecordMember& member) { return member.state != MemberState::in_sync; };
+    for (const SimStoreFile* const file : journals_over(platter)) {
+        const JournalChoice choice = choose_journal({file->slots, file->machine, file->inode});
+        if (!record || !choice.journal) return false;
+        for (const Record& known : choice.journal->records) {
+            const bool its = known.mirror == record->mirror;
+            if (its && std::any_of(known.members.begin(), known.members.end(), is_left_out)) return false;
+        }
+    }
     return true;
 }
 
