@@ -242,10 +242,7 @@ void Initializer::Impl::zero_next(std::size_t leaf, std::uint64_t offset) {
 /// no new ones are written, on members that are owed everything. Inner mirrors first, since outer ones are written
 /// through them.
 void Initializer::Impl::erase_old_records() {
-    if (next_mirror_ == plan_.mirrors.size()) {
-        next_mirror_ = plan_.mirrors.size();
-        return settle_next();
-    }
+    if (next_mirror_ == plan_.mirrors.size()) return settle_next();
     const InitPlan::MirrorPlan& mine = plan_.mirrors[next_mirror_];
     auto step = std::make_shared<StartStep>(loop_, [this](const Result<void>& erased) {
         if (!erased) return give_up(erased.error());
