@@ -250,7 +250,8 @@ private:
     void mark_unreconciled(const Io& io);
     void mark_unreconciled(const Extent& extent);
     void mark_intents_unreconciled();
-    Extent piece_extent(std::uint64_t piece) const;
+    Extent extent_of_pieces(const RegionRun& pieces) const;
+    void made_equal(const RegionRun& pieces);
     void lock_io(Io& io);
     void reconcile_before(Io& io);
     void reconcile_next();
@@ -362,12 +363,13 @@ private:
     Task maps_task_;
     Timer idle_timer_;
 
-    RegionMap unreconciled_;            ///< pieces that may differ between members in sync (M4)
+    RegionMap unreconciled_;            ///< pieces that may differ between members in sync (M4), of 128 KiB each
     std::uint64_t doubts_ = 0;          ///< times that some were added
     std::uint64_t doubts_flushed_ = 0;  ///< of them: what members held then has been flushed since (write_through)
     std::vector<std::unique_ptr<Reconcile>> reconciling_;
     std::unique_ptr<Reconcile> background_;
     std::uint64_t reconcile_at_ = 0;  ///< the piece where the background goes on
+    bool reconcile_singly_ = false;   ///< it had to write the last one
     bool settling_ = false;
     Timer reconcile_timer_;
 

@@ -15,12 +15,13 @@ constexpr Duration journal_limit = std::chrono::seconds(10);
 /// Unmap and write_zeroes go to the members in pieces of this size (M13).
 inline constexpr std::uint64_t discard_bytes_max = 32u << 20;
 
-/// What is compared and made equal at once (M4).
-inline constexpr std::uint64_t reconcile_piece_bytes = 1u << 20;
-
-/// What is written back at once after a read error (M9), and how much may wait for it: the next read finds the rest.
-inline constexpr std::uint64_t repair_bytes_max = 1u << 20;
-inline constexpr std::size_t repairs_max = 64;
+/// What is written again at once, to be equal (M4) or readable (M9). Whoever wants the range waits for it, also over a
+/// slow way, where more would take longer than the time after which what hangs is cut off.
+inline constexpr std::uint64_t rewrite_piece_bytes = 128u << 10;
+/// So many pieces are compared at once (M4).
+inline constexpr std::uint64_t compared_pieces_max = 8;
+/// So many pieces may wait to be written back after a read error (M9): the next read finds the rest.
+inline constexpr std::size_t repairs_max = 512;
 
 /// How long a target's flush may take at least, and how often targets are looked at.
 inline constexpr Duration flush_limit_min = std::chrono::seconds(20);

@@ -39,6 +39,8 @@ void Mirror::mark_unreconciled(const Extent& extent) {
     if (state_ != State::serving || broken(Rule::m4_reconcile)) return;
     unreconciled_.set(unreconciled_.regions_of(extent));
     ++doubts_;
+    for (const auto& reconcile : reconciling_) reconcile->doubt(extent);
+    if (background_) background_->doubt(extent);
     if (targets_ != 0) owe(maps_.intent().regions_of(extent), targets_);
     announce_task_.post();
 }
@@ -48,8 +50,8 @@ void Mirror::mark_unreconciled(const Extent& extent) {
 /// compared and read.
 bool Mirror::must_flush_first() const noexcept { return environment_.write_through && doubts_flushed_ != doubts_; }
 
-Extent Mirror::piece_extent(std::uint64_t piece) const {
-    Extent extent = unreconciled_.extent_of({piece, 1});
+Extent Mirror::extent_of_pieces(const RegionRun& pieces) const {
+    Extent extent = unreconciled_.extent_of(pieces);
     extent.length = std::min(extent.length, record_.size_bytes - extent.offset);
     return extent;
 }
@@ -76,8 +78,10 @@ void Mirror::reconcile_before(Io& io) {
         lock_.unlock(io.lock);
         return lock_io(io);
     }
-    const auto run = unreconciled_.next_run(unreconciled_.regions_of(io.outer->extent).first);
-    reconciling_.push_back(std::make_unique<Reconcile>(*this, run->first, &io));
+    const RegionRun wanted = unreconciled_.regions_of(io.outer->extent);
+    const std::uint64_t first = unreconciled_.next_run(wanted.first)->first;
+    const RegionRun pieces{first, std::min(compared_pieces_max, wanted.end() - first)};
+    reconciling_.push_back(std::make_unique<Reconcile>(*this, pieces, &io));
     reconciling_.back()->run();
 }
 
@@ -87,23 +91,24 @@ void Mirror::reconcile_next() {
     if (!run) run = unreconciled_.next_run(0);
     if (!run) return;
     if (!up()) return reconcile_timer_.start(reconcile_again_time);
-    reconcile_at_ = run->first;
-    background_ = std::make_unique<Reconcile>(*this, run->first, nullptr);
+    const std::uint64_t most = reconcile_singly_ ? 1 : compared_pieces_max;
+    background_ = std::make_unique<Reconcile>(*this, RegionRun{run->first, std::min(most, run->count)}, nullptr);
     background_->lock();
 }
 
+void Mirror::made_equal(const RegionRun& pieces) {
+    if (!unreconciled_.clear(pieces) || unreconciled_.any()) return;
+    environment_.events.event(Severity::notice, "mirror-reconciled",
+                              "the copies are equal again where requests had not ended", {{"mirror", name_}});
+}
+
 void Mirror::reconcile_ended(Reconcile& reconcile, Errc code) {
-    const bool was_any = unreconciled_.any();
-    if (code == Errc::ok) unreconciled_.clear(reconcile.piece);
-    if (code == Errc::ok && was_any && !unreconciled_.any()) {
-        environment_.events.event(Severity::notice, "mirror-reconciled",
-                                  "the copies are equal again where requests had not ended", {{"mirror", name_}});
-    }
     reconcile.unlock();
     --in_flight_;
     Io* const io = reconcile.io;
     if (io == nullptr) {
-        reconcile_at_ = reconcile.piece + 1;
+        reconcile_at_ = reconcile.next();
+        reconcile_singly_ = reconcile.writes();
         // At most half of the time while others want something.
         const Duration took = loop_.now() - reconcile.begun;
         background_.reset();
@@ -161,55 +166,69 @@ void Mirror::Rewrite::unlock() {
 void Mirror::Rewrite::rewrite(Mask members) {
     sources_ = members;
     part_ = {extent_.offset, 0};
-    read_part();
+    next_piece();
 }
 
-void Mirror::Rewrite::read_part() {
+void Mirror::Rewrite::next_piece() {
+    do {
+        part_ = {part_.end(), std::min(rewrite_piece_bytes, extent_.end() - part_.end())};
+        if (part_.length == 0) return end(Errc::ok);
+    } while (!wants(part_));
+    read_piece();
+}
+
+void Mirror::Rewrite::read_piece() {
     if (mirror_.state_ != State::serving || (mirror_.reachable() & sources_) == 0) return end(Errc::disconnected);
-    part_ = {part_.end(), std::min(rewrite_part_bytes, extent_.end() - part_.end())};
     bytes_.resize(part_.length);
-    piece_ = {bytes_.data(), bytes_.size()};
+    memory_ = {bytes_.data(), bytes_.size()};
     request_.operation = Operation::read;
     request_.fua = false;
     request_.extent = part_;
-    request_.pieces = Pieces(&piece_, 1);
+    request_.pieces = Pieces(&memory_, 1);
     request_.owner = this;
     request_.done = [](Request& done) {
         Rewrite& owner = *static_cast<Rewrite*>(done.owner);
-        owner.then([&owner] { owner.write_part(); });
+        owner.then([&owner] { owner.write_piece(); });
     };
     mirror_.submit_own(request_, sources_);
 }
 
-void Mirror::Rewrite::write_part() {
+void Mirror::Rewrite::write_piece() {
     if (request_.result != Errc::ok) return end(request_.result);
     if (mirror_.state_ != State::serving) return end(Errc::disconnected);
     request_.operation = Operation::write;
     request_.fua = mirror_.environment_.write_through;
     request_.done = [](Request& done) {
         Rewrite& owner = *static_cast<Rewrite*>(done.owner);
-        owner.then([&owner] { owner.part_written(); });
+        owner.then([&owner] { owner.piece_written(); });
     };
     mirror_.submit_own(request_, ~Mask{0});
 }
 
-void Mirror::Rewrite::part_written() {
-    if (request_.result != Errc::ok || part_.end() == extent_.end()) return end(request_.result);
-    read_part();
+void Mirror::Rewrite::piece_written() {
+    if (request_.result != Errc::ok || !goes_on_after(part_)) return end(request_.result);
+    next_piece();
 }
 
-Mirror::Reconcile::Reconcile(Mirror& mirror, std::uint64_t in_piece, Io* in_io)
-    : Rewrite(mirror, mirror.piece_extent(in_piece)), io(in_io), piece(in_piece), begun(mirror.loop_.now()) {}
+Mirror::Reconcile::Reconcile(Mirror& mirror, const RegionRun& pieces, Io* in_io)
+    : Rewrite(mirror, mirror.extent_of_pieces(pieces)),
+      io(in_io),
+      begun(mirror.loop_.now()),
+      pieces_(pieces),
+      next_(pieces.end()) {}
 
 void Mirror::Reconcile::run() {
     if (mirror_.state_ != State::serving) return end(Errc::disconnected);
-    if (!mirror_.unreconciled_.test(piece)) return end(Errc::ok);
+    if (!mirror_.unreconciled_.test_any(pieces_)) return end(Errc::ok);
     if (mirror_.must_flush_first()) return flush();
-    losses_ = mirror_.losses_;
+    doubted_ = false;
     // A record that may be on one of them calls doubtful ones in sync as well: a start may take the piece from there.
     const Mask members = mirror_.in_sync_ | mirror_.doubtful_;
     // One copy is equal to itself.
-    if ((members & (members - 1)) == 0) return end(Errc::ok);
+    if ((members & (members - 1)) == 0) {
+        found_equal(pieces_);
+        return end(Errc::ok);
+    }
     if (mirror_.reachable() != members) return rewrite(~Mask{0});
     compare();
 }
@@ -239,11 +258,11 @@ void Mirror::Reconcile::compare() {
         if ((asked_ & member->mask()) == 0) continue;
         Sum& sum = sums_[member->index];
         sum.owner = this;
-        sum.piece = {sum.bytes.data(), sum.bytes.size()};
+        sum.memory = {sum.bytes.data(), checksum_result_bytes(extent_, rewrite_piece_bytes)};
         sum.request.operation = Operation::checksum;
         sum.request.extent = extent_;
-        sum.request.checksum_piece_bytes = static_cast<std::uint32_t>(extent_.length);
-        sum.request.pieces = Pieces(&sum.piece, 1);
+        sum.request.checksum_piece_bytes = rewrite_piece_bytes;
+        sum.request.pieces = Pieces(&sum.memory, 1);
         sum.request.owner = &sum;
         sum.request.done = [](Request& done) {
             Reconcile& owner = *static_cast<Sum*>(done.owner)->owner;
@@ -254,20 +273,47 @@ void Mirror::Reconcile::compare() {
 }
 
 void Mirror::Reconcile::compared() {
+    const bool all_asked = asked_ == (mirror_.in_sync_ | mirror_.doubtful_);
+    for (std::uint64_t piece = pieces_.first; piece < pieces_.end(); ++piece) {
+        if (all_asked && equal_everywhere(piece) && !found_equal({piece, 1})) return end(Errc::ok);
+    }
+    rewrite(~Mask{0});
+}
+
+bool Mirror::Reconcile::equal_everywhere(std::uint64_t piece) const {
     const Sum* first = nullptr;
-    bool equal = asked_ == (mirror_.in_sync_ | mirror_.doubtful_);
+    const auto at = static_cast<std::ptrdiff_t>((piece - pieces_.first) * sum_bytes);
     for (std::size_t i = 0; i < sums_.size(); ++i) {
         if ((asked_ & bit(i)) == 0) continue;
         if (first == nullptr) first = &sums_[i];
-        equal = equal && sums_[i].request.result == Errc::ok && sums_[i].bytes == first->bytes;
+        if (sums_[i].request.result != Errc::ok) return false;
+        if (!std::equal(sums_[i].bytes.begin() + at, sums_[i].bytes.begin() + at + sum_bytes,
+                        first->bytes.begin() + at))
+            return false;
     }
-    equal ? end(Errc::ok) : rewrite(~Mask{0});
+    return true;
 }
 
-/// What a member answered before it came back changed it may not have any more.
-void Mirror::Reconcile::end(Errc code) {
-    const bool lost = code == Errc::ok && losses_ != mirror_.losses_ && mirror_.unreconciled_.test(piece);
-    mirror_.reconcile_ended(*this, lost ? Errc::disconnected : code);
+/// What members answered before they came back changed, or a flush failed, they may not have any more: false, and
+/// whoever wants the pieces begins again.
+bool Mirror::Reconcile::found_equal(const RegionRun& pieces) {
+    if (doubted_) return false;
+    mirror_.made_equal(pieces);
+    return true;
 }
+
+bool Mirror::Reconcile::wants(const Extent& piece) {
+    const RegionRun run = mirror_.unreconciled_.regions_of(piece);
+    if (!mirror_.unreconciled_.test_any(run)) return false;
+    writes_ = true;
+    next_ = run.end();
+    return true;
+}
+
+bool Mirror::Reconcile::goes_on_after(const Extent& piece) {
+    return found_equal(mirror_.unreconciled_.regions_of(piece)) && io != nullptr;
+}
+
+void Mirror::Reconcile::end(Errc code) { mirror_.reconcile_ended(*this, code); }
 
 }  // namespace dst

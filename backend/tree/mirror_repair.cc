@@ -15,7 +15,7 @@ void Mirror::want_repair(const Extent& extent, Mask broken_members) {
     const std::uint64_t end = std::min((extent.end() + block - 1) / block * block, record_.size_bytes);
     Extent part{extent.offset / block * block, 0};
     for (; part.offset < end; part.offset += part.length) {
-        part.length = std::min(end - part.offset, repair_bytes_max);
+        part.length = std::min(end - part.offset, rewrite_piece_bytes);
         const bool known = std::any_of(repairs_.begin(), repairs_.end(),
                                        [&](const auto& repair) { return repair->extent().contains(part); });
         if (known || repairs_.size() >= repairs_max) continue;

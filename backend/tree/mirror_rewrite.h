@@ -5,9 +5,6 @@
 /// What a mirror writes again of itself, to make copies equal or what could not be read readable.
 namespace dst {
 
-/// At once, of a piece or of what could not be read.
-inline constexpr std::uint64_t rewrite_part_bytes = 128u << 10;
-
 /// What one member has of an extent is written to all members in sync, by the rules of any write, under an exclusive
 /// lock of that extent.
 class Mirror::Rewrite {
@@ -23,9 +20,12 @@ public:
     virtual void run() = 0;
 
 protected:
-    /// Reads from one of `members` and writes to all, a part after the other, then end(). Over a slow way the whole
-    /// would take longer than the time after which what hangs is cut off, and then begin again.
+    /// Reads from one of `members` and writes to all, a piece after the other, then end().
     void rewrite(Mask members);
+    /// Of each piece first: false leaves it as it is.
+    virtual bool wants(const Extent&) { return true; }
+    /// A piece is written: false is the end.
+    virtual bool goes_on_after(const Extent&) { return true; }
     virtual void end(Errc code) = 0;
     /// Requests may end inside their submission; the next step is taken outside of it.
     template <typename Step>
@@ -37,9 +37,10 @@ protected:
     Extent extent_;
 
 private:
-    void read_part();
-    void write_part();
-    void part_written();
+    void next_piece();
+    void read_piece();
+    void write_piece();
+    void piece_written();
 
     RangeLock::Holder holder_;
     bool locked_ = false;
@@ -47,39 +48,54 @@ private:
     Extent part_;
     Request request_;
     Bytes bytes_;
-    Piece piece_;
+    Piece memory_;
 };
 
-/// One piece on its way to be equal on all members in sync (M4): their checksums are compared; when one is missing or
-/// they differ, the piece is written again.
+/// Pieces on their way to be equal on all members in sync (M4): the members' checksums are compared; a piece of which
+/// one is missing or differs is written again.
 class Mirror::Reconcile final : public Mirror::Rewrite {
 public:
-    /// `io`: the read that waits for it and holds the lock; null: the background's, with a lock of its own.
-    Reconcile(Mirror& mirror, std::uint64_t piece, Io* io);
+    /// `io`: the read that waits for it and holds the lock; null: the background's, with a lock of its own, which it
+    /// gives back as soon as it has written one piece. At most compared_pieces_max.
+    Reconcile(Mirror& mirror, const RegionRun& pieces, Io* io);
 
     void run() override;
+    /// Something in `extent` may differ from now on, whatever was found before.
+    void doubt(const Extent& extent) { doubted_ = doubted_ || extent_.overlaps(extent); }
+    /// There was something to write: what comes next may well have to be written, too.
+    bool writes() const noexcept { return writes_; }
+    /// Where the background goes on: behind what it wrote, or tried to, else behind all.
+    std::uint64_t next() const noexcept { return next_; }
 
     Io* const io;
-    const std::uint64_t piece;
     const TimePoint begun;
 
 private:
-    void flush();
-    void flushed();
-    void compare();
-    void compared();
-    void end(Errc code) override;
+    static constexpr std::size_t sum_bytes = 16;
 
     struct Sum {
         Reconcile* owner = nullptr;
         Request request;
-        std::array<std::byte, 16> bytes{};
-        Piece piece;
+        std::array<std::byte, compared_pieces_max * sum_bytes> bytes{};
+        Piece memory;
     };
 
+    void flush();
+    void flushed();
+    void compare();
+    void compared();
+    bool equal_everywhere(std::uint64_t piece) const;
+    bool found_equal(const RegionRun& pieces);
+    bool wants(const Extent& piece) override;
+    bool goes_on_after(const Extent& piece) override;
+    void end(Errc code) override;
+
+    const RegionRun pieces_;
+    std::uint64_t next_;
+    bool writes_ = false;
+    bool doubted_ = false;
     Request flush_;
     std::uint64_t doubts_ = 0;  ///< the mirror's when the flush began
-    std::uint64_t losses_ = 0;  ///< the mirror's when it began to compare
     std::array<Sum, mirror_members_max> sums_;
     Mask asked_ = 0;
     unsigned pending_ = 0;

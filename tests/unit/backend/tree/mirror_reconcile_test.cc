@@ -8,7 +8,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr std::size_t reconcile_piece = 1u << 20;
+/// So much is compared at once, and written again.
+constexpr std::size_t compared = 1u << 20;
+constexpr std::size_t rewritten = 128u << 10;
 constexpr auto any = spec::ReadPreference::automatic;
 
 std::size_t count(const FakeDevice& device, Operation operation) {
@@ -18,34 +20,150 @@ std::size_t count(const FakeDevice& device, Operation operation) {
 }
 
 void differ(MirrorWorld& world) {
-    world.device(0).put(reconcile_piece + 4096, filled(512, 1));
-    world.device(1).put(reconcile_piece + 4096, filled(512, 2));
+    world.device(0).put(compared + 4096, filled(512, 1));
+    world.device(1).put(compared + 4096, filled(512, 2));
 }
 
 TEST(MirrorReconcile, M4CopiesThatDifferAreEqualAfterAWhile) {
     MirrorWorld world(2, any, differ);
     world.loop.run_for(seconds(5));
-    EXPECT_EQ(world.device(0).bytes(0, 4 * reconcile_piece), world.device(1).bytes(0, 4 * reconcile_piece));
+    EXPECT_EQ(world.device(0).bytes(0, 4 * compared), world.device(1).bytes(0, 4 * compared));
     EXPECT_EQ(world.events.count("mirror-reconciled"), 1u);
     EXPECT_EQ(world.mirror->degraded(), false);
 }
 
-/// Over a slow way a whole piece may take longer than the time after which what hangs is cut off.
-TEST(MirrorReconcile, M4WhatDiffersIsWrittenAPartAfterTheOther) {
+/// What was written to the data of one since its log was cleared.
+std::vector<Extent> written(MirrorWorld& world, std::size_t index) {
+    std::vector<Extent> extents;
+    for (const auto& [operation, extent] : world.device(index).log) {
+        if (operation == Operation::write && extent.offset < 4 * compared) extents.push_back(extent);
+    }
+    return extents;
+}
+
+/// All of the second MiB.
+void differ_all_over(MirrorWorld& world) {
+    for (std::uint64_t i = 0; i < 8; ++i) world.device(0).put(compared + i * rewritten, filled(512, 1));
+}
+
+TEST(MirrorReconcile, M4OnlyWhatDiffersIsWritten) {
     MirrorWorld world(2, any, [](MirrorWorld& started) {
         differ(started);
+        started.device(0).put(compared + 5 * rewritten, filled(512, 1));
         for (const auto& device : started.devices) device->log.clear();
     });
     world.loop.run_for(seconds(5));
-    EXPECT_EQ(world.device(0).bytes(0, 4 * reconcile_piece), world.device(1).bytes(0, 4 * reconcile_piece));
-    std::uint64_t end = reconcile_piece;
-    for (const auto& [operation, extent] : world.device(0).log) {
-        if (operation != Operation::write || extent.offset >= 4 * reconcile_piece) continue;
-        EXPECT_EQ(extent.offset, end);
-        EXPECT_LE(extent.length, 128u << 10);
-        end = extent.end();
-    }
-    EXPECT_EQ(end, 2 * reconcile_piece);
+    EXPECT_EQ(world.device(0).bytes(0, 4 * compared), world.device(1).bytes(0, 4 * compared));
+    const std::vector<Extent> both{{compared, rewritten}, {compared + 5 * rewritten, rewritten}};
+    EXPECT_EQ(written(world, 0), both);
+    EXPECT_EQ(written(world, 1), both);
+    EXPECT_EQ(world.events.count("mirror-reconciled"), 1u);
+}
+
+/// Over a slow way the rest may take longer than the time after which what hangs is cut off.
+TEST(MirrorReconcile, M4AReadWaitsForWhatItReads) {
+    MirrorWorld world(2, any, [](MirrorWorld& started) {
+        differ_all_over(started);
+        // The background makes a pause.
+        started.device(1).fail(Operation::checksum, Errc::medium_error);
+        for (const auto& device : started.devices) device->fail(Operation::read, Errc::medium_error);
+        started.loop.run_for(milliseconds(10));
+        for (const auto& device : started.devices) device->log.clear();
+        TestRequest read(Operation::read, {compared + 3 * rewritten - 512, 1024});
+        EXPECT_EQ(run(started.loop, *started.mirror, read), Errc::ok);
+        const std::vector<Extent> its{{compared + 2 * rewritten, rewritten}, {compared + 3 * rewritten, rewritten}};
+        EXPECT_EQ(written(started, 0), its);
+        EXPECT_EQ(written(started, 1), its);
+    });
+    world.loop.run_for(seconds(5));
+    EXPECT_EQ(world.device(0).bytes(0, 4 * compared), world.device(1).bytes(0, 4 * compared));
+}
+
+TEST(MirrorReconcile, TheBackgroundLetsOthersInAfterEachPieceThatItWrites) {
+    MirrorWorld world(2, any, differ_all_over);
+    ASSERT_TRUE(hold_before(world, 1, Operation::write));
+    ASSERT_EQ(world.device(1).held_request(0).extent, (Extent{compared, rewritten}));
+    world.device(1).hold_no_more();
+    TestRequest beside = write_of(compared + 4 * rewritten, 9);
+    beside.submit(*world.mirror);
+    world.loop.run_for(milliseconds(10));
+    EXPECT_FALSE(beside.done) << "the copies were compared, and it would be overwritten";
+    world.device(0).log.clear();
+    world.device(1).answer();
+    ASSERT_TRUE(world.loop.run_until([&] { return beside.done; }, seconds(5)));
+    EXPECT_EQ(written(world, 0), (std::vector<Extent>{{compared + 4 * rewritten, 4096}}));
+    world.loop.run_for(seconds(5));
+    EXPECT_EQ(world.device(0).bytes(0, 4 * compared), world.device(1).bytes(0, 4 * compared));
+    EXPECT_EQ(world.device(1).bytes(compared + 4 * rewritten, 4096), filled(4096, 9));
+}
+
+/// Else a read that is cut off again and again would begin again and again.
+TEST(MirrorReconcile, WhatWasMadeEqualStaysSoWhenTheRestCannotBe) {
+    MirrorWorld world(2, any, [](MirrorWorld& started) {
+        differ_all_over(started);
+        started.device(1).fail(Operation::checksum, Errc::medium_error);
+        for (const auto& device : started.devices) device->fail(Operation::read, Errc::medium_error);
+        started.loop.run_for(milliseconds(10));
+        TestRequest read(Operation::read, {compared, 4 * rewritten});
+        read.submit(*started.mirror);
+        for (std::uint64_t i = 0; i < 2; ++i) {
+            ASSERT_TRUE(hold_before(started, 1, Operation::write));
+            ASSERT_EQ(started.device(1).held_request(0).extent, (Extent{compared + i * rewritten, rewritten}));
+            if (i == 0) started.device(1).answer();
+        }
+        for (const auto& device : started.devices) device->go_down();
+        ASSERT_TRUE(started.loop.run_until([&] { return read.done; }, seconds(20)));
+        EXPECT_EQ(read.result(), Errc::disconnected);
+        started.device(1).release();
+        for (const auto& device : started.devices) {
+            device->log.clear();
+            device->go_up();
+        }
+        TestRequest again(Operation::read, {compared, 4 * rewritten});
+        EXPECT_EQ(run(started.loop, *started.mirror, again), Errc::ok);
+        const std::vector<Extent> rest = written(started, 0);
+        ASSERT_FALSE(rest.empty());
+        for (const Extent& extent : rest) EXPECT_GE(extent.offset, compared + rewritten);
+    });
+    world.loop.run_for(seconds(5));
+    EXPECT_EQ(world.device(0).bytes(0, 4 * compared), world.device(1).bytes(0, 4 * compared));
+}
+
+TEST(MirrorReconcile, M4WhatNobodyCanReadKeepsNothingElseFromBeingMadeEqual) {
+    MirrorWorld world(2, any, [](MirrorWorld& started) {
+        differ_all_over(started);
+        for (const auto& device : started.devices) device->spoil({compared + rewritten, 512});
+    });
+    world.loop.run_for(seconds(30));
+    EXPECT_EQ(world.device(0).bytes(compared, rewritten), world.device(1).bytes(compared, rewritten));
+    EXPECT_EQ(world.device(0).bytes(compared + 2 * rewritten, 6 * rewritten),
+              world.device(1).bytes(compared + 2 * rewritten, 6 * rewritten));
+    EXPECT_EQ(world.events.count("mirror-reconciled"), 0u);
+}
+
+TEST(MirrorReconcile, WhatDiffersAllOverIsComparedTwiceAtMost) {
+    MirrorWorld world(2, any, [](MirrorWorld& started) {
+        differ_all_over(started);
+        for (const auto& device : started.devices) device->log.clear();
+    });
+    world.loop.run_for(seconds(5));
+    EXPECT_EQ(written(world, 0).size(), 8u);
+    EXPECT_LE(checked_bytes(world.device(0)), 5 * compared);
+}
+
+/// Each may have lost something else of it since.
+TEST(MirrorReconcile, M4AFlushThatFailsOnAllMeanwhileHasItComparedAgain) {
+    MirrorWorld world(2, any, [](MirrorWorld& started) {
+        ASSERT_TRUE(hold_before(started, 1, Operation::checksum));
+        started.device(1).hold_no_more();
+        for (const auto& device : started.devices) device->fail(Operation::flush, Errc::medium_error);
+        EXPECT_EQ(flush(started.loop, *started.mirror), Errc::medium_error);
+        // It was read before.
+        started.device(1).answer();
+        started.device(1).put(4096, filled(512, 5));
+    });
+    world.loop.run_for(seconds(5));
+    EXPECT_EQ(world.device(0).bytes(0, 4 * compared), world.device(1).bytes(0, 4 * compared));
 }
 
 TEST(MirrorReconcile, M4EqualCopiesAreComparedAndNotWritten) {
@@ -57,7 +175,7 @@ TEST(MirrorReconcile, M4EqualCopiesAreComparedAndNotWritten) {
     EXPECT_EQ(count(world.device(1), Operation::checksum), 4u);
     for (const auto& device : world.devices) {
         for (const auto& [operation, extent] : device->log) {
-            EXPECT_FALSE(operation == Operation::write && extent.offset < 4 * reconcile_piece);
+            EXPECT_FALSE(operation == Operation::write && extent.offset < 4 * compared);
         }
     }
 }
@@ -66,15 +184,15 @@ TEST(MirrorReconcile, M4AReadIsAnsweredWhenAllHaveWhatItReturns) {
     MirrorWorld world(2, any, [](MirrorWorld& started) {
         differ(started);
         started.device(1).hold();
-        TestRequest request(Operation::read, {reconcile_piece + 4096, 512});
+        TestRequest request(Operation::read, {compared + 4096, 512});
         request.submit(*started.mirror);
         started.loop.run_for(seconds(1));
         EXPECT_FALSE(request.done) << "before it knew what the other one has";
         started.device(1).release();
         EXPECT_TRUE(started.loop.run_until([&] { return request.done; }, seconds(5)));
         EXPECT_EQ(request.result(), Errc::ok);
-        EXPECT_EQ(started.device(0).bytes(reconcile_piece + 4096, 512), request.bytes);
-        EXPECT_EQ(started.device(1).bytes(reconcile_piece + 4096, 512), request.bytes);
+        EXPECT_EQ(started.device(0).bytes(compared + 4096, 512), request.bytes);
+        EXPECT_EQ(started.device(1).bytes(compared + 4096, 512), request.bytes);
     });
 }
 
@@ -84,13 +202,13 @@ TEST(MirrorReconcile, M4AMemberThatDoesNotTakeTheRepairIsDroppedBeforeTheReadIsA
         started.device(1).fail(Operation::write, Errc::medium_error, 100);
     });
     world.hold_journal = true;
-    TestRequest request(Operation::read, {reconcile_piece + 4096, 512});
+    TestRequest request(Operation::read, {compared + 4096, 512});
     request.submit(*world.mirror);
     world.loop.run_for(seconds(1));
     EXPECT_FALSE(request.done);
     world.release_journal();
     EXPECT_TRUE(world.loop.run_until([&] { return request.done; }, seconds(5)));
-    EXPECT_EQ(request.bytes, world.device(0).bytes(reconcile_piece + 4096, 512));
+    EXPECT_EQ(request.bytes, world.device(0).bytes(compared + 4096, 512));
     EXPECT_EQ(world.events.count("member-dropped"), 1u);
 }
 
@@ -115,7 +233,7 @@ TEST(MirrorReconcile, M4WhatCannotBeComparedIsWritten) {
     });
     world.loop.run_for(seconds(5));
     EXPECT_EQ(world.events.count("mirror-reconciled"), 1u);
-    EXPECT_EQ(world.device(0).bytes(0, 4 * reconcile_piece), world.device(1).bytes(0, 4 * reconcile_piece));
+    EXPECT_EQ(world.device(0).bytes(0, 4 * compared), world.device(1).bytes(0, 4 * compared));
 }
 
 /// A read that makes its whole piece equal keeps writes of that out, also where it does not read.
@@ -126,12 +244,12 @@ TEST(MirrorReconcile, M11AWriteBesideAReadThatReconcilesIsNotOverwritten) {
         started.device(1).fail(Operation::checksum, Errc::medium_error);
         for (const auto& device : started.devices) device->fail(Operation::read, Errc::medium_error);
         started.loop.run_for(milliseconds(10));
-        TestRequest read(Operation::read, {reconcile_piece + 4096, 512});
+        TestRequest read(Operation::read, {compared + 4096, 512});
         read.submit(*started.mirror);
         ASSERT_TRUE(hold_before(started, 1, Operation::write));
-        ASSERT_EQ(started.device(1).held_request(0).extent, (Extent{reconcile_piece, 128u << 10}));
+        ASSERT_EQ(started.device(1).held_request(0).extent, (Extent{compared, 128u << 10}));
         started.device(1).hold_no_more();
-        TestRequest beside = write_of(reconcile_piece + 65536, 9);
+        TestRequest beside = write_of(compared + 65536, 9);
         beside.submit(*started.mirror);
         started.loop.run_for(milliseconds(10));
         EXPECT_FALSE(beside.done);
@@ -140,7 +258,7 @@ TEST(MirrorReconcile, M11AWriteBesideAReadThatReconcilesIsNotOverwritten) {
         EXPECT_EQ(beside.result(), Errc::ok);
     });
     for (const auto& device : world.devices) {
-        EXPECT_EQ(device->bytes(reconcile_piece + 65536, 4096), filled(4096, 9));
+        EXPECT_EQ(device->bytes(compared + 65536, 4096), filled(4096, 9));
     }
 }
 
@@ -172,7 +290,7 @@ TEST(MirrorReconcile, M4AFlushThatFailedOnAllMakesWhatWasWrittenBeforeItUnreconc
 /// The background has been past it.
 TEST(MirrorReconcile, M4WhatNobodyReadsIsReconciledWhereverItLies) {
     MirrorWorld world;
-    for (const std::uint64_t offset : {3 * reconcile_piece, reconcile_piece}) {
+    for (const std::uint64_t offset : {3 * compared, compared}) {
         ASSERT_EQ(write(world.loop, *world.mirror, offset, filled(4096, 3)), Errc::ok);
         for (const auto& device : world.devices) device->fail(Operation::write, Errc::medium_error);
         EXPECT_EQ(write(world.loop, *world.mirror, offset, filled(4096, 4)), Errc::medium_error);
@@ -218,10 +336,10 @@ TEST(MirrorReconcile, M4AWriteThatOneLacksThatIsTakenBackIsReconciled) {
 
 TEST(MirrorReconcile, M4AWriteMeanwhileStays) {
     MirrorWorld world(2, any, differ);
-    EXPECT_EQ(write(world.loop, *world.mirror, reconcile_piece + 4096, filled(512, 9)), Errc::ok);
+    EXPECT_EQ(write(world.loop, *world.mirror, compared + 4096, filled(512, 9)), Errc::ok);
     world.loop.run_for(seconds(5));
-    EXPECT_EQ(world.device(0).bytes(reconcile_piece + 4096, 512), filled(512, 9));
-    EXPECT_EQ(world.device(1).bytes(reconcile_piece + 4096, 512), filled(512, 9));
+    EXPECT_EQ(world.device(0).bytes(compared + 4096, 512), filled(512, 9));
+    EXPECT_EQ(world.device(1).bytes(compared + 4096, 512), filled(512, 9));
 }
 
 TEST(MirrorReconcile, ACleanEndBeforeItIsDoneLeavesTheIntentBits) {
