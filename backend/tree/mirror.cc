@@ -148,7 +148,7 @@ void Mirror::stand(const Record& record, std::uint32_t used) {
     }
     take_geometry();
     settling_ = false;
-    unreconciled_ = RegionMap((record.size_bytes + rewrite_piece_bytes - 1) / rewrite_piece_bytes, rewrite_piece_bytes);
+    unreconciled_ = PieceMap(record.size_bytes, rewrite_piece_bytes);
     maps_ = MirrorMaps(record);
     given_ = true;
     state_ = State::standing;

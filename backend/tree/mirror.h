@@ -20,6 +20,7 @@
 #include "tree/member_metadata.h"
 #include "tree/mirror_environment.h"
 #include "tree/mirror_maps.h"
+#include "tree/piece_map.h"
 
 namespace dst {
 
@@ -250,7 +251,6 @@ private:
     void mark_unreconciled(const Io& io);
     void mark_unreconciled(const Extent& extent);
     void mark_intents_unreconciled();
-    Extent extent_of_pieces(const RegionRun& pieces) const;
     void made_equal(const RegionRun& pieces);
     void lock_io(Io& io);
     void reconcile_before(Io& io);
@@ -358,12 +358,12 @@ private:
     std::vector<Callback<void>> synced_next_;  ///< wait for the next one
     std::vector<Io*> intent_waiting_;          ///< hold their range until their intent bits are durable (M3)
     std::unique_ptr<Clear> clear_;
-    std::uint64_t change_end_ = 0;  ///< where the last change of others ended
-    std::uint64_t losses_ = 0;      ///< times that some member came back changed
+    std::uint64_t change_end_ = 0;      ///< where the last change of others ended
+    std::uint64_t losses_ = 0;          ///< times that some member came back changed
     Task maps_task_;
     Timer idle_timer_;
 
-    RegionMap unreconciled_;            ///< pieces that may differ between members in sync (M4), of 128 KiB each
+    PieceMap unreconciled_;             ///< pieces that may differ between members in sync (M4), of 128 KiB each
     std::uint64_t doubts_ = 0;          ///< times that some were added
     std::uint64_t doubts_flushed_ = 0;  ///< of them: what members held then has been flushed since (write_through)
     std::vector<std::unique_ptr<Reconcile>> reconciling_;

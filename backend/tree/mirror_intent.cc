@@ -25,7 +25,7 @@ void Mirror::take_maps(const FoundMaps& found) {
     }
     if (broken(Rule::m4_reconcile)) return;
     for (auto run = found.intent.next_run(0); run; run = found.intent.next_run(run->end())) {
-        unreconciled_.set(unreconciled_.regions_of(found.intent.extent_of(*run)));
+        unreconciled_.set(unreconciled_.pieces_of(found.intent.extent_of(*run)));
         ++doubts_;
     }
 }
@@ -164,7 +164,7 @@ void Mirror::maps_written() {
 }
 
 bool Mirror::is_region_unreconciled(std::uint64_t region) const {
-    return unreconciled_.test_any(unreconciled_.regions_of(maps_.intent().extent_of({region, 1})));
+    return unreconciled_.test_any(unreconciled_.pieces_of(maps_.intent().extent_of({region, 1})));
 }
 
 /// Those of `regions` that are equal on all members in sync.

@@ -15,7 +15,7 @@ constexpr Duration reconcile_again_time = std::chrono::seconds(1);
 }  // namespace
 
 bool Mirror::is_unreconciled(const Extent& extent) const noexcept {
-    return state_ == State::serving && unreconciled_.any() && unreconciled_.test_any(unreconciled_.regions_of(extent));
+    return state_ == State::serving && unreconciled_.any() && unreconciled_.test_any(unreconciled_.pieces_of(extent));
 }
 
 /// After a change that some members may have and others not, and that was not acknowledged.
@@ -37,7 +37,7 @@ void Mirror::mark_intents_unreconciled() {
 
 void Mirror::mark_unreconciled(const Extent& extent) {
     if (state_ != State::serving || broken(Rule::m4_reconcile)) return;
-    unreconciled_.set(unreconciled_.regions_of(extent));
+    unreconciled_.set(unreconciled_.pieces_of(extent));
     ++doubts_;
     for (const auto& reconcile : reconciling_) reconcile->doubt(extent);
     if (background_) background_->doubt(extent);
@@ -50,12 +50,6 @@ void Mirror::mark_unreconciled(const Extent& extent) {
 /// compared and read.
 bool Mirror::must_flush_first() const noexcept { return environment_.write_through && doubts_flushed_ != doubts_; }
 
-Extent Mirror::extent_of_pieces(const RegionRun& pieces) const {
-    Extent extent = unreconciled_.extent_of(pieces);
-    extent.length = std::min(extent.length, record_.size_bytes - extent.offset);
-    return extent;
-}
-
 /// A read of what is not reconciled holds the whole pieces alone, since it changes them.
 void Mirror::lock_io(Io& io) {
     const Request& request = *io.outer;
@@ -63,7 +57,7 @@ void Mirror::lock_io(Io& io) {
     io.lock.extent = request.extent;
     io.lock.mode = alone ? RangeLock::Mode::exclusive : RangeLock::Mode::shared;
     if (!alone && is_unreconciled(request.extent)) {
-        io.lock.extent = unreconciled_.extent_of(unreconciled_.regions_of(request.extent));
+        io.lock.extent = unreconciled_.extent_of(unreconciled_.pieces_of(request.extent));
         io.lock.mode = RangeLock::Mode::exclusive;
     }
     io.lock.owner = &io;
@@ -78,7 +72,7 @@ void Mirror::reconcile_before(Io& io) {
         lock_.unlock(io.lock);
         return lock_io(io);
     }
-    const RegionRun wanted = unreconciled_.regions_of(io.outer->extent);
+    const RegionRun wanted = unreconciled_.pieces_of(io.outer->extent);
     const std::uint64_t first = unreconciled_.next_run(wanted.first)->first;
     const RegionRun pieces{first, std::min(compared_pieces_max, wanted.end() - first)};
     reconciling_.push_back(std::make_unique<Reconcile>(*this, pieces, &io));
@@ -211,7 +205,7 @@ void Mirror::Rewrite::piece_written() {
 }
 
 Mirror::Reconcile::Reconcile(Mirror& mirror, const RegionRun& pieces, Io* in_io)
-    : Rewrite(mirror, mirror.extent_of_pieces(pieces)),
+    : Rewrite(mirror, mirror.unreconciled_.extent_of(pieces)),
       io(in_io),
       begun(mirror.loop_.now()),
       pieces_(pieces),
@@ -303,7 +297,7 @@ bool Mirror::Reconcile::found_equal(const RegionRun& pieces) {
 }
 
 bool Mirror::Reconcile::wants(const Extent& piece) {
-    const RegionRun run = mirror_.unreconciled_.regions_of(piece);
+    const RegionRun run = mirror_.unreconciled_.pieces_of(piece);
     if (!mirror_.unreconciled_.test_any(run)) return false;
     writes_ = true;
     next_ = run.end();
@@ -311,7 +305,7 @@ bool Mirror::Reconcile::wants(const Extent& piece) {
 }
 
 bool Mirror::Reconcile::goes_on_after(const Extent& piece) {
-    return found_equal(mirror_.unreconciled_.regions_of(piece)) && io != nullptr;
+    return found_equal(mirror_.unreconciled_.pieces_of(piece)) && io != nullptr;
 }
 
 void Mirror::Reconcile::end(Errc code) { mirror_.reconcile_ended(*this, code); }
