@@ -231,6 +231,7 @@ private:
     // mirror_intent.cc: M3, M4, and the maps on the members
     void start_change(Io& io);
     void set_ahead(const Extent& extent);
+    void set_around(const RegionRun& regions);
     void intents_written();
     void sync_maps(Callback<void> done);
     void write_maps();
@@ -359,6 +360,7 @@ private:
     std::vector<Io*> intent_waiting_;          ///< hold their range until their intent bits are durable (M3)
     std::unique_ptr<Clear> clear_;
     std::uint64_t change_end_ = 0;      ///< where the last change of others ended
+    std::uint64_t bits_met_clear_ = 0;  ///< by changes of others, since idle ones were looked for
     std::uint64_t losses_ = 0;          ///< times that some member came back changed
     Task maps_task_;
     Timer idle_timer_;

@@ -54,6 +54,11 @@ void MirrorMaps::end(const RegionRun& regions) {
     recent_.set(regions);
 }
 
+void MirrorMaps::expect(const RegionRun& regions) {
+    intent().set(regions);
+    recent_.set(regions);
+}
+
 void MirrorMaps::all_durable() { durable_ = intent(); }
 
 void MirrorMaps::slot_durable(std::uint64_t slot, std::span<const std::uint64_t> words) {

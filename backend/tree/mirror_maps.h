@@ -40,6 +40,9 @@ public:
     void begin(const RegionRun& regions);
     void end(const RegionRun& regions);
 
+    /// Sets their intent bits, as if they were changed now.
+    void expect(const RegionRun& regions);
+
     /// Their intent bits are durable on every member in sync, and nobody is about to clear them.
     bool durable(const RegionRun& regions) const noexcept { return durable_.test_all(regions); }
     /// What the intent map says now is on the members: after a start.

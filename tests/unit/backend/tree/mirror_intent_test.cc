@@ -73,6 +73,59 @@ TEST(MirrorIntent, M3ASequentialStreamFindsTheNextBitSet) {
     EXPECT_FALSE(intent_on(world, 0).any()) << "and goes like any other";
 }
 
+/// Of a storage with many regions, each written to for the first time.
+class ScatteredWrites {
+public:
+    /// One region of 16, `times` times.
+    void run(std::uint64_t times) {
+        for (std::uint64_t i = 0; i < times; ++i) {
+            EXPECT_EQ(write(world.loop, *world.mirror, at_ * small, filled(512, 1)), Errc::ok);
+            at_ += 16;
+        }
+    }
+
+    static constexpr std::uint32_t small = 4096;
+    static constexpr std::uint64_t regions = 1 << 15;
+    MirrorWorld world{2, spec::ReadPreference::automatic, nullptr, regions* small, small};
+
+private:
+    std::uint64_t at_ = 5;
+};
+
+TEST(MirrorIntent, WritesAllOverTheStorageSetTheBitsAroundThemAsWell) {
+    ScatteredWrites writes;
+    MirrorWorld& world = writes.world;
+    writes.run(1024);
+    EXPECT_EQ(intent_on(world, 0).count(), 1024u) << "each its own";
+    writes.run(1);
+    const RegionMap intent = intent_on(world, 1);
+    EXPECT_EQ(intent.count(), 1024u + 16u);
+    const std::uint64_t around = 1024 * 16;
+    EXPECT_TRUE(intent.test_all({around, 16}));
+    world.device(0).log.clear();
+    EXPECT_EQ(write(world.loop, *world.mirror, (around + 15) * writes.small, filled(512, 1)), Errc::ok);
+    EXPECT_EQ(world.device(0).log.size(), 1u) << "it waits for nothing";
+}
+
+TEST(MirrorIntent, FewWritesAtATimeSetTheirOwnBitsForever) {
+    ScatteredWrites writes;
+    for (int i = 0; i < 8; ++i) {
+        writes.run(200);
+        writes.world.loop.run_for(seconds(20));
+        EXPECT_EQ(intent_on(writes.world, 0).count(), 0u);
+        writes.run(1);
+        EXPECT_EQ(intent_on(writes.world, 0).count(), 1u);
+    }
+}
+
+TEST(MirrorIntent, M4BitsThatWereSetForNothingGoAsOthersDo) {
+    ScatteredWrites writes;
+    writes.run(1030);
+    EXPECT_EQ(intent_on(writes.world, 0).count(), 1024u + 6 * 16);
+    writes.world.loop.run_for(seconds(20));
+    EXPECT_EQ(intent_on(writes.world, 0).count(), 0u);
+}
+
 TEST(MirrorIntent, M3AMemberThatDoesNotTakeTheBitIsDroppedFirst) {
     MirrorWorld world;
     world.device(1).fail(Operation::write, Errc::medium_error);
