@@ -359,9 +359,9 @@ private:
     std::vector<Callback<void>> synced_next_;  ///< wait for the next one
     std::vector<Io*> intent_waiting_;          ///< hold their range until their intent bits are durable (M3)
     std::unique_ptr<Clear> clear_;
-    std::uint64_t change_end_ = 0;      ///< where the last change of others ended
-    std::uint64_t bits_met_clear_ = 0;  ///< by changes of others, since idle ones were looked for
-    std::uint64_t losses_ = 0;          ///< times that some member came back changed
+    std::uint64_t change_end_ = 0;  ///< where the last change of others ended
+    std::uint64_t bits_set_ = 0;    ///< by changes of others, since idle ones were looked for
+    std::uint64_t losses_ = 0;      ///< times that some member came back changed
     Task maps_task_;
     Timer idle_timer_;
 

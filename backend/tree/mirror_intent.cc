@@ -11,10 +11,11 @@
 namespace dst {
 namespace {
 
-/// A region that was not changed for so long, and up to twice as long, is cleared.
+/// A region that was not changed for twice to three times as long is cleared.
 constexpr Duration idle_time = std::chrono::seconds(5);
-/// When so many changes have met a clear bit within idle_time, each one sets those of the regions around it as well.
-constexpr std::uint64_t met_clear_max = 1024;
+/// When changes have set so many bits within idle_time, and a 64th of all, each one sets those of the regions around it
+/// as well.
+constexpr std::uint64_t bits_set_max = 1024;
 constexpr std::uint64_t regions_around = 16;
 
 }  // namespace
@@ -49,8 +50,7 @@ void Mirror::start_change(Io& io) {
     maps_.begin(io.regions);
     if (io.application) set_ahead(io.outer->extent);
     if (maps_.durable(io.regions) || broken(Rule::m3_intent)) return fan_out(io);
-    maps_.intent().set(io.regions);
-    if (io.application) set_around(io.regions);
+    if (maps_.intent().set(io.regions) && io.application) set_around(io.regions);
     intent_waiting_.push_back(&io);
     maps_task_.post();
 }
@@ -71,7 +71,7 @@ void Mirror::set_ahead(const Extent& extent) {
 /// Changes all over a large storage wait for the map one after another, until it has the bits of all of it. Where so
 /// many regions are set anyway, some more are compared or owed after a failure, and are clear again as soon.
 void Mirror::set_around(const RegionRun& regions) {
-    if (++bits_met_clear_ <= met_clear_max) return;
+    if (++bits_set_ <= std::max(bits_set_max, maps_.intent().regions() / 64)) return;
     const std::uint64_t first = regions.first / regions_around * regions_around;
     const std::uint64_t last = (regions.end() - 1) / regions_around * regions_around + regions_around - 1;
     maps_.expect({first, std::min(last + 1, maps_.intent().regions()) - first});
@@ -193,7 +193,7 @@ RegionMap Mirror::reconciled(const RegionMap& regions) const {
 
 void Mirror::look_for_idle() {
     if (state_ != State::serving || settling_) return;
-    bits_met_clear_ = 0;
+    bits_set_ = 0;
     if (maps_.intent().any()) idle_timer_.start(idle_time);
     // While bits are being cleared, what changes since that began must stay known.
     if (clear_ || !up()) return;

@@ -9,8 +9,10 @@
 namespace dst {
 namespace {
 
-/// Before the background tries a piece again that could not be made equal.
+/// Before the background looks again whether anybody is there.
 constexpr Duration reconcile_again_time = std::chrono::seconds(1);
+/// Before it goes on behind a piece that nobody can read or take: 1 MiB of such a second.
+constexpr Duration failed_piece_time = std::chrono::milliseconds(125);
 
 }  // namespace
 
@@ -107,7 +109,7 @@ void Mirror::reconcile_ended(Reconcile& reconcile, Errc code) {
         const Duration took = loop_.now() - reconcile.begun;
         background_.reset();
         if (state_ == State::serving && !settling_ && unreconciled_.any()) {
-            reconcile_timer_.start(code != Errc::ok ? reconcile_again_time : in_flight_ > 0 ? took : Duration::zero());
+            reconcile_timer_.start(code != Errc::ok ? failed_piece_time : in_flight_ > 0 ? took : Duration::zero());
         }
     } else {
         std::erase_if(reconciling_, [&](const auto& one) { return one.get() == &reconcile; });
@@ -194,15 +196,12 @@ void Mirror::Rewrite::write_piece() {
     request_.fua = mirror_.environment_.write_through;
     request_.done = [](Request& done) {
         Rewrite& owner = *static_cast<Rewrite*>(done.owner);
-        owner.then([&owner] { owner.piece_written(); });
+        owner.then([&owner] { owner.write_ended(); });
     };
     mirror_.submit_own(request_, ~Mask{0});
 }
 
-void Mirror::Rewrite::piece_written() {
-    if (request_.result != Errc::ok || !goes_on_after(part_)) return end(request_.result);
-    next_piece();
-}
+void Mirror::Rewrite::write_ended() { request_.result == Errc::ok ? piece_written(part_) : end(request_.result); }
 
 Mirror::Reconcile::Reconcile(Mirror& mirror, const RegionRun& pieces, Io* in_io)
     : Rewrite(mirror, mirror.unreconciled_.extent_of(pieces)),
@@ -288,8 +287,8 @@ bool Mirror::Reconcile::equal_everywhere(std::uint64_t piece) const {
     return true;
 }
 
-/// What members answered before they came back changed, or a flush failed, they may not have any more: false, and
-/// whoever wants the pieces begins again.
+/// What members answered before they came back changed, or a flush failed, they may not have any more: false, and a
+/// read that waits begins again.
 bool Mirror::Reconcile::found_equal(const RegionRun& pieces) {
     if (doubted_) return false;
     mirror_.made_equal(pieces);
@@ -304,8 +303,9 @@ bool Mirror::Reconcile::wants(const Extent& piece) {
     return true;
 }
 
-bool Mirror::Reconcile::goes_on_after(const Extent& piece) {
-    return found_equal(mirror_.unreconciled_.pieces_of(piece)) && io != nullptr;
+void Mirror::Reconcile::piece_written(const Extent& piece) {
+    const bool equal = found_equal(mirror_.unreconciled_.pieces_of(piece));
+    equal&& io != nullptr ? next_piece() : end(Errc::ok);
 }
 
 void Mirror::Reconcile::end(Errc code) { mirror_.reconcile_ended(*this, code); }

@@ -24,8 +24,9 @@ protected:
     void rewrite(Mask members);
     /// Of each piece first: false leaves it as it is.
     virtual bool wants(const Extent&) { return true; }
-    /// A piece is written: false is the end.
-    virtual bool goes_on_after(const Extent&) { return true; }
+    /// A piece is written: next_piece(), or end().
+    virtual void piece_written(const Extent&) { next_piece(); }
+    void next_piece();
     virtual void end(Errc code) = 0;
     /// Requests may end inside their submission; the next step is taken outside of it.
     template <typename Step>
@@ -37,10 +38,9 @@ protected:
     Extent extent_;
 
 private:
-    void next_piece();
     void read_piece();
     void write_piece();
-    void piece_written();
+    void write_ended();
 
     RangeLock::Holder holder_;
     bool locked_ = false;
@@ -87,7 +87,7 @@ private:
     bool equal_everywhere(std::uint64_t piece) const;
     bool found_equal(const RegionRun& pieces);
     bool wants(const Extent& piece) override;
-    bool goes_on_after(const Extent& piece) override;
+    void piece_written(const Extent& piece) override;
     void end(Errc code) override;
 
     const RegionRun pieces_;
