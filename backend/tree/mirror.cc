@@ -149,6 +149,7 @@ void Mirror::stand(const Record& record, std::uint32_t used) {
     take_geometry();
     settling_ = false;
     unreconciled_ = PieceMap(record.size_bytes, rewrite_piece_bytes);
+    compared_at_once_ = 1;
     maps_ = MirrorMaps(record);
     given_ = true;
     state_ = State::standing;

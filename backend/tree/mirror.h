@@ -370,8 +370,8 @@ private:
     std::uint64_t doubts_flushed_ = 0;  ///< of them: what members held then has been flushed since (write_through)
     std::vector<std::unique_ptr<Reconcile>> reconciling_;
     std::unique_ptr<Reconcile> background_;
-    std::uint64_t reconcile_at_ = 0;  ///< the piece where the background goes on
-    bool reconcile_singly_ = false;   ///< it had to write the last one
+    std::uint64_t reconcile_at_ = 0;      ///< the piece where the background goes on
+    std::uint64_t compared_at_once_ = 1;  ///< pieces
     bool settling_ = false;
     Timer reconcile_timer_;
 

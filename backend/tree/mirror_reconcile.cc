@@ -13,6 +13,9 @@ namespace {
 constexpr Duration reconcile_again_time = std::chrono::seconds(1);
 /// Before it goes on behind a piece that nobody can read or take: 1 MiB of such a second.
 constexpr Duration failed_piece_time = std::chrono::milliseconds(125);
+/// When pieces took longer to compare the next ones are compared one at a time, as when they differed: a member that is
+/// a mirror may be making equal what it is asked for, and is given no more time for that than for any request.
+constexpr Duration fast_time = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -76,7 +79,7 @@ void Mirror::reconcile_before(Io& io) {
     }
     const RegionRun wanted = unreconciled_.pieces_of(io.outer->extent);
     const std::uint64_t first = unreconciled_.next_run(wanted.first)->first;
-    const RegionRun pieces{first, std::min(compared_pieces_max, wanted.end() - first)};
+    const RegionRun pieces{first, std::min(compared_at_once_, wanted.end() - first)};
     reconciling_.push_back(std::make_unique<Reconcile>(*this, pieces, &io));
     reconciling_.back()->run();
 }
@@ -87,8 +90,8 @@ void Mirror::reconcile_next() {
     if (!run) run = unreconciled_.next_run(0);
     if (!run) return;
     if (!up()) return reconcile_timer_.start(reconcile_again_time);
-    const std::uint64_t most = reconcile_singly_ ? 1 : compared_pieces_max;
-    background_ = std::make_unique<Reconcile>(*this, RegionRun{run->first, std::min(most, run->count)}, nullptr);
+    const RegionRun pieces{run->first, std::min(compared_at_once_, run->count)};
+    background_ = std::make_unique<Reconcile>(*this, pieces, nullptr);
     background_->lock();
 }
 
@@ -103,8 +106,7 @@ void Mirror::reconcile_ended(Reconcile& reconcile, Errc code) {
     --in_flight_;
     Io* const io = reconcile.io;
     if (io == nullptr) {
-        reconcile_at_ = reconcile.next();
-        reconcile_singly_ = reconcile.writes();
+        reconcile_at_ = reconcile.pieces.end();
         // At most half of the time while others want something.
         const Duration took = loop_.now() - reconcile.begun;
         background_.reset();
@@ -203,23 +205,22 @@ void Mirror::Rewrite::write_piece() {
 
 void Mirror::Rewrite::write_ended() { request_.result == Errc::ok ? piece_written(part_) : end(request_.result); }
 
-Mirror::Reconcile::Reconcile(Mirror& mirror, const RegionRun& pieces, Io* in_io)
-    : Rewrite(mirror, mirror.unreconciled_.extent_of(pieces)),
+Mirror::Reconcile::Reconcile(Mirror& mirror, const RegionRun& in_pieces, Io* in_io)
+    : Rewrite(mirror, mirror.unreconciled_.extent_of(in_pieces)),
       io(in_io),
-      begun(mirror.loop_.now()),
-      pieces_(pieces),
-      next_(pieces.end()) {}
+      pieces(in_pieces),
+      begun(mirror.loop_.now()) {}
 
 void Mirror::Reconcile::run() {
     if (mirror_.state_ != State::serving) return end(Errc::disconnected);
-    if (!mirror_.unreconciled_.test_any(pieces_)) return end(Errc::ok);
+    if (!mirror_.unreconciled_.test_any(pieces)) return end(Errc::ok);
     if (mirror_.must_flush_first()) return flush();
     doubted_ = false;
     // A record that may be on one of them calls doubtful ones in sync as well: a start may take the piece from there.
     const Mask members = mirror_.in_sync_ | mirror_.doubtful_;
     // One copy is equal to itself.
     if ((members & (members - 1)) == 0) {
-        found_equal(pieces_);
+        found_equal(pieces);
         return end(Errc::ok);
     }
     if (mirror_.reachable() != members) return rewrite(~Mask{0});
@@ -246,6 +247,7 @@ void Mirror::Reconcile::flushed() {
 
 void Mirror::Reconcile::compare() {
     asked_ = mirror_.reachable();
+    compare_begun_ = mirror_.loop_.now();
     pending_ = static_cast<unsigned>(__builtin_popcount(asked_));
     for (const auto& member : mirror_.members_) {
         if ((asked_ & member->mask()) == 0) continue;
@@ -267,15 +269,17 @@ void Mirror::Reconcile::compare() {
 
 void Mirror::Reconcile::compared() {
     const bool all_asked = asked_ == (mirror_.in_sync_ | mirror_.doubtful_);
-    for (std::uint64_t piece = pieces_.first; piece < pieces_.end(); ++piece) {
+    for (std::uint64_t piece = pieces.first; piece < pieces.end(); ++piece) {
         if (all_asked && equal_everywhere(piece) && !found_equal({piece, 1})) return end(Errc::ok);
     }
+    const bool fast = mirror_.loop_.now() - compare_begun_ < fast_time;
+    mirror_.compared_at_once_ = fast && !mirror_.unreconciled_.test_any(pieces) ? compared_pieces_max : 1;
     rewrite(~Mask{0});
 }
 
 bool Mirror::Reconcile::equal_everywhere(std::uint64_t piece) const {
     const Sum* first = nullptr;
-    const auto at = static_cast<std::ptrdiff_t>((piece - pieces_.first) * sum_bytes);
+    const auto at = static_cast<std::ptrdiff_t>((piece - pieces.first) * sum_bytes);
     for (std::size_t i = 0; i < sums_.size(); ++i) {
         if ((asked_ & bit(i)) == 0) continue;
         if (first == nullptr) first = &sums_[i];
@@ -289,23 +293,19 @@ bool Mirror::Reconcile::equal_everywhere(std::uint64_t piece) const {
 
 /// What members answered before they came back changed, or a flush failed, they may not have any more: false, and a
 /// read that waits begins again.
-bool Mirror::Reconcile::found_equal(const RegionRun& pieces) {
+bool Mirror::Reconcile::found_equal(const RegionRun& those) {
     if (doubted_) return false;
-    mirror_.made_equal(pieces);
+    mirror_.made_equal(those);
     return true;
 }
 
-bool Mirror::Reconcile::wants(const Extent& piece) {
-    const RegionRun run = mirror_.unreconciled_.pieces_of(piece);
-    if (!mirror_.unreconciled_.test_any(run)) return false;
-    writes_ = true;
-    next_ = run.end();
-    return true;
+bool Mirror::Reconcile::wants(const Extent& piece) const {
+    return mirror_.unreconciled_.test_any(mirror_.unreconciled_.pieces_of(piece));
 }
 
 void Mirror::Reconcile::piece_written(const Extent& piece) {
-    const bool equal = found_equal(mirror_.unreconciled_.pieces_of(piece));
-    equal&& io != nullptr ? next_piece() : end(Errc::ok);
+    if (found_equal(mirror_.unreconciled_.pieces_of(piece)) && io != nullptr) return next_piece();
+    end(Errc::ok);
 }
 
 void Mirror::Reconcile::end(Errc code) { mirror_.reconcile_ended(*this, code); }

@@ -23,7 +23,7 @@ protected:
     /// Reads from one of `members` and writes to all, a piece after the other, then end().
     void rewrite(Mask members);
     /// Of each piece first: false leaves it as it is.
-    virtual bool wants(const Extent&) { return true; }
+    virtual bool wants(const Extent&) const { return true; }
     /// A piece is written: next_piece(), or end().
     virtual void piece_written(const Extent&) { next_piece(); }
     void next_piece();
@@ -62,12 +62,9 @@ public:
     void run() override;
     /// Something in `extent` may differ from now on, whatever was found before.
     void doubt(const Extent& extent) { doubted_ = doubted_ || extent_.overlaps(extent); }
-    /// There was something to write: what comes next may well have to be written, too.
-    bool writes() const noexcept { return writes_; }
-    /// Where the background goes on: behind what it wrote, or tried to, else behind all.
-    std::uint64_t next() const noexcept { return next_; }
 
     Io* const io;
+    const RegionRun pieces;
     const TimePoint begun;
 
 private:
@@ -85,17 +82,15 @@ private:
     void compare();
     void compared();
     bool equal_everywhere(std::uint64_t piece) const;
-    bool found_equal(const RegionRun& pieces);
-    bool wants(const Extent& piece) override;
+    bool found_equal(const RegionRun& those);
+    bool wants(const Extent& piece) const override;
     void piece_written(const Extent& piece) override;
     void end(Errc code) override;
 
-    const RegionRun pieces_;
-    std::uint64_t next_;
-    bool writes_ = false;
     bool doubted_ = false;
     Request flush_;
     std::uint64_t doubts_ = 0;  ///< the mirror's when the flush began
+    TimePoint compare_begun_;
     std::array<Sum, mirror_members_max> sums_;
     Mask asked_ = 0;
     unsigned pending_ = 0;

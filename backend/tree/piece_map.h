@@ -8,8 +8,8 @@
 
 namespace dst {
 
-/// One bit per piece of a device, in memory only. Takes memory where bits are set: of 16 TiB in pieces of 128 KiB 32 KiB
-/// at rest, 16 MiB when all are. All operations cost the words they touch, next_run() those it passes.
+/// One bit per piece of a device, in memory only. Takes memory where bits are set: of 16 TiB in pieces of 128 KiB 32
+/// KiB at rest, 16 MiB when all are. All operations cost the words they touch, next_run() those it passes.
 class PieceMap {
 public:
     /// No pieces.
