@@ -220,7 +220,7 @@ void Mirror::Reconcile::run() {
     const Mask members = mirror_.in_sync_ | mirror_.doubtful_;
     // One copy is equal to itself.
     if ((members & (members - 1)) == 0) {
-        found_equal(pieces);
+        mirror_.made_equal(pieces);
         return end(Errc::ok);
     }
     if (mirror_.reachable() != members) return rewrite(~Mask{0});
@@ -267,10 +267,13 @@ void Mirror::Reconcile::compare() {
     }
 }
 
+/// What members answered before they came back changed, or a flush failed, they may not have any more: a read that
+/// waits begins again.
 void Mirror::Reconcile::compared() {
+    if (doubted_) return end(Errc::ok);
     const bool all_asked = asked_ == (mirror_.in_sync_ | mirror_.doubtful_);
     for (std::uint64_t piece = pieces.first; piece < pieces.end(); ++piece) {
-        if (all_asked && equal_everywhere(piece) && !found_equal({piece, 1})) return end(Errc::ok);
+        if (all_asked && equal_everywhere(piece)) mirror_.made_equal({piece, 1});
     }
     const bool fast = mirror_.loop_.now() - compare_begun_ < fast_time;
     mirror_.compared_at_once_ = fast && !mirror_.unreconciled_.test_any(pieces) ? compared_pieces_max : 1;
@@ -291,21 +294,14 @@ bool Mirror::Reconcile::equal_everywhere(std::uint64_t piece) const {
     return true;
 }
 
-/// What members answered before they came back changed, or a flush failed, they may not have any more: false, and a
-/// read that waits begins again.
-bool Mirror::Reconcile::found_equal(const RegionRun& those) {
-    if (doubted_) return false;
-    mirror_.made_equal(those);
-    return true;
-}
-
 bool Mirror::Reconcile::wants(const Extent& piece) const {
     return mirror_.unreconciled_.test_any(mirror_.unreconciled_.pieces_of(piece));
 }
 
 void Mirror::Reconcile::piece_written(const Extent& piece) {
-    if (found_equal(mirror_.unreconciled_.pieces_of(piece)) && io != nullptr) return next_piece();
-    end(Errc::ok);
+    if (doubted_) return end(Errc::ok);
+    mirror_.made_equal(mirror_.unreconciled_.pieces_of(piece));
+    io != nullptr ? next_piece() : end(Errc::ok);
 }
 
 void Mirror::Reconcile::end(Errc code) { mirror_.reconcile_ended(*this, code); }

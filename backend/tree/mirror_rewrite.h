@@ -82,7 +82,6 @@ private:
     void compare();
     void compared();
     bool equal_everywhere(std::uint64_t piece) const;
-    bool found_equal(const RegionRun& those);
     bool wants(const Extent& piece) const override;
     void piece_written(const Extent& piece) override;
     void end(Errc code) override;

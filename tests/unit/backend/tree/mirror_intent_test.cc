@@ -76,6 +76,9 @@ TEST(MirrorIntent, M3ASequentialStreamFindsTheNextBitSet) {
 /// Of a storage with many regions, each written to for the first time.
 class ScatteredWrites {
 public:
+    explicit ScatteredWrites(std::uint64_t regions = 1 << 15)
+        : world(2, spec::ReadPreference::automatic, nullptr, regions * small, small) {}
+
     /// One region of 16, `times` times.
     void run(std::uint64_t times) {
         for (std::uint64_t i = 0; i < times; ++i) {
@@ -85,8 +88,7 @@ public:
     }
 
     static constexpr std::uint32_t small = 4096;
-    static constexpr std::uint64_t regions = 1 << 15;
-    MirrorWorld world{2, spec::ReadPreference::automatic, nullptr, regions* small, small};
+    MirrorWorld world;
 
 private:
     std::uint64_t at_ = 5;
@@ -105,6 +107,15 @@ TEST(MirrorIntent, WritesAllOverTheStorageSetTheBitsAroundThemAsWell) {
     world.device(0).log.clear();
     EXPECT_EQ(write(world.loop, *world.mirror, (around + 15) * writes.small, filled(512, 1)), Errc::ok);
     EXPECT_EQ(world.device(0).log.size(), 1u) << "it waits for nothing";
+}
+
+/// Of a larger storage more are few.
+TEST(MirrorIntent, WritesToLessThanA64thOfTheStorageSetTheirOwnBits) {
+    ScatteredWrites writes(81'920);
+    writes.run(1280);
+    EXPECT_EQ(intent_on(writes.world, 0).count(), 1280u);
+    writes.run(1);
+    EXPECT_EQ(intent_on(writes.world, 0).count(), 1280u + 16);
 }
 
 TEST(MirrorIntent, FewWritesAtATimeSetTheirOwnBitsForever) {

@@ -62,6 +62,28 @@ TEST(MirrorRepair, M9WholePhysicalBlocksAreWrittenBack) {
     EXPECT_EQ(written, std::vector{place});
 }
 
+/// Whoever wants something of it meanwhile waits for one piece, not for all.
+TEST(MirrorRepair, M9MuchIsWrittenBackInPieces) {
+    RepairWorld world;
+    const Extent much{0, 1u << 20};
+    world.device(0).spoil(much);
+    TestRequest read(Operation::read, much);
+    EXPECT_EQ(run(world.loop, *world.mirror, read), Errc::ok);
+    world.device(0).hold();
+    ASSERT_TRUE(world.loop.run_until([&] { return world.device(0).held() == 1; }, seconds(1)));
+    TestRequest beside = write_of(much.length / 2, 9);
+    beside.submit(*world.mirror);
+    world.loop.run_for(milliseconds(10));
+    EXPECT_EQ(world.device(0).held(), 2u) << "it does not wait";
+    world.device(0).release();
+    world.loop.run_for(seconds(1));
+    EXPECT_TRUE(beside.done);
+    TestRequest again(Operation::read, much);
+    EXPECT_EQ(run(world.loop, world.device(0), again), Errc::ok) << "all of it is written back";
+    EXPECT_EQ(world.device(0).bytes(beside.request.extent.offset, 4096), filled(4096, 9));
+    EXPECT_EQ(world.events.count("member-repaired"), 1u);
+}
+
 TEST(MirrorRepair, M9ItsIntentIsDurableFirst) {
     RepairWorld world;
     world.loop.run_for(seconds(30));  // idle: the bit that the write had set is clear
