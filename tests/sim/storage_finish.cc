@@ -42,7 +42,8 @@ bool StorageScenario::serves_again() {
         start_again();
         static_cast<void>(run_until([&] { return serves() || is_overtaken(); }, seconds(60)));
     }
-    if (trace_.failed() || serves()) return !trace_.failed();
+    // Whoever asks for the new head wants it to be at rest, as the one before was.
+    if (trace_.failed() || serves()) return !trace_.failed() && all_answered();
     watch_status();
     trace_.finding("M5", "serves no more when all is mended: " + why_not_serving());
     return false;
