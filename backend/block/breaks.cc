@@ -55,6 +55,7 @@ constexpr std::array<std::string_view, rule_count> tokens{
     "m10-last-stays",
     "m10-only-one-there",
     "m10-older-last",
+    "m10-part-told",
     "m11-order",
     "m12-buffers",
     "m13-discards",

@@ -57,6 +57,7 @@ enum class Rule : std::uint8_t {
     m10_last_stays,        ///< left out: the last member in sync may be called dirty
     m10_only_one_there,  ///< left out: the only member that is there may leave for those that have a write and are gone
     m10_older_last,      ///< left out: the last member in sync is not asked for its record when it comes back changed
+    m10_part_told,       ///< left out: what no mirror is above loses what was not flushed, and nobody is told
     m11_order,           ///< left out: overlapping requests run together
     m12_buffers,         ///< left out: a request is completed while a member may still use its buffer
     m13_discards,        ///< left out: a member that did not take an unmap or zeroes stays in sync
@@ -64,7 +65,7 @@ enum class Rule : std::uint8_t {
     m14_old_ended,       ///< left out: a connection is taken on before the one that it replaces has ended
 };
 
-inline constexpr std::uint8_t rule_count = 53;
+inline constexpr std::uint8_t rule_count = 54;
 
 /// The dashed name that `sim --break` takes: "m2-record-before-ack".
 std::string_view to_token(Rule rule) noexcept;

@@ -73,6 +73,7 @@ private:
     Observer* observer_;
     JournalKeeper journal_;
     Tree tree_;
+    std::vector<const Vertex*> unmirrored_;  ///< leaves above which no mirror is
     Gate gate_;
     Starter starter_;
     Joiner joiner_;

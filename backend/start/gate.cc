@@ -80,6 +80,7 @@ void Gate::opened() {
 void Gate::serve(BlockDevice& tree) {
     tree_ = &tree;
     incarnation_ = tree.incarnation();
+    if (unmirrored_) unmirrored_before_ = unmirrored_();
     found_again();
     if (tree.up()) on_up(tree);
     retry();
@@ -88,7 +89,7 @@ void Gate::serve(BlockDevice& tree) {
 void Gate::on_up(BlockDevice& device) {
     if (tree_ == nullptr || closing_ || failed_ != Errc::ok) return;
     if (outermost()) {
-        look_for_loss(device.incarnation());
+        look_for_loss();
         retry();
         // Nobody waits for an answer that could say so.
         if (lost_ && in_flight_ == 0) goes_on();
@@ -103,11 +104,11 @@ void Gate::on_up(BlockDevice& device) {
     notify_up();
 }
 
-/// A mirror says so itself, before it answers anything.
-void Gate::look_for_loss(const Incarnation& now) {
-    const bool same = now == incarnation_ || write_through_ || !data_lost_;
-    incarnation_ = now;
-    if (same) return;
+/// Of what no mirror is above: a mirror says so itself, before it answers anything.
+void Gate::look_for_loss() {
+    if (!unmirrored_ || broken(Rule::m10_part_told)) return;
+    const std::vector<Incarnation> before = std::exchange(unmirrored_before_, unmirrored_());
+    if (unmirrored_before_ == before || write_through_) return;
     data_lost();
     data_lost_();
 }
@@ -302,7 +303,7 @@ void Gate::goes_on() {
 
 void Gate::retry() {
     if (tree_ == nullptr || held_.empty()) return;
-    if (outermost()) look_for_loss(tree_->incarnation());
+    if (outermost()) look_for_loss();
     ItemList held;
     held.swap(held_);
     while (!held.empty()) {

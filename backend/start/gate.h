@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "block/block_device.h"
 #include "block/events.h"
@@ -50,8 +51,12 @@ public:
     void set_last_answer_below(std::function<TimePoint()> last) { last_answer_below_ = std::move(last); }
     /// Called, from the loop, when the tree answers `fenced`.
     void set_on_fenced(std::function<void()> fenced) { fenced_ = std::move(fenced); }
-    /// Called, from the loop, when a tree without a mirror came back and may have lost what was not flushed.
-    void set_on_data_lost(std::function<void()> lost) { data_lost_ = std::move(lost); }
+    /// Outermost: `unmirrored` gives the incarnations of the disks that no mirror is above; `lost` is called, from the
+    /// loop, when one of them came back and may have lost what was not flushed. A mirror says so itself (data_lost()).
+    void set_on_data_lost(std::function<std::vector<Incarnation>()> unmirrored, std::function<void()> lost) {
+        unmirrored_ = std::move(unmirrored);
+        data_lost_ = std::move(lost);
+    }
     /// Outermost: what was not flushed may be lost. A flush that came before, or that an initiator was told to send
     /// again and sends now, ends in an error: it would say that those writes are durable.
     void data_lost();
@@ -108,7 +113,7 @@ private:
     Errc why_not();
     void found_again();
     void went_on(const Item& item);
-    void look_for_loss(const Incarnation& now);
+    void look_for_loss();
     void goes_on();
     void check_closed();
 
@@ -122,8 +127,9 @@ private:
     bool write_through_;  ///< every change is FUA
     Geometry geometry_;
     BlockDevice* tree_ = nullptr;
-    bool tree_up_ = false;        ///< as last told, below another storage
-    Incarnation incarnation_;     ///< of the tree when it came up
+    bool tree_up_ = false;     ///< as last told, below another storage
+    Incarnation incarnation_;  ///< of the tree when it came up, below another storage
+    std::vector<Incarnation> unmirrored_before_;
     bool flush_put_off_ = false;  ///< the last flush was to be sent again
     bool next_flush_fails_ = false;
     RangeLock lock_;
@@ -146,6 +152,7 @@ private:
     Timer timer_;
     Task fenced_task_;
     std::function<void()> fenced_;
+    std::function<std::vector<Incarnation>()> unmirrored_;
     std::function<void()> data_lost_;
     std::function<TimePoint()> last_answer_below_;
     std::function<bool()> part_is_lost_;

@@ -12,6 +12,16 @@ namespace {
 /// What a clean end may take before what hangs is cut off.
 constexpr Duration close_time = std::chrono::seconds(20);
 
+std::vector<const Vertex*> leaves_above_which_no_mirror_is(const Tree& tree) {
+    std::vector<const Vertex*> found;
+    for (const Vertex* leaf : tree.leaves()) {
+        const Vertex* above = leaf->parent;
+        while (above != nullptr && above->mirror == nullptr) above = above->parent;
+        if (above == nullptr) found.push_back(leaf);
+    }
+    return found;
+}
+
 }  // namespace
 
 StorageEngine::Impl::Impl(spec::Storage storage, EngineEnvironment environment, Observer* observer)
@@ -26,6 +36,7 @@ StorageEngine::Impl::Impl(spec::Storage storage, EngineEnvironment environment, 
             {loop_, events_, &journal_, storage_.policy.member_timeout, storage_.policy.resync,
              !storage_.policy.write_cache},
             this),
+      unmirrored_(leaves_above_which_no_mirror_is(tree_)),
       gate_(loop_, events_, storage_.policy,
             environment.outermost ? Gate::Standing::outermost : Gate::Standing::below_another),
       starter_({loop_, events_, storage_, tree_, journal_, head_, environment.outermost}, hooks()),
@@ -37,7 +48,12 @@ StorageEngine::Impl::Impl(spec::Storage storage, EngineEnvironment environment, 
         gate_.data_lost();
         tell([](Observer& above) { above.on_data_lost(); });
     });
-    if (tree_.mirrors().empty()) gate_.set_on_data_lost([this] { data_lost(); });
+    const auto incarnations = [this] {
+        std::vector<Incarnation> now;
+        for (const Vertex* leaf : unmirrored_) now.push_back(leaf->device->incarnation());
+        return now;
+    };
+    if (!unmirrored_.empty()) gate_.set_on_data_lost(incarnations, [this] { data_lost(); });
     // A leaf's notices come through on_leaf_up() and on_leaf_down().
     if (tree_.root().leaf == nullptr) tree_.root().device->set_observer(&gate_.tree_observer());
     gate_.set_on_fenced([this] { fenced(tree_.root().spec->name); });
@@ -161,7 +177,7 @@ void StorageEngine::Impl::fenced(const std::string& member) {
 void StorageEngine::Impl::data_lost() {
     if (closing_) return;
     events_.event(Severity::error, "writes-lost",
-                  "a disk of the storage, which has no mirror, came back and may have lost writes that were never "
+                  "a disk of the storage that no mirror is above came back and may have lost writes that were never "
                   "flushed; the storage carries on with it, and initiators are told. Check the file systems and data "
                   "bases on the storage",
                   {{"storage", storage_.name}});
@@ -218,17 +234,20 @@ void StorageEngine::Impl::cut_at_close() {
     }
 }
 
-/// Outer mirrors first: what they write at the end goes through the inner ones.
+/// Outer mirrors first: what they write at the end goes through the inner ones. Each mirror flushes what is below it.
 void StorageEngine::Impl::settle() {
-    if (tree_.mirrors().empty()) {
+    auto step = std::make_shared<StartStep>(loop_, [this](const Result<void>& flushed) {
+        if (!flushed) settle_failed(flushed.error());
+        settle_next(mirrors_in_reading_order(tree_), 0);
+    });
+    for (const Vertex* leaf : unmirrored_) {
         OwnedOrder order;
         order.operation = Operation::flush;
-        return submit_owned(*tree_.root().device, std::move(order), [this](Errc code, const Bytes&) {
-            if (code != Errc::ok) settle_failed({code, "the media did not flush at the end"});
-            close_inner();
+        submit_owned(*leaf->device, std::move(order), [leaf, ended = step->add()](Errc code, const Bytes&) {
+            ended(code == Errc::ok ? Result<void>() : Error{code, leaf->spec->name + " did not flush at the end"});
         });
     }
-    settle_next(mirrors_in_reading_order(tree_), 0);
+    step->all_added();
 }
 
 void StorageEngine::Impl::settle_next(std::vector<Vertex*> mirrors, std::size_t at) {

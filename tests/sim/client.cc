@@ -202,6 +202,10 @@ void Client::judge(Flight& flight) {
         trace_.finding("M10", name_ + ": " + describe(flight) + " succeeded although what it is about may be lost");
         return;
     }
+    if (flight.operation == Operation::flush && untold_since_ && flight.sequence > *untold_since_) {
+        trace_.finding("M10", name_ + ": " + describe(flight) + " succeeded, and nobody was told what is lost");
+        return;
+    }
     ++counts_.succeeded;
     check_order(flight);
     if (changes_data(flight.operation)) {
@@ -253,6 +257,7 @@ void Client::supersede() {
 
 void Client::data_lost() {
     if (options_.write_through) return;
+    untold_since_.reset();
     for (const auto& flight : flights_) flight->lost = flight->operation == Operation::flush;
 }
 

@@ -71,6 +71,8 @@ public:
     void supersede();
     /// What was not flushed may be lost: no flush that was sent before may succeed (M10).
     void data_lost();
+    /// It is lost, and data_lost() must come before a flush that is sent from now on may succeed.
+    void part_lost() { untold_since_ = counts_.sequence; }
     /// Neither abandoned nor superseded.
     bool current() const noexcept { return !abandoned_ && !superseded_; }
     bool idle() const noexcept { return flights_.empty(); }
@@ -113,8 +115,9 @@ private:
     bool abandoned_ = false;
     bool superseded_ = false;
     bool head_closes_ = false;
-    bool gave_up_ = false;  ///< and nothing has succeeded since
-    TimePoint busy_since_;  ///< since when there has always been something in flight
+    bool gave_up_ = false;                       ///< and nothing has succeeded since
+    std::optional<std::uint64_t> untold_since_;  ///< since this request a part has lost what was not flushed
+    TimePoint busy_since_;                       ///< since when there has always been something in flight
     TimePoint succeeded_;
     TimePoint answered_;                   ///< with an error as well, as long as it has not given up
     std::optional<TimePoint> met_loss_;    ///< one was to be sent again, and nothing has succeeded since: since when

@@ -104,7 +104,14 @@ spec::Node pair(spec::Node first, spec::Node second, bool mirrored, Drawer& draw
 spec::Node draw_tree(SimLoop& loop, Drawer& drawer, bool large) {
     const std::uint64_t dice = large ? 45 + loop.below(10) : loop.below(100);
     if (dice < 5) return drawer.leaf();
-    if (dice < 10) return drawer.linear(drawer.leaves(2));
+    if (dice < 8) return drawer.linear(drawer.leaves(2));
+    if (dice < 10) {
+        // A part that no mirror is above.
+        spec::Node part = drawer.leaf();
+        spec::Node mirror = drawer.mirror(drawer.leaves(2));
+        if (dice == 8) return pair(std::move(part), std::move(mirror), false, drawer);
+        return pair(std::move(mirror), std::move(part), false, drawer);
+    }
     if (dice < 50) return drawer.mirror(drawer.leaves(2));
     if (dice < 64) return drawer.mirror(drawer.leaves(3));
     if (dice < 70) return drawer.mirror(drawer.leaves(4));

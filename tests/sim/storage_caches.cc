@@ -8,6 +8,17 @@
 /// What may be lost with the caches of disks: nothing that was acknowledged, as long as one in-sync member has all of
 /// it.
 namespace dst::sim {
+namespace {
+
+// A leaf of the tree itself, and no mirror is above it.
+bool is_unmirrored(const spec::Node& node, const std::string& leaf) {
+    const auto* const linear = std::get_if<spec::Linear>(&node.what);
+    if (linear == nullptr) return !std::holds_alternative<spec::Mirror>(node.what) && node.name == leaf;
+    return std::any_of(linear->children.begin(), linear->children.end(),
+                       [&](const spec::Node& child) { return is_unmirrored(child, leaf); });
+}
+
+}  // namespace
 
 // A start that has not come to serve may have left out members before: the journal says so, since it is written first.
 bool StorageScenario::left_out_since(const VertexStatus& member) const {
@@ -53,6 +64,8 @@ void StorageScenario::cache_lost(const std::string& leaf) {
     lost_caches_[leaf] = {counts_.sequence, false};
     all_lost_ = false;
     judge_lost_caches();
+    if (client_options_.write_through || !is_unmirrored(shape_.storage.tree, leaf)) return;
+    for (Service& service : services_) service.client->part_lost();
 }
 
 // Nothing acknowledged may be lost as long as one in-sync member has all of it: a member that has, may fail later and

@@ -74,6 +74,52 @@ TEST_F(FlushLost, FailsWhenItIsSentAgain) {
     EXPECT_EQ(world->flush(*head), Errc::ok);
 }
 
+/// Of a storage that has mirrors besides.
+TEST_F(FlushLost, FailsWhenAPartThatNoMirrorIsAboveLostIt) {
+    make(linear_node("l0", {two_disks(), disk_node("/c")}));
+    const std::uint64_t part = head->engine->geometry().size_bytes - 4096;
+    EXPECT_EQ(world->write(*head, part, EngineWorld::pattern(4096, 2)), Errc::ok);
+    world->platter("/c").set_missing(true);
+    lose_cache("/c");
+    world->loop.run_for(milliseconds(100));
+    head->engine->root().submit(flush);
+    world->loop.run_for(seconds(1));
+    EXPECT_FALSE(result);
+    world->platter("/c").set_missing(false);
+    ASSERT_TRUE(answered());
+    EXPECT_EQ(*result, Errc::io_error);
+    EXPECT_EQ(head->data_lost, 1);
+    EXPECT_EQ(world->events.count("writes-lost"), 1u);
+    EXPECT_EQ(world->flush(*head), Errc::ok) << "the initiators have heard of it";
+}
+
+TEST_F(FlushLost, IsToldOfAPartThatNoMirrorIsAboveWithoutARequest) {
+    make(linear_node("l0", {disk_node("/c"), two_disks()}));
+    world->platter("/c").set_missing(true);
+    lose_cache("/c");
+    world->platter("/c").set_missing(false);
+    EXPECT_TRUE(world->loop.run_until([this] { return head->data_lost != 0; }, minutes(1)));
+}
+
+TEST_F(FlushLost, NotWhenAMemberBesideAPartWithoutAMirrorLostIt) {
+    make(linear_node("l0", {two_disks(), disk_node("/c")}));
+    world->platter("/b").set_missing(true);
+    lose_cache("/b");
+    world->platter("/b").set_missing(false);
+    world->loop.run_for(minutes(1));
+    EXPECT_EQ(world->flush(*head), Errc::ok);
+    EXPECT_EQ(head->data_lost, 0);
+}
+
+TEST_F(FlushLost, ACleanEndFlushesWhatNoMirrorIsAbove) {
+    make(linear_node("l0", {two_disks(), disk_node("/c")}));
+    const std::uint64_t part = head->engine->geometry().size_bytes - 4096;
+    EXPECT_EQ(world->write(*head, part, EngineWorld::pattern(4096, 2)), Errc::ok);
+    ASSERT_NE(world->platter("/c").volatile_sectors(), 0u);
+    world->close(*head);
+    EXPECT_EQ(world->platter("/c").volatile_sectors(), 0u);
+}
+
 TEST_F(FlushLost, NotWhenNothingWasLost) {
     make(two_disks());
     set_missing(true);
