@@ -69,6 +69,7 @@ void Mirror::returned(Member& member) {
     const bool changed = member.device.incarnation() != member.incarnation && !broken(Rule::m14_incarnation);
     // What a failed flush does to a disk's incarnation drops its member as well (M2).
     if (changed && !std::exchange(member.flush_failed, false)) return returned_changed(member);
+    if (broken(Rule::m2_flush_drops)) member.incarnation = member.device.incarnation();
     member.changed = false;
     member.doubted = member.told_older = false;
     member.unread = 0;

@@ -87,7 +87,10 @@ void Mirror::Resync::make_owed_durable() {
     mirror_.sync_maps([this](const Result<void>& synced) {
         if (!one_less()) return;
         if (!synced) return mirror_.drop_target(member_, to_string(synced.error()));
-        if (broken(Rule::m8_mark_first)) return marked();
+        if (broken(Rule::m8_mark_first)) {
+            member_.incarnation = member_.device.incarnation();
+            return marked();
+        }
         step_ = Step::marking;
         mirror_.request_change();
     });

@@ -1,11 +1,14 @@
 #include <malloc.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cinttypes>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "block/breaks.h"
 #include "scenario.h"
@@ -16,6 +19,17 @@ namespace {
 using dst::sim::Coverage;
 using dst::sim::ScenarioOptions;
 using dst::sim::ScenarioResult;
+
+/// Which findings a range is run for, and what it does when it has one.
+struct Search {
+    std::vector<std::string> rules;  ///< empty: any finding
+    bool keep_going = false;
+
+    bool wants(const std::string& finding) const {
+        const auto is_of = [&finding](const std::string& rule) { return finding.starts_with(rule + ":"); };
+        return !finding.empty() && (rules.empty() || std::any_of(rules.begin(), rules.end(), is_of));
+    }
+};
 
 struct Range {
     std::uint64_t first = 0;
@@ -38,7 +52,8 @@ extern "C" void report_abort(int signal) {
     std::_Exit(1);
 }
 
-bool run_one(std::uint64_t seed, const ScenarioOptions& options, Coverage& coverage) {
+/// True unless there is a finding of those that are searched for.
+bool run_one(std::uint64_t seed, const ScenarioOptions& options, const Search& search, Coverage& coverage) {
     const ScenarioResult result = dst::sim::run_seed(seed, options, coverage);
     if (!result.finding.empty()) {
         std::printf("FINDING seed %" PRIu64 ": %s\n  %s\n", seed, result.finding.c_str(), result.shape.c_str());
@@ -47,18 +62,18 @@ bool run_one(std::uint64_t seed, const ScenarioOptions& options, Coverage& cover
         std::printf("seed %" PRIu64 ": %" PRIu64 " requests, %u faults, %" PRIu64 " steps\n", seed, result.requests,
                     result.faults, result.steps);
     }
-    return result.finding.empty();
+    return !search.wants(result.finding);
 }
 
-int run_range(const Range& range, const ScenarioOptions& options, bool keep_going, unsigned jobs) {
+int run_range(const Range& range, const ScenarioOptions& options, const Search& search, unsigned jobs) {
     Coverage coverage;
     std::uint64_t findings = 0;
     if (jobs > 1) {
-        const auto run = [&options](std::uint64_t seed, Coverage& covered) { return run_one(seed, options, covered); };
-        findings = dst::sim::run_in_processes(range.first, range.last, jobs, keep_going, run, coverage);
+        const auto run = [&](std::uint64_t seed, Coverage& covered) { return run_one(seed, options, search, covered); };
+        findings = dst::sim::run_in_processes(range.first, range.last, jobs, search.keep_going, run, coverage);
     } else {
-        for (std::uint64_t seed = range.first; seed <= range.last && (findings == 0 || keep_going); ++seed) {
-            if (!run_one(seed, options, coverage)) ++findings;
+        for (std::uint64_t seed = range.first; seed <= range.last && (findings == 0 || search.keep_going); ++seed) {
+            if (!run_one(seed, options, search, coverage)) ++findings;
         }
     }
     if (!options.quiet) {
@@ -82,14 +97,16 @@ int main(int argc, char** argv) {
     std::string rule;
     std::uint64_t seed = 0;
     ScenarioOptions options;
-    bool keep_going = false;
+    Search search;
     unsigned jobs = 1;
     app.add_option("--seed", seed, "run this one");
     app.add_option("--seeds", seeds, "A..B: run these, the last one included");
     app.add_option("--jobs", jobs, "of --seeds: in so many processes; 0: as many as there are processors");
     app.add_flag("--trace", options.trace, "print everything that happens");
     app.add_flag("--quiet", options.quiet, "print findings only");
-    app.add_flag("--keep-going", keep_going, "do not stop at the first finding");
+    app.add_flag("--keep-going", search.keep_going, "do not stop at the first finding");
+    app.add_option("--finding", search.rules, "M1,M4: only findings of these rules count; others are printed")
+        ->delimiter(',');
 #ifdef DST_BREAKS
     app.add_option("--break", rule, "leave out this rule");
 #endif
@@ -114,8 +131,8 @@ int main(int argc, char** argv) {
             std::fprintf(stderr, "--seeds %s: should be A..B\n", seeds.c_str());
             return 64;
         }
-        return run_range(range, options, keep_going, jobs == 0 ? std::thread::hardware_concurrency() : jobs);
+        return run_range(range, options, search, jobs == 0 ? std::thread::hardware_concurrency() : jobs);
     }
     Coverage coverage;
-    return run_one(seed, options, coverage) ? 0 : 1;
+    return run_one(seed, options, search, coverage) ? 0 : 1;
 }
