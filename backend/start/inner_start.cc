@@ -97,8 +97,9 @@ std::string InnerStart::check_media() {
     known_ = journal_record(start.journal, start.tree, inner_, {});
     assign_places_below(start.tree, inner_, known_ ? &*known_ : nullptr, findings_);
     refuse_older_copies(start.tree, {}, findings_);
-    const std::string swapped = known_ ? check_names(inner_, *known_) : std::string();
-    if (!swapped.empty()) return swapped;
+    if (known_ && !refuse_swapped(inner_, *known_, findings_).empty()) {
+        assign_places_below(start.tree, inner_, &*known_, findings_);
+    }
     for (const Vertex* leaf : looked_at()) {
         LeafFinding& finding = findings_[leaf->index];
         if (finding.reachable && finding.state == LabelState::absent) {
@@ -203,8 +204,8 @@ void InnerStart::records_read() {
         opening_.choice.record.generation_id = start.loop.random_id();
     }
     opening_.number_by_names(inner_);
-    const std::string swapped = check_names(inner_, opening_.choice.record);
-    if (!swapped.empty()) return finish(End::refused, swapped);
+    const std::vector<std::size_t> swapped = refuse_swapped(inner_, opening_.choice.record, findings_);
+    if (!swapped.empty()) return finish(End::refused, findings_[swapped.front()].refusal);
     opening_.read_maps(start.loop, inner_, then(&InnerStart::maps_read));
 }
 

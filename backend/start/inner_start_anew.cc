@@ -14,8 +14,9 @@ void InnerStart::could_not_start(const std::string& why) {
     formed_from_ = *known;
     // A blank medium does not tell which member it is to be, and the journal may never have seen the mirror.
     if (known == &opening_.choice.record) opening_.number_by_names(inner_);
-    std::string refused = check_names(inner_, formed_from_);
-    if (!refused.empty()) return finish(End::refused, refused);
+    const std::vector<std::size_t> swapped = refuse_swapped(inner_, formed_from_, findings_);
+    if (!swapped.empty()) return finish(End::refused, findings_[swapped.front()].refusal);
+    std::string refused;
     const std::string waits_for = look_for_lost(formed_from_, refused);
     if (!refused.empty()) return finish(End::refused, refused);
     if (!waits_for.empty() || lost_.empty()) return finish(End::waits, why);
@@ -53,7 +54,8 @@ std::string InnerStart::look_for_lost(const Record& known, std::string& refused)
             if (!findings_[leaf->index].reachable) return recorded.name;
             const ReturningLeaf seen = returning(*leaf, peeks_[leaf->index], recorded);
             const LeafJudgement judged = judge_leaf(known, recorded, seen);
-            if (judged.kind == LeafReturn::refused) refused = judged.why;
+            const std::string& told = findings_[leaf->index].refusal;
+            if (judged.kind == LeafReturn::refused) refused = told.empty() ? judged.why : told;
             if (judged.kind == LeafReturn::blank) blank_.push_back({leaf, seen});
         }
         if (refused.empty() && (*found)->device->geometry().size_bytes < recorded.size_bytes) {

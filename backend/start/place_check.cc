@@ -47,10 +47,8 @@ bool same_shape(const std::vector<Step>& steps, const std::vector<const Vertex*>
     return true;
 }
 
-void refuse(LeafFinding& finding, std::string text, bool fatal) {
-    if (!finding.refusal.empty()) return;
-    finding.refusal = std::move(text);
-    finding.fatal = fatal;
+void refuse(LeafFinding& finding, std::string text) {
+    if (finding.refusal.empty()) finding.refusal = std::move(text);
 }
 
 /// The leaf that should be where `place` says, when the numbers are known.
@@ -113,7 +111,7 @@ void refuse_wrong_places(const Tree& tree, std::vector<LeafFinding>& findings) {
         texts[leaf->index] = wrong_place_text(tree, *leaf, *finding.label, findings);
     }
     for (std::size_t i = 0; i < findings.size(); ++i) {
-        if (!texts[i].empty()) refuse(findings[i], texts[i], true);
+        if (!texts[i].empty()) refuse(findings[i], texts[i]);
     }
 }
 
@@ -205,30 +203,26 @@ StorageIdentity check_labels(const Tree& tree, const std::string& name, const Id
                                     : finding.state == LabelState::damaged
                                         ? " has a damaged label in both copies"
                                         : " cannot read its label area; look at the disk";
-            refuse(finding, leaf_name + why, false);
+            refuse(finding, leaf_name + why);
             continue;
         }
         const Label& label = *finding.label;
         const Geometry& geometry = leaf->device->geometry();
         if (label.storage != identity.id) {
-            refuse(finding,
-                   leaf_name + " belongs to the storage '" + label.storage_name + "' (" + short_string(label.storage) +
-                       "), not to '" + name + "'" +
-                       (label.storage_name == name ? " (" + short_string(identity.id) + ")" : "") +
-                       "; it is not touched. Put the right disk there, or correct the storage's file",
-                   true);
+            refuse(finding, leaf_name + " belongs to the storage '" + label.storage_name + "' (" +
+                                short_string(label.storage) + "), not to '" + name + "'" +
+                                (label.storage_name == name ? " (" + short_string(identity.id) + ")" : "") +
+                                "; it is not touched. Put the right disk there, or correct the storage's file");
+            finding.fatal = known.is_nil() && label.storage_name == name;
         } else if (label.size_bytes > geometry.size_bytes) {
-            refuse(finding,
-                   leaf_name + " is too small: by its label it had " +
-                       std::to_string(label.size_bytes + label_area_bytes) + " bytes, now it has " +
-                       std::to_string(geometry.size_bytes + label_area_bytes) +
-                       ". Give it its size back, or put the right disk there",
-                   true);
+            refuse(finding, leaf_name + " is too small: by its label it had " +
+                                std::to_string(label.size_bytes + label_area_bytes) + " bytes, now it has " +
+                                std::to_string(geometry.size_bytes + label_area_bytes) +
+                                ". Give it its size back, or put the right disk there");
         } else if (geometry.logical_block_bytes > label.logical_block_bytes) {
-            refuse(finding,
-                   leaf_name + " has blocks of " + std::to_string(geometry.logical_block_bytes) +
-                       " bytes, the storage was initialised with " + std::to_string(label.logical_block_bytes),
-                   true);
+            refuse(finding, leaf_name + " has blocks of " + std::to_string(geometry.logical_block_bytes) +
+                                " bytes, the storage was initialised with " +
+                                std::to_string(label.logical_block_bytes));
         }
     }
     return identity;
@@ -266,32 +260,41 @@ void tell_changed_sizes(const Tree& tree, const std::vector<RecordLeaf>& known, 
     }
 }
 
-std::string check_names(const Vertex& mirror, const Record& record) {
+std::vector<std::size_t> refuse_swapped(const Vertex& mirror, const Record& record,
+                                        std::vector<LeafFinding>& findings) {
+    std::vector<std::size_t> refused;
     for (std::size_t i = 0; i < mirror.children.size(); ++i) {
         const Vertex& child = *mirror.children[i];
         const std::uint32_t number = mirror.mirror->number(i);
         if (child.leaf == nullptr || number == 0) continue;
+        LeafFinding& finding = findings[child.index];
         for (const RecordMember& member : record.members) {
             if (member.name != child.spec->name || member.number == number) continue;
+            if (!finding.label || !finding.refusal.empty()) continue;
             const RecordMember* const carried = find_member(record, number);
-            return child.spec->name + " carries the label of member " + std::to_string(number) + " (" +
-                   (carried != nullptr ? carried->name : std::string("unknown")) +
-                   "), and by the record it is member " + std::to_string(member.number) +
-                   ": the two are swapped; put the media back, or give each place in the file the name of the member "
-                   "that lies there now" +
-                   (carried != nullptr ? ": here 'name: \"" + carried->name + "\"'" : std::string());
+            finding.refusal =
+                child.spec->name + " carries the label of member " + std::to_string(number) + " (" +
+                (carried != nullptr ? carried->name : std::string("unknown")) + "), and by the record it is member " +
+                std::to_string(member.number) +
+                ": the two are swapped; put the media back, or give each place in the file the name of the member "
+                "that lies there now" +
+                (carried != nullptr ? ": here 'name: \"" + carried->name + "\"'" : std::string());
+            refused.push_back(child.index);
         }
     }
-    return {};
+    return refused;
 }
 
-std::string check_names_elsewhere(const Tree& tree, const std::vector<LeafFinding>& findings, const Vertex& mirror,
-                                  const Record& record, const std::vector<Record>& others) {
+std::vector<std::size_t> refuse_swapped_elsewhere(const Tree& tree, const Vertex& mirror, const Record& record,
+                                                  const std::vector<Record>& others,
+                                                  std::vector<LeafFinding>& findings) {
+    std::vector<std::size_t> refused;
     for (std::size_t i = 0; i < mirror.children.size(); ++i) {
         const Vertex& child = *mirror.children[i];
         const RecordMember* const carried = find_member(record, mirror.mirror->number(i));
         if (child.leaf == nullptr || carried == nullptr || carried->name == child.spec->name) continue;
-        if (!findings[child.index].label) continue;
+        LeafFinding& finding = findings[child.index];
+        if (!finding.label || !finding.refusal.empty()) continue;
         const bool named_elsewhere = std::any_of(tree.leaves().begin(), tree.leaves().end(), [&](const Vertex* leaf) {
             return leaf->spec->name == carried->name && leaf->parent != &mirror;
         });
@@ -300,12 +303,14 @@ std::string check_names_elsewhere(const Tree& tree, const std::vector<LeafFindin
             return other.mirror != record.mirror && std::any_of(other.members.begin(), other.members.end(), is_it);
         });
         if (!named_elsewhere || !belongs_elsewhere) continue;
-        return child.spec->name + " carries the label of " + carried->name +
-               ", and by the records it is a member of another mirror: the media of two mirrors are swapped; put them "
-               "back, or give each place in the file the name of the member that lies there now: here 'name: \"" +
-               carried->name + "\"'";
+        finding.refusal =
+            child.spec->name + " carries the label of " + carried->name +
+            ", and by the records it is a member of another mirror: the media of two mirrors are swapped; put them "
+            "back, or give each place in the file the name of the member that lies there now: here 'name: \"" +
+            carried->name + "\"'";
+        refused.push_back(child.index);
     }
-    return {};
+    return refused;
 }
 
 void refuse_older_copies(const Tree& tree, const Epoch& established, std::vector<LeafFinding>& findings) {

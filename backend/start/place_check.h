@@ -16,7 +16,7 @@ struct LeafFinding {
     LabelState state = LabelState::absent;
     std::optional<Label> label;
     std::string refusal;  ///< a sentence: why it is not used; empty: in order
-    bool fatal = false;   ///< the storage must not be started around it: it is somebody else's, or in the wrong place
+    bool fatal = false;   ///< nobody can know whether it or the others are meant: the storage is not started
 };
 
 /// What a peek says, before anything is checked.
@@ -29,7 +29,8 @@ struct StorageIdentity {
 };
 
 /// Looks whether the labelled leaves belong to the storage `name` (with the id `known`, unless nil), and refuses those
-/// that do not; those without a label are refused too. `findings` are in the order of tree.leaves().
+/// that do not; those without a label are refused too. Where two storages of this name are found, and `known` is nil,
+/// the refusal is fatal. `findings` are in the order of tree.leaves().
 StorageIdentity check_labels(const Tree& tree, const std::string& name, const Id& known,
                              std::vector<LeafFinding>& findings);
 
@@ -54,13 +55,15 @@ std::uint32_t claimed_number(const Vertex& child, const std::vector<LeafFinding>
 /// below what another has served, or, where no mirror is above, below `established` (none: not known), is older.
 void refuse_older_copies(const Tree& tree, const Epoch& established, std::vector<LeafFinding>& findings);
 
-/// A mirror's children against the names in its record: the refusal when two are swapped; empty when in order.
-std::string check_names(const Vertex& mirror, const Record& record);
+/// A mirror's children against the names in its record: refuses those that carry the label of one member and have the
+/// name of another. Answers the indices of those that this call has refused.
+std::vector<std::size_t> refuse_swapped(const Vertex& mirror, const Record& record, std::vector<LeafFinding>& findings);
 /// The same between mirrors: a child of `mirror`, which stands on `record`, carries what the file names below another
 /// mirror, and its own name is in that one's record (`others`). Where each mirror has one medium in reach, their labels
 /// alone agree with each other.
-std::string check_names_elsewhere(const Tree& tree, const std::vector<LeafFinding>& findings, const Vertex& mirror,
-                                  const Record& record, const std::vector<Record>& others);
+std::vector<std::size_t> refuse_swapped_elsewhere(const Tree& tree, const Vertex& mirror, const Record& record,
+                                                  const std::vector<Record>& others,
+                                                  std::vector<LeafFinding>& findings);
 
 /// The tree's mirrors in the order of the file, outer ones first.
 std::vector<Vertex*> mirrors_in_reading_order(const Tree& tree);

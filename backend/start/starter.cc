@@ -49,6 +49,7 @@ void Starter::begin() {
 
 void Starter::leaf_up(std::size_t leaf) {
     forcing_.clear();
+    swapped_.clear();
     if (begun_ && state_ == State::waiting) evaluate_task_.post();
     // What is about to be lost without it may not be.
     const bool forced = std::any_of(work_.begin(), work_.end(), [](const auto& work) { return work.second.forced; });
@@ -145,16 +146,20 @@ void Starter::peeked() {
     JournalKeeper& journal = context_.journal;
     identity_ = check_labels(context_.tree, context_.storage.name, journal.found() ? journal.journal().storage : Id{},
                              findings_);
+    refuse_swapped_before();
     assign_places(context_.tree, journal.journal().records, findings_);
     tell_changed_sizes(context_.tree, journal.journal().leaves, findings_);
     const bool journal_alone =
         journal.found() && std::none_of(findings_.begin(), findings_.end(), [&](const LeafFinding& finding) {
             return finding.label && finding.label->storage == identity_.id;
         });
+    const bool all_seen =
+        std::all_of(findings_.begin(), findings_.end(), [](const LeafFinding& finding) { return finding.reachable; });
     for (const LeafFinding& finding : findings_) {
-        if (!finding.fatal) continue;
         const bool other_id = journal_alone && finding.label && finding.label->storage_name == context_.storage.name;
-        return fail(Errc::refused, other_id ? other_storages_journal(*finding.label) : finding.refusal, false);
+        if (!finding.fatal && !(other_id && all_seen)) continue;
+        way_out_told_ = false;
+        return refuse(other_id ? other_storages_journal(*finding.label) : finding.refusal);
     }
     std::string where;
     const bool ask = context_.storage.policy.takeover == spec::Takeover::ask && !ordered(StartOrder::takeover);
@@ -202,12 +207,30 @@ bool Starter::journal_decides() const {
     return true;
 }
 
-void Starter::wait(std::string reason, Duration again) {
+/// What media lie in each other's places is known by records, which are read after the numbers are given.
+void Starter::begin_again_without(const std::vector<std::size_t>& swapped) {
+    for (const std::size_t leaf : swapped) {
+        swapped_.push_back({leaf, findings_[leaf].label->medium, findings_[leaf].refusal});
+    }
+    begin_again("media are swapped; it goes on without them");
+}
+
+void Starter::refuse_swapped_before() {
+    for (const Swapped& swapped : swapped_) {
+        LeafFinding& finding = findings_[swapped.leaf];
+        if (!finding.label || finding.label->medium != swapped.medium || !finding.refusal.empty()) continue;
+        finding.refusal = swapped.why;
+    }
+}
+
+void Starter::wait(std::string reason, Duration again, bool refused) {
+    waited_ = true;
     if (reason != told_wait_) {
         told_wait_ = reason;
-        const std::string told = sentence(reason);
-        context_.events.event(Severity::notice, "start-waits", told == reason ? "the start waits: " + reason : told,
-                              {{"storage", context_.storage.name}});
+        std::string told = sentence(reason);
+        if (told == reason) told = (refused ? "the start is refused: " : "the start waits: ") + reason;
+        context_.events.event(refused ? Severity::error : Severity::notice, refused ? "start-refused" : "start-waits",
+                              std::move(told), {{"storage", context_.storage.name}});
     }
     state_ = State::waiting;
     reason_ = std::move(reason);
@@ -216,14 +239,21 @@ void Starter::wait(std::string reason, Duration again) {
     schedule(again);
 }
 
-void Starter::fail(Errc code, const std::string& why, bool split) {
+/// Only the user can mend it: whoever opens the storage hears of it at once. Later nobody asks, and what is put right
+/// is found by looking again.
+void Starter::refuse(const std::string& why) {
+    if (!waited_) return fail(why, false);
+    wait(why + ". It is looked at again until that is mended", look_again, true);
+}
+
+void Starter::fail(const std::string& why, bool split) {
     // It was given when the split had been found, and may decide it.
     if (split && new_order_) return begin_again("another order was given");
     state_ = split ? State::split : State::failed;
     reason_ = why + (split ? loss_order_refused() : way_on_after_failure());
     context_.events.event(Severity::error, split ? "storage-split" : "start-refused", sentence(reason_),
                           {{"storage", context_.storage.name}});
-    hooks_.failed({code, reason_});
+    hooks_.failed({Errc::refused, reason_});
 }
 
 /// A tree that is exported is started anew by itself, when a head wants it.

@@ -110,8 +110,11 @@ private:
     void evaluate();
     void peek_all();
     void peeked();
-    void wait(std::string reason, Duration again);
-    void fail(Errc code, const std::string& why, bool split);
+    void wait(std::string reason, Duration again, bool refused = false);
+    void begin_again_without(const std::vector<std::size_t>& swapped);
+    void refuse_swapped_before();
+    void refuse(const std::string& why);
+    void fail(const std::string& why, bool split);
     std::string way_on_after_failure() const;
     void begin_again(const std::string& why);
     void cut_stuck();
@@ -146,7 +149,7 @@ private:
     void leave_out_unwritable(const Vertex& mirror, MirrorWork& work) const;
     const Error* unwritable(const Vertex& vertex) const;
     MemberView view_of(const Vertex& child) const;
-    std::string exchanged_between_mirrors() const;
+    std::vector<std::size_t> exchanged_between_mirrors();
     bool may_pass() const;
     bool is_needed(const Vertex& below) const;
     void all_chosen();
@@ -204,6 +207,7 @@ private:
     State state_ = State::waiting;
     std::string reason_;
     std::string told_wait_;  ///< the last `start-waits`: told again only when the reason changes
+    bool waited_ = false;    ///< whoever opens the storage has been told so, and does not ask again
     bool begun_ = false;
     bool ended_ = false;
     std::string moved_;            ///< what has changed since the peek, so that the attempt begins again
@@ -221,6 +225,13 @@ private:
     std::size_t next_record_ = 0;
     std::vector<LeafFinding> findings_;
     std::vector<Peek> peeks_;
+    /// Media that an attempt found in each other's places: it began again without them.
+    struct Swapped {
+        std::size_t leaf;
+        Id medium;
+        std::string why;
+    };
+    std::vector<Swapped> swapped_;
     UnwritableDisks unwritable_;
     /// Mirrors in the order of Tree::mirrors(), wherever they lie in memory: a start goes the same way every time.
     struct InTreeOrder {

@@ -217,8 +217,8 @@ void Starter::records_read(Vertex& mirror) {
             return choose_next();
     }
     work.number_by_names(mirror);
-    const std::string swapped = check_names(mirror, work.choice.record);
-    if (!swapped.empty()) return fail(Errc::refused, swapped, false);
+    const std::vector<std::size_t> swapped = refuse_swapped(mirror, work.choice.record, findings_);
+    if (!swapped.empty()) return begin_again_without(swapped);
     work.read_maps(context_.loop, mirror, [this, attempt = attempt_, &mirror](const Result<void>& result) {
         if (!stopped(attempt, result)) intents_read(mirror);
     });
@@ -276,7 +276,7 @@ void Starter::stand(Vertex& mirror) {
     choose_next();
 }
 
-std::string Starter::exchanged_between_mirrors() const {
+std::vector<std::size_t> Starter::exchanged_between_mirrors() {
     std::vector<Record> records = context_.journal.journal().records;
     for (const auto& [mirror, work] : work_) {
         if (work.usable) records.push_back(work.choice.record);
@@ -284,8 +284,8 @@ std::string Starter::exchanged_between_mirrors() const {
     for (const Vertex* const mirror : context_.tree.mirrors()) {
         const auto work = work_.find(mirror);
         if (work == work_.end() || !work->second.usable) continue;
-        std::string swapped =
-            check_names_elsewhere(context_.tree, findings_, *mirror, work->second.choice.record, records);
+        std::vector<std::size_t> swapped =
+            refuse_swapped_elsewhere(context_.tree, *mirror, work->second.choice.record, records, findings_);
         if (!swapped.empty()) return swapped;
     }
     return {};
@@ -330,14 +330,13 @@ bool Starter::may_pass() const {
 }
 
 void Starter::all_chosen() {
-    const std::string swapped = exchanged_between_mirrors();
-    if (!swapped.empty()) return fail(Errc::refused, swapped, false);
+    const std::vector<std::size_t> swapped = exchanged_between_mirrors();
+    if (!swapped.empty()) return begin_again_without(swapped);
     const Vertex& root = context_.tree.root();
     if (!usable(root)) {
         // What is above may do without it; else nothing helps but the administrator.
         const Vertex* const split = split_below(root);
-        if (split != nullptr && !may_pass() && is_needed(*split))
-            return fail(Errc::refused, work_.at(split).reason, true);
+        if (split != nullptr && !may_pass() && is_needed(*split)) return fail(work_.at(split).reason, true);
         const std::string way_out = way_out_of_waiting();
         way_out_told_ = !way_out.empty();
         if (force_next()) return;
@@ -350,8 +349,8 @@ void Starter::all_chosen() {
         const bool refused = std::any_of(findings_.begin(), findings_.end(), [](const LeafFinding& finding) {
             return !finding.refusal.empty() && finding.state != LabelState::unreadable;
         });
-        // Nothing more can come: only the user can help.
-        if (all_seen && refused && !may_pass()) return fail(Errc::refused, why, false);
+        // Nothing more can come by itself.
+        if (all_seen && refused && !may_pass()) return refuse(why);
         return wait(why, std::chrono::seconds(2));
     }
     Geometry geometry = root.device->geometry();
@@ -360,8 +359,7 @@ void Starter::all_chosen() {
     const Journal& journal = context_.journal.journal();
     if (context_.journal.found() &&
         (journal.size_bytes != geometry.size_bytes || journal.logical_block_bytes != geometry.logical_block_bytes)) {
-        return fail(Errc::refused,
-                    "the media make a storage of " + std::to_string(geometry.size_bytes) +
+        return fail("the media make a storage of " + std::to_string(geometry.size_bytes) +
                         " bytes, the journal remembers " + std::to_string(journal.size_bytes) +
                         "; the file does not describe the storage that was initialised",
                     false);
