@@ -106,7 +106,10 @@ void Mirror::reconcile_ended(Reconcile& reconcile, Errc code) {
     --in_flight_;
     Io* const io = reconcile.io;
     if (io == nullptr) {
-        reconcile_at_ = reconcile.pieces.end();
+        const Extent& failed = reconcile.part();
+        reconcile_at_ = code == Errc::ok     ? reconcile.pieces.first
+                        : failed.length != 0 ? unreconciled_.pieces_of(failed).end()
+                                             : reconcile.pieces.end();
         // At most half of the time while others want something.
         const Duration took = loop_.now() - reconcile.begun;
         background_.reset();

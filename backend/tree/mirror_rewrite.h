@@ -18,6 +18,8 @@ public:
     void lock();
     void unlock();
     virtual void run() = 0;
+    /// The piece that is read and written, or was last; empty: none was yet.
+    const Extent& part() const noexcept { return part_; }
 
 protected:
     /// Reads from one of `members` and writes to all, a piece after the other, then end().
