@@ -112,7 +112,8 @@ void add_inspect(CLI::App& app, Terminal& terminal, Action& action) {
         "Only reads: takes no lock, fences nothing, disturbs no head. Of media that are in use it shows a moment.\n"
         "Exit status 1 when a label, a record, an intent map or a journal is missing where it belongs, when a copy of\n"
         "what is kept twice is bad, when an incarnation ends with the next opening of its medium, or when the storage\n"
-        "file has mistakes.");
+        "file has mistakes. Labels, records and maps of storages above, whose medium the tree is, count like its own,\n"
+        "unless a mirror of the tree has the inspected medium as a member that is not in sync.");
     command->callback([&terminal, &action, arguments] {
         action = [&terminal, arguments] {
             Inspection found;

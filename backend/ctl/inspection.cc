@@ -72,6 +72,7 @@ bool MirrorInspection::maps_written() const {
 void MediumInspection::take(MirrorsInspection found) {
     mirrors = std::move(found.mirrors);
     lost_record = std::move(found.lost);
+    ends_elsewhere = found.ends_elsewhere;
 }
 
 }  // namespace dst::ctl

@@ -106,13 +106,24 @@ struct LostRecord {
 struct MirrorsInspection {
     std::vector<MirrorInspection> mirrors;  ///< innermost first
     std::optional<LostRecord> lost;         ///< of the mirror above them; where those above it lie, only it could tell
+    /// Where the data of the whole tree end on the leaf, if it is the last part of each linear that is not below a
+    /// mirror. None: not on the leaf, or what tells it is not here.
+    std::optional<std::uint64_t> data_end{};
+    bool ends_elsewhere = false;  ///< the data of the last of `mirrors` end on another part of the same linear
+};
+
+enum class MediumKind {
+    disk,
+    netnode,
+    tree,  ///< a whole tree that is a medium of a storage above: exported, or a LUN, or opened as a disk
 };
 
 struct MediumInspection {
-    std::string name;  ///< as it was named: a path, or host:port/export
-    bool netnode = false;
-    std::optional<Error> error;    ///< it could not be looked at; then nothing below counts
-    std::uint64_t size_bytes = 0;  ///< of the medium; of a netnode's the part before the label area
+    std::string name;  ///< as it was named: a path, or host:port/export; "tree STORAGE", as a netnode calls it
+    MediumKind kind = MediumKind::disk;
+    std::optional<Error> error;  ///< it could not be looked at; then nothing below counts
+    /// Of the medium; of a netnode's the part before the label area; of a tree by its label, 0 without one.
+    std::uint64_t size_bytes = 0;
     LabelState label_state = LabelState::absent;
     std::string label_fault;  ///< damaged, unreadable: why; valid: what is wrong with one of the copies
     std::optional<Label> label;
@@ -120,6 +131,12 @@ struct MediumInspection {
     std::optional<LiveHead> live;                 ///< netnode: a head has it open
     std::vector<MirrorInspection> mirrors;        ///< innermost first
     std::optional<LostRecord> lost_record;        ///< of the mirror above `mirrors`
+    bool ends_elsewhere = false;                  ///< as MirrorsInspection has it
+    /// The tree that it is part of as the medium of a storage above, that storage's tree as one, and so on: what of
+    /// them lies on this medium.
+    std::vector<MediumInspection> above;
+    /// A tree's: a mirror below has the medium that it was found on as a member that is not in sync.
+    bool may_be_old = false;
 
     /// inspect_mirrors() found them.
     void take(MirrorsInspection found);
@@ -167,7 +184,12 @@ public:
 /// sizes and maps tell.
 MirrorsInspection inspect_mirrors(LeafReader& reader, std::uint64_t leaf_bytes, const std::optional<Label>& label);
 
-/// All leaves of a storage's tree, local and remote, and its journal.
+/// Both copies of the label of a medium, and what they say together: into `found`. The medium has room for a label.
+void inspect_label(LeafReader& reader, std::uint64_t medium_bytes, MediumInspection& found);
+/// All that lies on the leaf of `found`, whose label is there if it has one: into `found`.
+void inspect_leaf(LeafReader& reader, std::uint64_t leaf_bytes, MediumInspection& found);
+
+/// All leaves of a storage's tree, local and remote, its journal, and what is kept of the incarnations of its disks.
 Inspection inspect_storage(const spec::Storage& storage, EventSink& events);
 
 /// The file's or block device's label and mirrors.

@@ -63,6 +63,15 @@ std::string_view token_of(JournalFile file) {
     return "unknown";
 }
 
+std::string_view token_of(MediumKind kind) {
+    switch (kind) {
+        case MediumKind::disk: return "disk";
+        case MediumKind::netnode: return "netnode";
+        case MediumKind::tree: return "tree";
+    }
+    return "unknown";
+}
+
 std::string_view token_of(MapKind kind) { return kind == MapKind::intent ? "intent" : "owed"; }
 
 json::object error_json(const Error& error) { return {{"code", to_token(error.code)}, {"text", error.text}}; }
@@ -197,12 +206,14 @@ json::object label_json(const Label& label) {
 }
 
 json::object medium_json(const MediumInspection& medium) {
-    json::object object{{"name", medium.name}, {"kind", medium.netnode ? "netnode" : "disk"}};
+    const bool tree = medium.kind == MediumKind::tree;
+    json::object object{{"name", medium.name}, {"kind", token_of(medium.kind)}};
     if (medium.error) {
         object["error"] = error_json(*medium.error);
         return object;
     }
-    object["size_bytes"] = medium.size_bytes;
+    if (!tree || medium.label) object["size_bytes"] = medium.size_bytes;
+    if (tree) object["may_be_old"] = medium.may_be_old;
     object["label_state"] = token_of(medium.label_state);
     if (!medium.label_fault.empty()) object["label_fault"] = medium.label_fault;
     if (medium.label) object["label"] = label_json(*medium.label);
@@ -213,6 +224,7 @@ json::object medium_json(const MediumInspection& medium) {
     }
     object["mirrors"] = array_of(medium.mirrors, mirror_json);
     if (medium.lost_record) object["lost_record"] = lost_record_json(*medium.lost_record);
+    if (!tree) object["above"] = array_of(medium.above, medium_json);
     return object;
 }
 

@@ -19,7 +19,10 @@ bool well(const MirrorInspection& mirror) {
 
 bool well(const MediumInspection& medium) {
     return medium.label_state == LabelState::valid && medium.label_fault.empty() && !medium.lost_record &&
-           std::all_of(medium.mirrors.begin(), medium.mirrors.end(), [](const auto& mirror) { return well(mirror); });
+           std::all_of(medium.mirrors.begin(), medium.mirrors.end(), [](const auto& mirror) { return well(mirror); }) &&
+           // What is not in sync gets its data, and with them what storages above keep there, when it is.
+           std::all_of(medium.above.begin(), medium.above.end(),
+                       [](const auto& tree) { return tree.may_be_old || well(tree); });
 }
 
 bool well(const JournalInspection& journal) {

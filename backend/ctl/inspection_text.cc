@@ -1,5 +1,7 @@
 #include "ctl/inspection_text.h"
 
+#include <algorithm>
+
 #include "ctl/inspection_rows.h"
 #include "ctl/units.h"
 
@@ -111,46 +113,69 @@ bool all_unreadable(const CopyInspections& copies) {
     return copies[0].state == CopyState::unreadable && copies[1].state == CopyState::unreadable;
 }
 
+/// A mirror in the tree answers with what another member has.
+constexpr const char* of_a_tree =
+    "so it lies on this medium; what counts is what the tree reads, which 'dstctl inspect' of its export shows";
+
 /// What DST does about it, and the user can.
-std::string lost_record_advice(const LostRecord& lost) {
+std::string lost_record_advice(const LostRecord& lost, MediumKind kind) {
+    if (kind == MediumKind::tree && lost.why.code != Errc::not_supported) return of_a_tree;
     if (lost.storage) return "the medium is not used as this member; put the right one there, or a blank one";
     if (lost.why.code == Errc::not_supported) return lost.why.text;
     if (all_unreadable(lost.copies)) return "the member is not used; look at the disk";
     return "the member counts as one that lacks everything, and is filled anew from one in sync; look at the disk";
 }
 
-std::string lost_record_text(const LostRecord& lost, bool labelled, const View& view) {
+std::string lost_record_text(const MediumInspection& medium, const View& view) {
+    const LostRecord& lost = *medium.lost_record;
     const std::string copies = ": " + copies_text(lost.copies);
     std::string what = view.red("no record that counts, though one belongs here") + copies;
     if (lost.storage) what = view.red("the record is of another storage, " + to_string(*lost.storage)) + copies;
     std::string text = row("mirror", what);
-    return labelled ? text + row("", view.yellow(lost_record_advice(lost))) : text;
+    return medium.label ? text + row("", view.yellow(lost_record_advice(lost, medium.kind))) : text;
 }
 
 /// Of a part of a linear that is a member of a mirror.
 std::string no_record_text(const MediumInspection& medium) {
-    const bool below_a_mirror = medium.label && medium.label->place.find('/') != std::string::npos;
-    if (!below_a_mirror || !medium.mirrors.empty() || medium.lost_record) return {};
+    if (!medium.label || medium.lost_record) return {};
+    const std::string& place = medium.label->place;
+    const auto mirrors_above = static_cast<std::size_t>(std::count(place.begin(), place.end(), '/'));
+    if (medium.mirrors.size() >= mirrors_above) return {};
+    if (medium.ends_elsewhere) return row("mirror", "the record of the one above is on another part of the linear");
     return row("mirror", "no record here: the last part of the linear has it; if this is the last one, it is gone");
 }
 
 /// Of a medium that was a member's beyond doubt.
 std::string label_gone_text(const MediumInspection& medium, const View& view) {
+    if (!medium.label && medium.kind == MediumKind::tree) {
+        const std::string text = row("", view.yellow(of_a_tree));
+        return medium.mirrors.empty() ? text : text + row("", "what follows was found without the label");
+    }
     if (medium.label || (medium.mirrors.empty() && !medium.lost_record)) return {};
     return row("", view.yellow("the medium is not used without its label; put the right one there, or wipe it to have "
                                "it filled anew")) +
            row("", "what follows was found without it");
 }
 
-std::string medium_text(const MediumInspection& medium, const View& view) {
-    if (medium.error) return {};  // told as an error
-    std::string text = medium.name + "  " + view.size(medium.size_bytes) + "\n" + label_text(medium, view);
-    text += label_gone_text(medium, view);
+/// What one storage keeps there.
+std::string kept_text(const MediumInspection& medium, const View& view) {
+    std::string text = label_text(medium, view) + label_gone_text(medium, view);
     if (medium.live) text += row("held by", to_string(*medium.live));
     const bool labelled = medium.label.has_value();
     for (const MirrorInspection& mirror : medium.mirrors) text += mirror_text(mirror, labelled, view);
-    if (medium.lost_record) text += lost_record_text(*medium.lost_record, labelled, view);
+    if (medium.lost_record) text += lost_record_text(medium, view);
     return text + no_record_text(medium);
+}
+
+/// What of it lies on the medium that is called `found_on`.
+std::string text_above(const MediumInspection& tree, const std::string& found_on, const View& view) {
+    const std::string storage = tree.label ? "storage " + tree.label->storage_name : "the storage above";
+    std::string text = tree.name + ", a medium of " + storage + ", on " + found_on;
+    text += (tree.size_bytes == 0 ? "" : "  " + view.size(tree.size_bytes)) + "\n";
+    if (tree.may_be_old) {
+        text += row("old?", view.yellow("a mirror below has " + found_on + " as a member that is not in sync"));
+    }
+    return text + kept_text(tree, view);
 }
 
 }  // namespace
@@ -171,7 +196,11 @@ std::string inspection_text(const Inspection& inspection, const Terminal& termin
     auto add = [&](const std::string& paragraph) {
         text += (text.empty() || paragraph.empty() ? "" : "\n") + paragraph;
     };
-    for (const MediumInspection& medium : inspection.media) add(medium_text(medium, view));
+    for (const MediumInspection& medium : inspection.media) {
+        if (medium.error) continue;  // told as an error
+        add(medium.name + "  " + view.size(medium.size_bytes) + "\n" + kept_text(medium, view));
+        for (const MediumInspection& tree : medium.above) add(text_above(tree, medium.name, view));
+    }
     for (const JournalInspection& journal : inspection.journals) add(journal_text(journal, view));
     for (const IncarnationInspection& incarnation : inspection.incarnations) add(incarnation_text(incarnation, view));
     return text;

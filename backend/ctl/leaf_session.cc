@@ -95,7 +95,7 @@ void LeafSession::on_down(BlockDevice&, const Error& why) {
 MediumInspection inspect_netnode(AsioLoop& loop, std::unique_ptr<Leaf> leaf) {
     MediumInspection found;
     found.name = leaf->name();
-    found.netnode = true;
+    found.kind = MediumKind::netnode;
     LeafSession session(loop, std::move(leaf));
     if (auto opened = session.open(open_limit); !opened) {
         found.error = opened.error();
@@ -119,7 +119,7 @@ MediumInspection inspect_netnode(AsioLoop& loop, std::unique_ptr<Leaf> leaf) {
         }
     }
     const std::uint64_t leaf_bytes = found.label ? found.label->size_bytes : found.size_bytes;
-    found.take(inspect_mirrors(session, std::min(found.size_bytes, leaf_bytes), found.label));
+    inspect_leaf(session, std::min(found.size_bytes, leaf_bytes), found);
     return found;
 }
 

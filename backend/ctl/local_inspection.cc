@@ -64,23 +64,6 @@ private:
     std::uint64_t size_bytes_ = 0;
 };
 
-LabelCopies read_label(LocalMedium& medium) {
-    LabelCopies copies;
-    for (unsigned copy = 0; copy < 2; ++copy) {
-        auto bytes = medium.read(label_copy(medium.size_bytes(), copy));
-        copies.readable[copy] = bytes.has_value();
-        if (bytes) std::memcpy(copies.images[copy].data(), bytes->data(), copies.images[copy].size());
-    }
-    return copies;
-}
-
-CopyInspection inspect_label_copy(const LabelCopies& copies, unsigned copy) {
-    if (!copies.readable[copy]) return {CopyState::unreadable};
-    auto label = decode_label(copies.images[copy]);
-    if (!label) return bad_copy({copies.images[copy].begin(), copies.images[copy].end()}, label.error());
-    return {CopyState::good, label->sequence};
-}
-
 }  // namespace
 
 MediumInspection inspect_local_medium(const std::string& path) {
@@ -94,15 +77,10 @@ MediumInspection inspect_local_medium(const std::string& path) {
     found.size_bytes = medium->size_bytes();
     std::uint64_t leaf_bytes = leaf_size_bytes(found.size_bytes);
     if (leaf_bytes == 0) return found;
-    LabelCopies copies = read_label(*medium);
-    LabelChoice choice = choose_label(copies);
-    found.label_copies = CopyInspections{inspect_label_copy(copies, 0), inspect_label_copy(copies, 1)};
-    found.label_state = choice.state;
-    found.label_fault = choice.one_copy_bad ? "one of the two copies is bad" : choice.why.text;
-    found.label = choice.label;
+    inspect_label(*medium, found.size_bytes, found);
     // A medium that has grown keeps its metadata where the label's size says.
     if (found.label) leaf_bytes = std::min(leaf_bytes, found.label->size_bytes);
-    found.take(inspect_mirrors(*medium, leaf_bytes, found.label));
+    inspect_leaf(*medium, leaf_bytes, found);
     return found;
 }
 

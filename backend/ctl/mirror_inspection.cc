@@ -231,9 +231,12 @@ MirrorsInspection inspect_mirrors(LeafReader& reader, std::uint64_t leaf_bytes, 
         above.storage = found.record.storage;
         if (above.place) above.place = above_mirror(*above.place);
         result.mirrors.push_back(std::move(found));
-        if (offered <= before || offered - before >= end) break;
+        result.ends_elsewhere = offered <= before;
+        if (result.ends_elsewhere || offered - before >= end) return result;
         end = offered - before;
     }
+    const bool all_found = !result.lost && (!above.place || !above.may_have_record());
+    if (all_found) result.data_end = end;
     return result;
 }
 

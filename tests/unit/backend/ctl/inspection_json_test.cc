@@ -27,11 +27,20 @@ MediumInspection disk() {
 /// With every key that there is.
 Inspection everything() {
     const Error error{Errc::not_found, "there is no such file"};
-    MediumInspection netnode{.name = "n:1/d", .netnode = true, .label_state = LabelState::damaged, .label_fault = "x"};
+    MediumInspection netnode{
+        .name = "n:1/d", .kind = MediumKind::netnode, .label_state = LabelState::damaged, .label_fault = "x"};
     netnode.lost_record = LostRecord{{{{CopyState::other_version, 9, 2}, {}}}, error};
     MediumInspection other{.name = "/dev/sdd", .label_state = LabelState::absent};
     other.lost_record = LostRecord{.storage = make_id(7)};
     netnode.live = LiveHead{{4, make_id(3)}, "tgtd[7] on alpha"};
+    MediumInspection above{.name = "tree vol0", .kind = MediumKind::tree, .label_state = LabelState::valid};
+    above.label = sample_label();
+    above.size_bytes = leaf_bytes + label_area_bytes;
+    above.label_copies = {{{CopyState::good, 9}, {CopyState::damaged}}};
+    above.label_fault = "one of the two copies is bad";
+    above.mirrors = disk().mirrors;
+    above.lost_record = other.lost_record;
+    other.above = {above, {.name = "tree", .kind = MediumKind::tree, .label_copies = CopyInspections{}}};
     JournalInspection journal{
         .path = "/var/lib/dst/vol0.journal", .file = JournalFile::made, .journal = filled_journal()};
     journal.copies = {{{CopyState::good, 21}, {CopyState::damaged}}};
@@ -99,6 +108,13 @@ TEST(InspectionJson, TellsWhyTheCopiesOfALostRecordDoNotCount) {
     EXPECT_THAT(text, HasSubstr(R"("lost_record":{"copies":[{"state":"other_version","version":2,"sequence":9},)"
                                 R"({"state":"empty"}],"error":{"code":"not-found","text":"there is no such file"}})"));
     EXPECT_THAT(text, HasSubstr(R"("of_storage":"07070707070707070707070707070707")"));
+}
+
+TEST(InspectionJson, TellsTheTreesAboveAMedium) {
+    const std::string text = boost::json::serialize(inspection_to_json(everything()));
+    EXPECT_THAT(text, HasSubstr(R"("above":[{"name":"tree vol0","kind":"tree","size_bytes":16842752,)"
+                                R"("may_be_old":false,"label_state":"valid","label_fault":"one of )"));
+    EXPECT_THAT(text, HasSubstr(R"({"name":"tree","kind":"tree","may_be_old":false,"label_state":"absent",)"));
 }
 
 TEST(InspectionJson, TellsAllOfAMapsSlots) {

@@ -85,6 +85,14 @@ TEST(InspectionStatus, OfAMissingLabelIsAttentionAndOfAMissingMediumOther) {
     EXPECT_EQ(exit_status_of({.media = {{.error = Error{Errc::not_found, "x"}}}}), ExitStatus::other);
 }
 
+TEST(InspectionStatus, OfAFaultInAStorageAboveIsAttentionUnlessItMayBeOld) {
+    MediumInspection tree{.kind = MediumKind::tree, .label_state = LabelState::damaged};
+    MediumInspection found{.label_state = LabelState::valid, .label = sample_label(), .above = {tree}};
+    EXPECT_EQ(exit_status_of({.media = {found}}), ExitStatus::attention);
+    found.above[0].may_be_old = true;
+    EXPECT_EQ(exit_status_of({.media = {found}}), ExitStatus::well);
+}
+
 TEST(InspectionStatus, OfAJournalIsWellWhenBothCopiesAre) {
     JournalInspection journal{.file = JournalFile::made, .journal = filled_journal()};
     journal.copies = {{{CopyState::good, 21}, {CopyState::empty}}};

@@ -202,6 +202,34 @@ TEST(InspectionText, TellsWhereTheRecordOfALinearIs) {
     EXPECT_THAT(text_of(medium_with(MemoryLeaf(), label)), Not(HasSubstr("no record")));
 }
 
+TEST(InspectionText, TellsThatTheRecordOfANestedLinearIsElsewhere) {
+    Label label = sample_label();
+    label.place = "/1.0/1";
+    Inspection found = medium_with(mirror_leaf(), label);
+    EXPECT_THAT(text_of(found), HasSubstr("  mirror   no record here: the last part of the linear has it; "));
+    found.media[0].ends_elsewhere = true;
+    EXPECT_THAT(text_of(found), HasSubstr("  mirror   the record of the one above is on another part of the linear\n"));
+}
+
+TEST(InspectionText, TellsThatWhatAStorageAboveKeepsMayBeOld) {
+    Inspection found = medium_with(mirror_leaf());
+    found.media[0].above = {{.name = "tree vol0", .kind = MediumKind::tree, .may_be_old = true}};
+    EXPECT_THAT(text_of(found),
+                HasSubstr("\n\ntree vol0, a medium of the storage above, on /dev/sdb\n"
+                          "  old?     a mirror below has /dev/sdb as a member that is not in sync\n  label    none\n"));
+}
+
+TEST(InspectionText, NamesTheVersionOfARecordAboveThatDoesNotCount) {
+    MediumInspection tree{.name = "tree vol0", .kind = MediumKind::tree, .label_state = LabelState::valid};
+    tree.label = sample_label();
+    tree.lost_record = LostRecord{{}, {Errc::not_supported, "use the DST that wrote it"}};
+    EXPECT_THAT(text_of({.media = {{.name = "/a", .above = {tree}}}}),
+                HasSubstr("\n           use the DST that wrote it\n"));
+    tree.lost_record->why.code = Errc::corrupt;
+    EXPECT_THAT(text_of({.media = {{.name = "/a", .above = {tree}}}}),
+                HasSubstr("\n           so it lies on this medium; "));
+}
+
 TEST(InspectionText, TellsThatARecordHasOneBadCopy) {
     MemoryLeaf leaf = mirror_leaf();
     leaf.rot(record_at(1) + 200);

@@ -291,6 +291,41 @@ TEST(InspectMirrors, AnotherStoragesRecordOnAMemberIsTold) {
     EXPECT_FALSE(inspect_mirrors(leaf, leaf_bytes, foreign).lost.has_value());
 }
 
+/// Where the data end that a leaf in `place` has below its mirror of this record.
+std::optional<std::uint64_t> data_end_at(const std::string& place, const Record& record) {
+    MemoryLeaf leaf;
+    leaf.write_record(leaf_bytes, record);
+    return inspect_mirrors(leaf, leaf_bytes, label_at(place)).data_end;
+}
+
+TEST(InspectMirrors, DataEndWhereTheOutermostMirrorsDo) {
+    const Record record = sample_record(leaf_bytes);
+    EXPECT_EQ(data_end_at("/1", record), record.size_bytes);
+    EXPECT_EQ(data_end_at(".0/1", record), record.size_bytes);
+    MemoryLeaf blank;
+    EXPECT_EQ(inspect_mirrors(blank, leaf_bytes, label_at("-")).data_end, leaf_bytes);
+    EXPECT_EQ(inspect_mirrors(blank, leaf_bytes, {}).data_end, leaf_bytes);
+}
+
+TEST(InspectMirrors, DataEndIsUnknownWithoutARecordThatTells) {
+    const Record record = sample_record(leaf_bytes);
+    EXPECT_EQ(data_end_at("/2/1", record), std::nullopt);
+    EXPECT_EQ(data_end_at("/1.0/1", record), std::nullopt);
+    MemoryLeaf blank;
+    EXPECT_EQ(inspect_mirrors(blank, leaf_bytes, label_at("/1")).data_end, std::nullopt);
+    EXPECT_EQ(inspect_mirrors(blank, leaf_bytes, label_at("/1.0")).data_end, std::nullopt);
+}
+
+TEST(InspectMirrors, DataThatEndOnAnotherPartOfALinearAreToldToDoSo) {
+    Record record = sample_record(3 * leaf_bytes);
+    EXPECT_EQ(data_end_at("/1.2", record), record.size_bytes - 2 * leaf_bytes);
+    record.size_bytes = 2 * leaf_bytes;
+    EXPECT_EQ(data_end_at("/1.2", record), std::nullopt);
+    MemoryLeaf leaf;
+    leaf.write_record(leaf_bytes, record);
+    EXPECT_TRUE(inspect_mirrors(leaf, leaf_bytes, label_at("/1.2")).ends_elsewhere);
+}
+
 TEST(InspectMirrors, WithoutALabelOwedMapsTellWhichMemberItIs) {
     MemoryLeaf leaf = mirror_leaf();
     const auto mirrors = inspect_mirrors(leaf, leaf_bytes, {}).mirrors;

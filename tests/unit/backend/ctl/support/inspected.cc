@@ -1,6 +1,7 @@
 #include "support/inspected.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "media/bytes.h"
 #include "media/envelope.h"
@@ -90,7 +91,9 @@ Journal filled_journal() {
 }
 
 Bytes of_version(Bytes copy, std::uint8_t version) {
-    const std::size_t length = open_envelope(copy, record_magic).length;
+    Magic magic;
+    std::memcpy(magic.data(), copy.data(), magic.size());
+    const std::size_t length = open_envelope(copy, magic).length;
     copy[8] = std::byte{version};
     const std::span checksum = std::span(copy).subspan(12, 4);
     std::fill(checksum.begin(), checksum.end(), std::byte{0});
