@@ -1,8 +1,11 @@
+#include <fcntl.h>
+
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 
+#include "asio/owned_fd.h"
 #include "ctl/inspection.h"
 
 namespace dst::ctl {
@@ -52,6 +55,18 @@ IncarnationInspection inspect_incarnation(const std::string& path) {
         return found;
     }
     found.kept = *kept;
+    return found;
+}
+
+std::optional<IncarnationInspection> inspect_incarnation_of(const std::string& medium, const std::string& run_dir) {
+    const OwnedFd fd(::open(medium.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (!fd) return {};
+    const IncarnationPlace place = incarnation_place(run_dir, fd.get());
+    std::error_code failure;
+    if (!std::filesystem::exists(place.path, failure) && !failure) return {};
+    IncarnationInspection found = inspect_incarnation(place.path);
+    if (found.kept && found.kept->basis != place.basis) return {};
+    found.medium = medium;
     return found;
 }
 

@@ -24,7 +24,9 @@ std::string medium_of(const std::string& path) {
 
 std::string incarnation_text(const IncarnationInspection& found, const View& view) {
     std::string text = "incarnation " + found.path + "\n";
-    if (const std::string medium = medium_of(found.path); !medium.empty()) text += row("of", medium);
+    std::string medium = medium_of(found.path);
+    if (!found.medium.empty()) medium = found.medium + (medium.empty() ? "" : ", " + medium);
+    if (!medium.empty()) text += row("of", medium);
     if (!found.kept) return text + row("number", view.yellow("none, " + found.error->text + ": " + as_lossy));
     text += row("number", to_string(found.kept->random) + "  of boot and medium " + to_string(found.kept->basis));
     text += row("size", view.size(found.kept->size_bytes) + " at the last opening");

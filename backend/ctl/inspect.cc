@@ -4,10 +4,12 @@
 #include <boost/json/serialize.hpp>
 #include <memory>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "asio/asio_loop.h"
 #include "client/leaf_factory.h"
+#include "control/run_dir.h"
 #include "ctl/command.h"
 #include "ctl/inspection.h"
 #include "ctl/inspection_json.h"
@@ -89,6 +91,8 @@ Inspection inspect_storage(const spec::Storage& storage, EventSink& events) {
     for (const spec::Node* leaf : leaves_of(storage.tree)) {
         if (const auto* disk = std::get_if<spec::Disk>(&leaf->what)) {
             found.media.push_back(inspect_local_medium(disk->path));
+            auto incarnation = inspect_incarnation_of(disk->path, control::default_run_dir());
+            if (incarnation) found.incarnations.push_back(std::move(*incarnation));
         } else {
             found.media.push_back(inspect_netnode_at(std::get<spec::Netnode>(leaf->what), leaf->name, events));
         }

@@ -162,6 +162,7 @@ struct JournalInspection {
 /// A file of the run directory, which keeps what is known of the incarnation of a local medium.
 struct IncarnationInspection {
     std::string path;
+    std::string medium{};          ///< whose it is; empty: only the file was looked at
     std::optional<Error> error{};  ///< the next opening of the medium finds nothing there: it was emptied, cut short...
     std::optional<KeptIncarnation> kept{};
 };
@@ -200,5 +201,8 @@ JournalInspection inspect_journal(const std::string& path);
 /// True when the file keeps an incarnation, or lies where one is kept.
 bool is_incarnation_file(const std::string& path);
 IncarnationInspection inspect_incarnation(const std::string& path);
+/// Of the file or block device at `medium`. None: nothing is kept of it, or what lies there is of another medium or
+/// boot, and counts for nothing.
+std::optional<IncarnationInspection> inspect_incarnation_of(const std::string& medium, const std::string& run_dir);
 
 }  // namespace dst::ctl

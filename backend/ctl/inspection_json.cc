@@ -262,6 +262,7 @@ json::object journal_json(const JournalInspection& found) {
 
 json::object incarnation_json(const IncarnationInspection& found) {
     json::object object{{"path", found.path}};
+    if (!found.medium.empty()) object["medium"] = found.medium;
     if (!found.kept) {
         object["error"] = error_json(*found.error);
         return object;

@@ -71,6 +71,13 @@ MediumIdentity identity_of(int fd) {
     return {"file-" + device_text(device) + "-" + number, birth + "-" + disk_sequence(device), number + "-" + birth};
 }
 
+/// What is hashed to the basis.
+std::string basis_text(const MediumIdentity& identity) {
+    return first_line("/proc/sys/kernel/random/boot_id") + "\n" + identity.place + "\n" + identity.medium;
+}
+
+std::filesystem::path folder_of(const std::string& run_dir) { return std::filesystem::path(run_dir) / "incarnations"; }
+
 Id random_id() {
     Id id;
     while (getrandom(id.bytes.data(), id.bytes.size(), 0) != static_cast<ssize_t>(id.bytes.size())) {
@@ -99,15 +106,19 @@ Result<KeptIncarnation> decode_kept_incarnation(std::span<const std::byte> file)
     return KeptIncarnation{kept.basis, kept.random, kept.mark != 0, kept.size_bytes};
 }
 
+IncarnationPlace incarnation_place(const std::string& run_dir, int fd) {
+    const MediumIdentity identity = identity_of(fd);
+    return {folder_of(run_dir) / identity.place, hash_id(basis_text(identity))};
+}
+
 std::unique_ptr<IncarnationKeeper> IncarnationKeeper::open(const std::string& run_dir, int fd,
                                                            std::uint64_t size_bytes) {
     std::unique_ptr<IncarnationKeeper> keeper(new IncarnationKeeper);
     const MediumIdentity identity = identity_of(fd);
-    const std::string boot = first_line("/proc/sys/kernel/random/boot_id");
-    const std::string basis_text = boot + "\n" + identity.place + "\n" + identity.medium;
-    Kept kept{kept_magic, hash_id(basis_text), random_id(), 0, size_bytes};
+    const std::string basis = basis_text(identity);
+    Kept kept{kept_magic, hash_id(basis), random_id(), 0, size_bytes};
 
-    const std::filesystem::path folder = std::filesystem::path(run_dir) / "incarnations";
+    const std::filesystem::path folder = folder_of(run_dir);
     std::error_code failure;
     std::filesystem::create_directories(folder, failure);
     const std::string path = folder / identity.place;
@@ -124,7 +135,7 @@ std::unique_ptr<IncarnationKeeper> IncarnationKeeper::open(const std::string& ru
         keeper->file_.reset();
         static_cast<void>(::unlink(path.c_str()));
     }
-    const std::string whole = basis_text + "\n" + to_string(kept.random);
+    const std::string whole = basis + "\n" + to_string(kept.random);
     const Incarnation file = identity.file.empty() ? Incarnation{} : of_file(hash_id(identity.file));
     keeper->incarnation_ = with_other_time(file, hash_id(whole));
     return keeper;

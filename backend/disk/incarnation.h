@@ -60,6 +60,13 @@ struct KeptIncarnation {
 /// (another version of DST).
 Result<KeptIncarnation> decode_kept_incarnation(std::span<const std::byte> file);
 
+struct IncarnationPlace {
+    std::string path;  ///< of the file
+    Id basis;          ///< that the file must have to count: of this boot and medium
+};
+/// Of the medium open as `fd`.
+IncarnationPlace incarnation_place(const std::string& run_dir, int fd);
+
 /// $DST_RUN_DIR, else /run/dst.
 std::string default_run_dir();
 

@@ -1,10 +1,15 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
 
+#include "asio/owned_fd.h"
 #include "ctl/inspection.h"
 #include "ctl/inspection_status.h"
+#include "ctl/terminal_events.h"
 #include "support/inspected.h"
 #include "support/inspected_file.h"
 
@@ -12,6 +17,7 @@ namespace dst::ctl {
 namespace {
 
 using testing::HasSubstr;
+using testing::SizeIs;
 
 /// As one lies in the run directory, of a medium of 16 MiB.
 Bytes incarnation_file(char version = '2', std::byte mark = {}) {
@@ -67,6 +73,51 @@ TEST_F(InspectIncarnation, TellsOneOfAnotherVersionOrCutShort) {
     file.resize(55);
     EXPECT_TRUE(is_incarnation_file(write(file)));
     EXPECT_EQ(inspect_incarnation(put(file)).error.value().code, Errc::corrupt);
+}
+
+TEST_F(InspectIncarnation, OfAMediumIsFoundInTheRunDirectory) {
+    const std::string medium = write(Bytes(mib));
+    EXPECT_FALSE(inspect_incarnation_of(medium, path("")).has_value());
+    const OwnedFd fd(::open(medium.c_str(), O_RDONLY | O_CLOEXEC));
+    IncarnationKeeper::open(path(""), fd.get(), mib);
+    const auto found = inspect_incarnation_of(medium, path(""));
+    ASSERT_TRUE(found.has_value());
+    EXPECT_EQ(found->medium, medium);
+    EXPECT_EQ(found->path, incarnation_place(path(""), fd.get()).path);
+    EXPECT_EQ(found->kept.value().size_bytes, mib);
+    EXPECT_FALSE(found->kept.value().mark);
+}
+
+TEST_F(InspectIncarnation, OfAMediumThatWasEmptiedIsTold) {
+    const std::string medium = write(Bytes(mib));
+    const OwnedFd fd(::open(medium.c_str(), O_RDONLY | O_CLOEXEC));
+    std::ofstream(incarnation_place(path(""), fd.get()).path).close();
+    EXPECT_THAT(inspect_incarnation_of(medium, path("")).value().error.value().text, HasSubstr("emptied"));
+}
+
+TEST_F(InspectIncarnation, OfAnotherMediumOrBootInItsPlaceIsNotItsOwn) {
+    const std::string medium = write(Bytes(mib));
+    const OwnedFd fd(::open(medium.c_str(), O_RDONLY | O_CLOEXEC));
+    const Bytes of_another = incarnation_file();
+    std::ofstream(incarnation_place(path(""), fd.get()).path)
+        .write(reinterpret_cast<const char*>(of_another.data()), static_cast<std::streamsize>(of_another.size()));
+    EXPECT_FALSE(inspect_incarnation_of(medium, path("")).has_value());
+    EXPECT_FALSE(inspect_incarnation_of(path("none"), path("")).has_value());
+}
+
+TEST_F(InspectIncarnation, OfAStorageAreThoseOfItsDisks) {
+    const std::string medium = write(Bytes(mib));
+    const OwnedFd fd(::open(medium.c_str(), O_RDONLY | O_CLOEXEC));
+    IncarnationKeeper::open(path(""), fd.get(), mib);
+    ::setenv("DST_RUN_DIR", path("").c_str(), 1);
+    PlainTerminal plain;
+    TerminalEvents events(plain.terminal(), false);
+    spec::Storage storage{.name = "vol", .journal = path("vol.journal")};
+    storage.tree.what = spec::Disk{medium};
+    const Inspection found = inspect_storage(storage, events);
+    ::unsetenv("DST_RUN_DIR");
+    ASSERT_THAT(found.incarnations, SizeIs(1));
+    EXPECT_EQ(found.incarnations[0].medium, medium);
 }
 
 TEST_F(InspectIncarnation, NothingElseIsOne) {

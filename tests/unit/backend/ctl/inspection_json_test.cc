@@ -46,8 +46,9 @@ Inspection everything() {
     journal.copies = {{{CopyState::good, 21}, {CopyState::damaged}}};
     return {.media = {disk(), {.name = "/dev/sdc", .error = error}, netnode, other},
             .journals = {journal, {.path = "/none", .error = error}},
-            .incarnations = {{.path = "/run/a", .error = error},
-                             {.path = "/run/b", .kept = KeptIncarnation{make_id(1), make_id(2), true, mib}}}};
+            .incarnations = {
+                {.path = "/run/a", .error = error},
+                {.path = "/run/b", .medium = "/b", .kept = KeptIncarnation{make_id(1), make_id(2), true, mib}}}};
 }
 
 /// Of the leaf with this record on it.
@@ -90,7 +91,7 @@ TEST(InspectionJson, TellsWhatAnOrderGivesUp) {
 
 TEST(InspectionJson, TellsAnIncarnation) {
     EXPECT_THAT(boost::json::serialize(inspection_to_json(everything())),
-                HasSubstr(R"({"path":"/run/b","basis":"01010101010101010101010101010101","random":)"
+                HasSubstr(R"({"path":"/run/b","medium":"/b","basis":"01010101010101010101010101010101","random":)"
                           R"("02020202020202020202020202020202","mark":true,"size_bytes":1048576}])"));
 }
 

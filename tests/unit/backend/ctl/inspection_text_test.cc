@@ -334,6 +334,10 @@ TEST(InspectionText, TellsAnIncarnationAndWhatItsMarkMeans) {
     found.error = Error{Errc::not_found, "the file was emptied"};
     EXPECT_THAT(text_of({.incarnations = {found}}),
                 HasSubstr("  number   none, the file was emptied: the next opening draws a new number"));
+    found.medium = "/srv/a.img";
+    EXPECT_THAT(text_of({.incarnations = {found}}),
+                HasSubstr("  of       /srv/a.img, the file with inode 4711 on device 8:1\n"));
+    found.medium.clear();
     found.path = "/run/dst/incarnations/block-8:16";
     EXPECT_THAT(text_of({.incarnations = {found}}), HasSubstr("  of       the block device 8:16\n"));
 }
