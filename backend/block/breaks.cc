@@ -34,6 +34,7 @@ constexpr std::array<std::string_view, rule_count> tokens{
     "m5-order-once",
     "m5-resolve-lineage",
     "m5-unwritable",
+    "m5-refused-alone",
     "m6-compare-and-set",
     "m6-fence",
     "m7-pin",

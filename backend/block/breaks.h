@@ -36,6 +36,7 @@ enum class Rule : std::uint8_t {
     m5_order_once,         ///< left out: an order stays in the journal when it was carried out
     m5_resolve_lineage,    ///< left out: the generations that were given up are not in the lineage
     m5_unwritable,         ///< left out: a disk that takes no writes is tried again by every start
+    m5_refused_alone,      ///< left out: a medium that is refused ends the start, whoever else is there
     m6_compare_and_set,    ///< left out: a promise does not look whether the label is still what was peeked
     m6_fence,              ///< left out: lower epochs are not refused
     m7_pin,                ///< left out: whatever medium is in the place comes up after a loss
@@ -65,7 +66,7 @@ enum class Rule : std::uint8_t {
     m14_old_ended,       ///< left out: a connection is taken on before the one that it replaces has ended
 };
 
-inline constexpr std::uint8_t rule_count = 54;
+inline constexpr std::uint8_t rule_count = 55;
 
 /// The dashed name that `sim --break` takes: "m2-record-before-ack".
 std::string_view to_token(Rule rule) noexcept;

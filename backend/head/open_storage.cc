@@ -95,6 +95,9 @@ public:
         leave_failed_file(options_, name_, file_, why.text);
         if (observer_ != nullptr) observer_->on_failed(why);
     }
+    void on_refused(const Error& why) override {
+        if (observer_ != nullptr) observer_->on_refused(why);
+    }
     void on_fenced() override {
         if (observer_ != nullptr)
             observer_->on_failed({Errc::fenced, "another head has taken storage " + name_ + " over"});

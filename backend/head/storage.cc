@@ -74,6 +74,7 @@ private:
     void on_sized() override { sized_ = true; }
     void on_serving() override { report(opened()); }
     void on_failed(const Error& why) override { report(why); }
+    void on_refused(const Error& why) override;
     void on_data_lost() override {
         if (data_lost_) data_lost_();
     }
@@ -102,6 +103,7 @@ private:
     std::function<void()> data_lost_;
     bool sized_ = false;
     bool closing_ = false;
+    bool told_refused_ = false;
 
     const std::shared_ptr<Told> told_ = std::make_shared<Told>();
 };
@@ -155,6 +157,17 @@ void Storage::Core::at_limit() {
     const StorageStatus status = open_->status();
     const std::string reason = status.reason.empty() ? "it did not open in time" : status.reason;
     const Error why{Errc::timed_out, "storage " + name_ + ": " + reason + ". " + given_up()};
+    leave_failed_file(options_, name_, file_, why.text);
+    report(why);
+}
+
+/// A LUN that is there already waits: the reason is in its status.
+void Storage::Core::on_refused(const Error& why) {
+    if (std::exchange(told_refused_, true)) return;
+    {
+        const std::lock_guard guard(told_->mutex);
+        if (told_->outcome) return;
+    }
     leave_failed_file(options_, name_, file_, why.text);
     report(why);
 }

@@ -157,7 +157,8 @@ void Starter::peeked() {
         std::all_of(findings_.begin(), findings_.end(), [](const LeafFinding& finding) { return finding.reachable; });
     for (const LeafFinding& finding : findings_) {
         const bool other_id = journal_alone && finding.label && finding.label->storage_name == context_.storage.name;
-        if (!finding.fatal && !(other_id && all_seen)) continue;
+        const bool ends = finding.fatal || (other_id && all_seen) || broken(Rule::m5_refused_alone);
+        if (!ends || !finding.label || finding.refusal.empty()) continue;
         way_out_told_ = false;
         return refuse(other_id ? other_storages_journal(*finding.label) : finding.refusal);
     }
@@ -224,7 +225,6 @@ void Starter::refuse_swapped_before() {
 }
 
 void Starter::wait(std::string reason, Duration again, bool refused) {
-    waited_ = true;
     if (reason != told_wait_) {
         told_wait_ = reason;
         std::string told = sentence(reason);
@@ -239,11 +239,10 @@ void Starter::wait(std::string reason, Duration again, bool refused) {
     schedule(again);
 }
 
-/// Only the user can mend it: whoever opens the storage hears of it at once. Later nobody asks, and what is put right
-/// is found by looking again.
+/// Only the user can mend it: whoever opens the storage just now hears of it at once.
 void Starter::refuse(const std::string& why) {
-    if (!waited_) return fail(why, false);
     wait(why + ". It is looked at again until that is mended", look_again, true);
+    hooks_.refused({Errc::refused, why + way_on_after_failure()});
 }
 
 void Starter::fail(const std::string& why, bool split) {

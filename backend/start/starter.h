@@ -43,7 +43,8 @@ public:
     struct Hooks {
         std::function<void(const Geometry&, const Id&)> sized;  ///< before anything is promised
         std::function<void()> serving;
-        std::function<void(const Error&)> failed;  ///< for good: state failed or split
+        std::function<void(const Error&)> failed;   ///< for good: state failed or split
+        std::function<void(const Error&)> refused;  ///< it waits, and only the user can mend it
     };
 
     Starter(StartContext context, Hooks hooks);
@@ -207,7 +208,6 @@ private:
     State state_ = State::waiting;
     std::string reason_;
     std::string told_wait_;  ///< the last `start-waits`: told again only when the reason changes
-    bool waited_ = false;    ///< whoever opens the storage has been told so, and does not ask again
     bool begun_ = false;
     bool ended_ = false;
     std::string moved_;            ///< what has changed since the peek, so that the attempt begins again

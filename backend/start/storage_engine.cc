@@ -67,7 +67,8 @@ StorageEngine::Impl::Impl(spec::Storage storage, EngineEnvironment environment, 
 
 Starter::Hooks StorageEngine::Impl::hooks() {
     return {[this](const Geometry& geometry, const Id& id) { sized(geometry, id); }, [this] { serving(); },
-            [this](const Error& why) { failed(why); }};
+            [this](const Error& why) { failed(why); },
+            [this](const Error& why) { tell([why](Observer& observer) { observer.on_refused(why); }); }};
 }
 
 void StorageEngine::Impl::open() {

@@ -42,9 +42,13 @@ public:
         virtual void on_sized() {}
         /// Requests are answered from now on. Comes after on_sized().
         virtual void on_serving() {}
-        /// Refused for a reason that only the user can take away: not labelled, another storage's or swapped media, a
-        /// medium that is too small, a journal in use. The engine stays open for status() until close().
+        /// Refused for good: a split, a journal in use, a file that does not describe the storage. The engine stays
+        /// open for status() until close().
         virtual void on_failed(const Error& why) { static_cast<void>(why); }
+        /// Refused for a reason that only the user can take away: not labelled, another storage's or swapped media, a
+        /// medium that is too small. The start looks again all the time; so this comes more than once, and on_serving()
+        /// may follow.
+        virtual void on_refused(const Error& why) { static_cast<void>(why); }
         /// Another head has taken the storage over (M6). This one never serves again.
         virtual void on_fenced() {}
         /// Writes that were acknowledged and never flushed may be lost (M10); it serves on. Who is above must be told.

@@ -25,6 +25,7 @@ private:
     void on_sized() override {}
     void on_serving() override { observer_.on_serving(); }
     void on_failed(const Error& why) override { observer_.on_failed(why); }
+    void on_refused(const Error& why) override { observer_.on_refused(why); }
 
     TreeStorage::Observer& observer_;
     OpenStorage storage_;

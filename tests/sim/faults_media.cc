@@ -21,6 +21,17 @@ void set_label(SimPlatter::Content& content, const Label& label) {
 
 }  // namespace
 
+SimPlatter::Content foreign_content(SimLoop& loop, SimPlatter::Content content, const std::string& storage_name) {
+    Label label = label_on(content).value();
+    label.medium = loop.random_id();
+    label.storage = loop.random_id();
+    label.storage_name = storage_name;
+    label.promised = {loop.below(20), loop.random_id()};
+    label.served = label.promised;
+    set_label(content, label);
+    return content;
+}
+
 std::optional<Label> label_in(const Request& request) {
     LabelImage image{};
     if (request.operation != Operation::write || request.extent.length != image.size()) return std::nullopt;
@@ -370,20 +381,16 @@ bool Faults::other_size() {
 // Another storage's, at the same place and of the same size. Only the journal tells it from one of the same name.
 bool Faults::foreign_medium() {
     const auto [name, platter] = any_leaf();
-    SimPlatter::Content content = platter->durable();
-    std::optional<Label> label = label_on(content);
+    const std::optional<Label> label = label_on(platter->durable());
     if (platter->taken_out() || !label) return false;
-    label->medium = loop_.random_id();
-    label->storage = loop_.random_id();
+    std::string storage_name = label->storage_name;
     if (journal_changed(*platter) || host_.has_rival() || loop_.chance(500)) {
-        label->storage_name = "other";
+        storage_name = "other";
     } else {
         need_journal(*platter);
     }
-    label->promised = {loop_.below(20), loop_.random_id()};
-    label->served = label->promised;
-    set_label(content, *label);
-    put_in_place("medium replaced by a foreign one: " + name, *platter, std::move(content));
+    put_in_place("medium replaced by a foreign one: " + name, *platter,
+                 foreign_content(loop_, platter->durable(), storage_name));
     return true;
 }
 

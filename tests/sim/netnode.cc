@@ -35,6 +35,9 @@ private:
     void on_failed(const Error& why) override {
         if (observer_ != nullptr) observer_->on_failed(why);
     }
+    void on_refused(const Error& why) override {
+        if (observer_ != nullptr) observer_->on_refused(why);
+    }
     void on_fenced() override {
         if (observer_ != nullptr) observer_->on_failed({Errc::fenced, "another head has taken the storage over"});
     }

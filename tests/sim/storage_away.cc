@@ -70,6 +70,12 @@ bool StorageScenario::is_left_out(const VertexStatus& vertex, const std::string&
 // Until World::heal().
 void StorageScenario::take_away(const std::string& leaf) {
     World::Netnode* const node = machine_of(leaf);
+    if (!world_->is_tree(leaf) && loop_.chance(250)) {
+        SimPlatter& platter = world_->platter_of(leaf);
+        trace_.line("fault", "another storage's medium lies in its place: " + leaf);
+        trace_.coverage().count("starts or goes on beside a wrong medium");
+        return platter.take_out(foreign_content(loop_, platter.durable(), "other"));
+    }
     const bool cut = node != nullptr && loop_.chance(300);
     trace_.line("fault", (cut ? "is cut off: " : "is away: ") + leaf);
     if (node == nullptr) return world_->platter_of(leaf).set_missing(true);

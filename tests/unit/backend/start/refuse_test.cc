@@ -84,7 +84,7 @@ TEST(Refuse, SaysHowToGoOnWhenNothingIsTriedAnyMore) {
     const std::string way_on =
         "when that is mended, open the storage again (remove the LUN, if it is there, and add it)";
     EXPECT_THAT(refused.failed->text, HasSubstr(way_on));
-    EXPECT_THAT(refused.engine->status().reason, HasSubstr(way_on));
+    EXPECT_THAT(refused.engine->status().reason, HasSubstr("It is looked at again until that is mended"));
     world.close(refused);
     world.outermost = false;
     EXPECT_THAT(refusal(world), Not(HasSubstr(way_on))) << "what is exported is started anew by itself";

@@ -32,6 +32,7 @@ public:
         void on_sized() override { ++sized; }
         void on_serving() override { ++serving; }
         void on_failed(const Error& why) override { failed = why; }
+        void on_refused(const Error& why) override { failed = why; }
         void on_fenced() override { ++fenced; }
         void on_data_lost() override { ++data_lost; }
 
@@ -40,7 +41,7 @@ public:
         int serving = 0;
         int fenced = 0;
         int data_lost = 0;
-        std::optional<Error> failed;
+        std::optional<Error> failed;  ///< or refused, and looked at again
     };
 
     explicit EngineWorld(spec::Node tree, std::uint64_t seed = 1);
