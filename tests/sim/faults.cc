@@ -86,7 +86,9 @@ void Faults::strike() {
 // What wants all members in sync before.
 bool Faults::stage() {
     // Few trees are such that they can be staged.
-    if (loop_.chance(400) && older_part_returns()) return true;
+    const std::uint64_t dice = loop_.below(1000);
+    if (dice < 400 && older_part_returns()) return true;
+    if (dice >= 850 && start_from_a_mixture()) return true;
     if (loop_.chance(250) && go_on_with_what_returned()) return true;
     if (loop_.chance(250) && go_on_without_the_new_member()) return true;
     if (loop_.chance(300) && go_on_with_a_lower_epoch()) return true;

@@ -20,6 +20,9 @@ namespace dst::sim {
 std::optional<Label> label_on(const SimPlatter::Content& content);
 /// The newer of the records that end where the two copies do.
 std::optional<Record> record_on(const SimPlatter::Content& content);
+/// Another storage's medium, of the same size and with the label for the same place. `content`, which has a label, is
+/// what it is made of.
+SimPlatter::Content foreign_content(SimLoop& loop, SimPlatter::Content content, const std::string& storage_name);
 /// What a request to a medium writes.
 std::optional<Label> label_in(const Request& request);
 std::optional<Record> record_in(const Request& request);
@@ -149,6 +152,10 @@ private:
     bool go_on_with_what_was_noted();
     void die_when_it_is_taken_in(World::Head& head, SimPlatter& joiner);
     void die_before_its_mark(World::Head& head, const Leaves& others, const Leaves& returned);
+
+    // faults_mixture.cc
+    bool start_from_a_mixture();
+    void die_when_it_is_copied_to(World::Head& head, SimPlatter& target);
 
     // faults_begun.cc
     struct Parts {

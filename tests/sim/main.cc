@@ -26,7 +26,9 @@ struct Search {
     bool keep_going = false;
 
     bool wants(const std::string& finding) const {
-        const auto is_of = [&finding](const std::string& rule) { return finding.starts_with(rule + ":"); };
+        const auto is_of = [&finding](const std::string& rule) {
+            return finding.starts_with(rule.find(':') == std::string::npos ? rule + ":" : rule);
+        };
         return !finding.empty() && (rules.empty() || std::any_of(rules.begin(), rules.end(), is_of));
     }
 };
@@ -105,7 +107,8 @@ int main(int argc, char** argv) {
     app.add_flag("--trace", options.trace, "print everything that happens");
     app.add_flag("--quiet", options.quiet, "print findings only");
     app.add_flag("--keep-going", search.keep_going, "do not stop at the first finding");
-    app.add_option("--finding", search.rules, "M1,M4: only findings of these rules count; others are printed")
+    app.add_option("--finding", search.rules,
+                   "M1,M4: only findings of these rules, or that begin so, count; others are printed")
         ->delimiter(',');
 #ifdef DST_BREAKS
     app.add_option("--break", rule, "leave out this rule");

@@ -55,7 +55,9 @@ ScenarioResult StorageScenario::run() {
     drops_ = std::make_unique<DropJudge>(trace_, *world_, shape_);
     sides_ = std::make_unique<SideJudge>(trace_, *world_);
     rivals_ = std::make_unique<RivalJudge>(trace_, *world_);
-    trace_.on_event = [this](const std::string& process, std::string_view id, auto fields) {
+    mixtures_ = std::make_unique<MixtureJudge>(trace_, *world_);
+    trace_.on_event = [this](const std::string& process, std::string_view id, std::string_view text, auto fields) {
+        mixtures_->event(id, text, fields);
         event(process, id, fields);
     };
     if (initialise() && serve_first()) {

@@ -12,6 +12,7 @@
 #include "client.h"
 #include "drops.h"
 #include "faults.h"
+#include "mixtures.h"
 #include "rivals.h"
 #include "scenario.h"
 #include "sides.h"
@@ -160,6 +161,7 @@ private:
     std::unique_ptr<World> world_;
     std::unique_ptr<Faults> faults_;
     std::unique_ptr<DropJudge> drops_;
+    std::unique_ptr<MixtureJudge> mixtures_;
     std::unique_ptr<SideJudge> sides_;
     std::unique_ptr<RivalJudge> rivals_;
     std::unique_ptr<Oracle> oracle_;

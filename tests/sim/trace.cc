@@ -69,7 +69,7 @@ void TracedEvents::event(Severity severity, std::string_view id, std::string_vie
     std::string& told = told_[std::string(id)];
     told = format_event(severity, id, text, fields);
     trace_.line(process_, told);
-    if (trace_.on_event) trace_.on_event(process_, id, fields);
+    if (trace_.on_event) trace_.on_event(process_, id, text, fields);
 }
 
 }  // namespace dst::sim

@@ -42,8 +42,9 @@ public:
     bool failed() const noexcept { return failed_; }
     const std::string& first_finding() const noexcept { return first_finding_; }
 
-    /// Called with each event of a process that lives: its name, the event's id and its fields.
-    std::function<void(const std::string& process, std::string_view id, std::initializer_list<EventField> fields)>
+    /// Called with each event of a process that lives: its name, the event's id, its text and its fields.
+    std::function<void(const std::string& process, std::string_view id, std::string_view text,
+                       std::initializer_list<EventField> fields)>
         on_event;
 
     /// The last lines, for the report of a finding.
