@@ -26,11 +26,11 @@ public:
         /// Geometry and id are known; an outermost root() takes requests and holds them until the storage serves.
         virtual void on_sized() = 0;
         virtual void on_serving() = 0;
-        /// It will not serve: a split, a journal or a name that another head holds. After on_serving: fenced. close() is
-        /// still due.
+        /// It will not serve: a split, a journal or a name that another head holds. After on_serving: fenced. close()
+        /// is still due.
         virtual void on_failed(const Error& why) = 0;
-        /// It will not serve before the user has done something: a refused label, a medium that is too small. It goes on
-        /// looking, so that this comes again.
+        /// It will not serve before the user has done something: a refused label, a medium that is too small. It goes
+        /// on looking, so that this comes again.
         virtual void on_refused(const Error& why) = 0;
         /// Writes that were acknowledged and never flushed may be lost (docs/mirror.md M10); it serves on.
         virtual void on_data_lost() {}

@@ -157,13 +157,11 @@ void StorageScenario::head_changed(HeadProcess& process) {
     if (!process.failed()) return;
     trace_.coverage().count("head failed");
     const bool again = resolve_split(process);
-    // A look at one node waits up to 8 s for that at another.
-    const bool looked_before = process.name() == kept_ && loop_.now() < mended_at_ + seconds(10);
-    if (closing_ || (healing_ && !looked_before && !again)) return;
-    // A label that cannot be read just now, for example: the administrator starts it again.
+    if (closing_ || (healing_ && !again)) return;
+    // A split, or a journal that cannot be used: the administrator starts it again. Whatever else it refuses, it looks
+    // at again by itself.
     loop_.after(seconds(1), [this, again, life = process.name(), guard = std::weak_ptr<int>(alive_)] {
-        if (guard.expired() || closing_ || (healing_ && life != kept_ && !again)) return;
-        kept_.clear();
+        if (guard.expired() || closing_ || (healing_ && !again)) return;
         for (const auto& head : world_->heads()) {
             if (head->process == nullptr || head->process->name() != life) continue;
             head_ends(*head, false);
@@ -319,7 +317,6 @@ void StorageScenario::break_things() {
 void StorageScenario::heal_and_wait() {
     faults_->end();
     healing_ = true;
-    mended_at_ = loop_.now();
     trace_.line("scenario", "heals");
     world_->heal();
     // One head is left to serve: the one that does; else the first, unless it was overtaken and only has not heard it.
@@ -328,13 +325,9 @@ void StorageScenario::heal_and_wait() {
         HeadProcess* const process = head->process.get();
         if (process == nullptr || process == keep) continue;
         const bool first = head == world_->heads().front();
-        // What it refused it may have seen before it was mended.
         const bool failed = process->failed() || process->engine().status().state == StorageState::failed;
         const bool fresh = !process->fenced() && !failed && service_of(*process) == nullptr;
-        if (keep == nullptr && first && fresh) {
-            kept_ = process->name();
-            continue;
-        }
+        if (keep == nullptr && first && fresh) continue;
         head_ends(*head, false);
         world_->stop(*head);
     }

@@ -197,8 +197,6 @@ private:
     std::set<std::pair<std::string, std::string>> came_back_changed_;  ///< process and member: the last ones in sync
     std::optional<VertexStatus> at_end_;  ///< the tree that is ended cleanly, just after requests
     bool healing_ = false;
-    TimePoint mended_at_;  ///< when `healing_` began
-    std::string kept_;     ///< the head that was starting then: what it refuses just after, it had seen before
     bool closing_ = false;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
