@@ -43,6 +43,7 @@ constexpr std::array<std::string_view, rule_count> tokens{
     "m7-owed-first",
     "m7-split",
     "m7-went-on",
+    "m7-who-gave-up",
     "m8-copy",
     "m8-mark-first",
     "m8-given-up-first",

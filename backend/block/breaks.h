@@ -45,6 +45,7 @@ enum class Rule : std::uint8_t {
     m7_owed_first,         ///< left out: a medium is labelled and promised before all that it is owed is durable
     m7_split,              ///< left out: a member of another line is taken for one that missed something
     m7_went_on,            ///< left out: nobody looks whether another head went on in what was given up
+    m7_who_gave_up,        ///< left out: who wrote the record last is taken for who gave a member up in it
     m8_copy,               ///< left out: a target is promoted without what it missed
     m8_mark_first,         ///< left out: a target is not marked as resyncing before it is written to
     m8_given_up_first,     ///< left out: the others know that a member has its mark before it has it

@@ -19,7 +19,7 @@ bool contains(const std::vector<Id>& ids, const Id& id) noexcept {
 
 /// What was under way to a member when that head gave it up.
 bool had_written(const Record& record, const MayHave& known, const Record& found) noexcept {
-    const bool last = known.known_to.none() || known.known_to.head == record.epoch.head;
+    const bool last = known.known_to.none() || known.known_to.head == record.epoch.head || broken(Rule::m7_who_gave_up);
     const Epoch& by = last ? record.epoch : known.known_to;
     return found.epoch.head == by.head && found.epoch.number <= by.number;
 }

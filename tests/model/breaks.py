@@ -69,6 +69,7 @@ SWITCHES = {
     "order_taken_early": "m5-order-kept",
     "order_stays": "m5-order-once",
     "no_went_on": "m7-went-on",
+    "last_writer": "m7-who-gave-up",
     "resolve_not_lineage": "m5-resolve-lineage",
 }
 
@@ -81,7 +82,6 @@ NO_SWITCH = {
     "no_keep_apart": SELDOM,
     "one_revision": SELDOM,
     "raised_revision": SELDOM,
-    "last_writer": SELDOM,
     "left_by_itself": SELDOM,
 }
 

@@ -87,8 +87,10 @@ void Faults::strike() {
 bool Faults::stage() {
     // Few trees are such that they can be staged.
     const std::uint64_t dice = loop_.below(1000);
-    if (dice < 400 && older_part_returns()) return true;
-    if (dice >= 850 && start_from_a_mixture()) return true;
+    const bool alone = !host_.has_rival();
+    if (alone && dice < 400 && older_part_returns()) return true;
+    if (alone && dice >= 850 && start_from_a_mixture()) return true;
+    if (!alone && stage_sides(dice)) return true;
     if (loop_.chance(250) && go_on_with_what_returned()) return true;
     if (loop_.chance(250) && go_on_without_the_new_member()) return true;
     if (loop_.chance(300) && go_on_with_a_lower_epoch()) return true;

@@ -168,6 +168,14 @@ private:
     void begin_order(World::Head& head, const Parts& parts);
     void go_on_with_the_others(World::Head& head, const Parts& parts);
 
+    // faults_sides.cc
+    bool stage_sides(std::uint64_t dice);
+    void start_soon(World::Head& head);
+    void begin_with(World::Head& head);
+    /// With these there, and the others away.
+    void start_from(World::Head& head, const Leaves& there, const Leaves& others);
+    bool begin_on_the_other_side();
+
     // faults_media.cc
     void keep_copies();
     /// Each process with the chance `per_mille`, with or without its machine.

@@ -1,0 +1,72 @@
+#include "faults.h"
+
+/// Both sides of an order to give data up are gone on with, and neither marks nor who wrote last tell that (M7).
+namespace dst::sim {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Chance alone takes such a walk once in many thousands. `dice`: of a thousand.
+bool Faults::stage_sides(std::uint64_t dice) {
+    constexpr std::uint64_t share = 40;
+    switch (dice / share) {
+        case 0: return begin_on_the_other_side();
+        default: return false;
+    }
+}
+
+void Faults::start_soon(World::Head& head) {
+    at(milliseconds(300), [this, &head] { host_.start_head(head); });
+}
+
+void Faults::begin_with(World::Head& head) {
+    for (const auto& each : host_.world().heads()) kill_head(*each);
+    host_.world().heal();
+    start_soon(head);
+}
+
+void Faults::start_from(World::Head& head, const Leaves& there, const Leaves& others) {
+    end_watch();
+    set_away(others, true);
+    set_away(there, false);
+    start_soon(head);
+}
+
+// One machine gives up what is away, and another one goes on with that. This one loses its journal, begins a start
+// there once more, dies, and starts from what the first one made: it writes the records of both sides last, and has
+// given up neither.
+bool Faults::begin_on_the_other_side() {
+    const std::optional<Rivals> rivals = rivals_on_a_mirror();
+    if (!rivals || journals_needed_.contains(rivals->other.machine.journal)) return false;
+    World::Head& one = rivals->one;
+    World::Head& other = rivals->other;
+    note("a start is begun on the other side: " + one.machine.host + ", " + other.machine.host);
+    quiet_until_ = loop_.now() + seconds(52);
+    undisturbed_until_ = loop_.now() + seconds(36);
+    const auto [kept, given] = two_parts();
+    begin_with(one);
+    at(seconds(5), [this, kept = kept] { set_away(kept, true); });
+    at(seconds(10), [this, &one, kept = kept, given = given] {
+        kill_head(one);
+        host_.order(one, {StartOrder::accept_data_loss, {}, {}, 0});
+        start_from(one, kept, given);
+    });
+    at(seconds(20), [this, &one, &other, kept = kept, given = given] {
+        kill_head(one);
+        start_from(other, given, kept);
+    });
+    at(seconds(29), [this, &other, given = given] {
+        kill_head(other);
+        lose_journal(*other.machine.journal);
+        die_when_they_have_the_record(other, given);
+        start_soon(other);
+    });
+    at(seconds(36), [this, &other, kept = kept, given = given] {
+        kill_head(other);
+        start_from(other, kept, given);
+    });
+    at(seconds(45), [this, given = given] { set_away(given, false); });
+    return true;
+}
+
+}  // namespace dst::sim
