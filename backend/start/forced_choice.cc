@@ -280,6 +280,7 @@ void take_noted(Record& record, const Record& journal) {
 }
 
 bool keep_apart(Record& chosen, const Record& known) {
+    if (broken(Rule::m7_keep_apart)) return false;
     if (went_on(chosen, known)) {
         std::erase(chosen.lineage, known.generation_id);
         for (RecordMember& member : chosen.members) drop_generation(member.may_have, known.generation_id);

@@ -69,6 +69,7 @@ SWITCHES = {
     "order_taken_early": "m5-order-kept",
     "order_stays": "m5-order-once",
     "no_went_on": "m7-went-on",
+    "no_keep_apart": "m7-keep-apart",
     "last_writer": "m7-who-gave-up",
     "resolve_not_lineage": "m5-resolve-lineage",
 }
@@ -79,7 +80,6 @@ NO_SWITCH = {
     "order_descends_from_all": "no walk is known that needs it; a unit test does",
     "void_forgotten": "no walk is known that needs it; a unit test does",
     "resolve_one_member": "the split stays, and the administrator gives up the next member",
-    "no_keep_apart": SELDOM,
     "one_revision": SELDOM,
     "raised_revision": SELDOM,
     "left_by_itself": SELDOM,

@@ -175,6 +175,7 @@ private:
     /// With these there, and the others away.
     void start_from(World::Head& head, const Leaves& there, const Leaves& others);
     bool begin_on_the_other_side();
+    bool write_both_sides();
 
     // faults_media.cc
     void keep_copies();

@@ -11,6 +11,7 @@ bool Faults::stage_sides(std::uint64_t dice) {
     constexpr std::uint64_t share = 40;
     switch (dice / share) {
         case 0: return begin_on_the_other_side();
+        case 1: return write_both_sides();
         default: return false;
     }
 }
@@ -66,6 +67,33 @@ bool Faults::begin_on_the_other_side() {
         start_from(other, kept, given);
     });
     at(seconds(45), [this, given = given] { set_away(given, false); });
+    return true;
+}
+
+// An order is begun in vain, and the head writes to the others; another one goes on with what the order made, and then
+// the first one finds that alone: its own epoch there would hide what it has written itself on the others.
+bool Faults::write_both_sides() {
+    const std::optional<Rivals> rivals = rivals_on_a_mirror();
+    if (!rivals) return false;
+    World::Head& one = rivals->one;
+    World::Head& other = rivals->other;
+    const Parts parts = one_and_others();
+    note("one machine writes both sides: " + one.machine.host + ", " + parts.one.front().first);
+    quiet_until_ = loop_.now() + seconds(54);
+    undisturbed_until_ = loop_.now() + seconds(38);
+    begin_with(one);
+    at(seconds(5), [this, parts] { set_away(parts.one, true); });
+    at(seconds(10), [this, &one, parts] { begin_order(one, parts); });
+    at(seconds(20), [this, &one, parts] { go_on_with_the_others(one, parts); });
+    at(seconds(29), [this, &one, &other, parts] {
+        kill_head(one);
+        start_from(other, parts.one, parts.others);
+    });
+    at(seconds(38), [this, &one, &other] {
+        kill_head(other);
+        start_soon(one);
+    });
+    at(seconds(47), [this, parts] { set_away(parts.others, false); });
     return true;
 }
 
