@@ -44,6 +44,7 @@ constexpr std::array<std::string_view, rule_count> tokens{
     "m7-split",
     "m7-went-on",
     "m7-who-gave-up",
+    "m7-left-by-itself",
     "m7-keep-apart",
     "m8-copy",
     "m8-mark-first",

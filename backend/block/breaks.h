@@ -46,6 +46,7 @@ enum class Rule : std::uint8_t {
     m7_split,              ///< left out: a member of another line is taken for one that missed something
     m7_went_on,            ///< left out: nobody looks whether another head went on in what was given up
     m7_who_gave_up,        ///< left out: who wrote the record last is taken for who gave a member up in it
+    m7_left_by_itself,     ///< left out: who left by itself is not looked at for what an order was about to make
     m7_keep_apart,         ///< left out: a start from the one line hides who went on in the one that its journal knows
     m8_copy,               ///< left out: a target is promoted without what it missed
     m8_mark_first,         ///< left out: a target is not marked as resyncing before it is written to
@@ -68,7 +69,7 @@ enum class Rule : std::uint8_t {
     m14_old_ended,       ///< left out: a connection is taken on before the one that it replaces has ended
 };
 
-inline constexpr std::uint8_t rule_count = 56;
+inline constexpr std::uint8_t rule_count = 57;
 
 /// The dashed name that `sim --break` takes: "m2-record-before-ack".
 std::string_view to_token(Rule rule) noexcept;

@@ -62,7 +62,8 @@ bool went_on(const Record& record, const Record& found) noexcept {
         const MayHave* const known = find_generation(now->may_have, found.generation_id);
         if (known == nullptr) return false;
         const bool given_up = now->state != MemberState::in_sync && now->last_generation.is_nil();
-        return (given_up || known->ordered) && found.revision > known->revision && !had_written(record, *known, found);
+        const bool by_an_order = known->ordered && !broken(Rule::m7_left_by_itself);
+        return (given_up || by_an_order) && found.revision > known->revision && !had_written(record, *known, found);
     });
 }
 

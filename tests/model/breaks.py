@@ -71,6 +71,7 @@ SWITCHES = {
     "no_went_on": "m7-went-on",
     "no_keep_apart": "m7-keep-apart",
     "last_writer": "m7-who-gave-up",
+    "left_by_itself": "m7-left-by-itself",
     "resolve_not_lineage": "m5-resolve-lineage",
 }
 
@@ -82,7 +83,6 @@ NO_SWITCH = {
     "resolve_one_member": "the split stays, and the administrator gives up the next member",
     "one_revision": SELDOM,
     "raised_revision": SELDOM,
-    "left_by_itself": SELDOM,
 }
 
 assert BREAKS.keys() == SWITCHES.keys() | NO_SWITCH.keys()

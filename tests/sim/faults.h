@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -123,6 +124,7 @@ private:
     void start_with_order(World::Head& head);
 
     // faults_staged.cc
+    static bool all_in_sync(const Record& record);
     bool older_part_returns();
     void die_with_the_older_part(SimPlatter& platter);
     struct Rivals {
@@ -147,7 +149,9 @@ private:
 
     // faults_staged.cc
     bool go_on_with_a_lower_epoch();
-    void die_when_they_have_the_record(World::Head& head, const Leaves& members);
+    /// Any record of that head, or one that `counts`.
+    void die_when_they_have_the_record(World::Head& head, const Leaves& members,
+                                       bool (*counts)(const Record& record) = nullptr);
     void die_at_promises(World::Head& head, SimPlatter& platter, unsigned times);
     bool go_on_with_what_was_noted();
     void die_when_it_is_taken_in(World::Head& head, SimPlatter& joiner);
@@ -176,6 +180,9 @@ private:
     void start_from(World::Head& head, const Leaves& there, const Leaves& others);
     bool begin_on_the_other_side();
     bool write_both_sides();
+    void begin_order_in_an_addition(World::Head& head, const Parts& parts);
+    void start_again_at(World::Head& head, std::initializer_list<std::chrono::seconds> times);
+    bool go_on_with_what_left_by_itself();
 
     // faults_media.cc
     void keep_copies();

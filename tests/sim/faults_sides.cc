@@ -12,6 +12,7 @@ bool Faults::stage_sides(std::uint64_t dice) {
     switch (dice / share) {
         case 0: return begin_on_the_other_side();
         case 1: return write_both_sides();
+        case 2: return go_on_with_what_left_by_itself();
         default: return false;
     }
 }
@@ -94,6 +95,57 @@ bool Faults::write_both_sides() {
         start_soon(one);
     });
     at(seconds(47), [this, parts] { set_away(parts.others, false); });
+    return true;
+}
+
+// A member is added, and the head dies when the old ones have that record. It is ordered to go on with the new one, and
+// dies when that has what the order makes. Its journal decides still, for the old ones: by their record that member is
+// in sync, and by the journal it may have what the order made.
+void Faults::begin_order_in_an_addition(World::Head& head, const Parts& parts) {
+    begin_with(head);
+    at(seconds(5), [this, parts] { set_away(parts.one, true); });
+    at(seconds(9), [this, &head, parts] {
+        die_when_they_have_the_record(head, parts.others, &all_in_sync);
+        set_away(parts.one, false);
+    });
+    at(seconds(18), [this, &head, parts] {
+        end_watch();
+        begin_order(head, parts);
+    });
+}
+
+void Faults::start_again_at(World::Head& head, std::initializer_list<seconds> times) {
+    for (const seconds when : times) {
+        at(when, [this, &head] {
+            kill_head(head);
+            start_soon(head);
+        });
+    }
+}
+
+// Another head goes on with what that order made. To the first one the member leaves by itself: it was never given up.
+bool Faults::go_on_with_what_left_by_itself() {
+    const std::optional<Rivals> rivals = rivals_on_a_mirror();
+    if (!rivals) return false;
+    World::Head& one = rivals->one;
+    World::Head& other = rivals->other;
+    const Parts parts = one_and_others();
+    note("gone on with what left by itself: " + one.machine.host + ", " + parts.one.front().first);
+    quiet_until_ = loop_.now() + seconds(66);
+    undisturbed_until_ = loop_.now() + seconds(38);
+    begin_order_in_an_addition(one, parts);
+    at(seconds(29), [this, &one, &other, parts] {
+        kill_head(one);
+        start_from(other, parts.one, parts.others);
+    });
+    at(seconds(38), [this, &one, &other, parts] {
+        kill_head(other);
+        host_.order(one, {StartOrder::none, {}, {}, 0});
+        start_from(one, parts.others, parts.one);
+    });
+    // Until its epoch is above the other one's.
+    start_again_at(one, {seconds(45), seconds(50)});
+    at(seconds(58), [this, parts] { set_away(parts.one, false); });
     return true;
 }
 

@@ -11,14 +11,10 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-namespace {
-
-bool all_in_sync(const Record& record) {
+bool Faults::all_in_sync(const Record& record) {
     return std::all_of(record.members.begin(), record.members.end(),
                        [](const RecordMember& member) { return member.state == MemberState::in_sync; });
 }
-
-}  // namespace
 
 // One of several disks of a member, on which its record does not lie: only the label tells that it is older, and the
 // head dies when it has promised its epoch there. It is put there after a clean end, so that no map names what it
@@ -261,12 +257,14 @@ bool Faults::go_on_with_a_lower_epoch() {
     return true;
 }
 
-void Faults::die_when_they_have_the_record(World::Head& head, const Leaves& members) {
+void Faults::die_when_they_have_the_record(World::Head& head, const Leaves& members,
+                                           bool (*counts)(const Record& record)) {
     const auto left = std::make_shared<std::set<const SimPlatter*>>();
     for (const auto& [name, platter] : members) left->insert(platter);
     for (const auto& [name, platter] : members) {
-        platter->on_carry_out = [this, left, &head, of = platter](const Request& request) {
-            if (!record_in(request) || left->erase(of) == 0 || !left->empty()) return;
+        platter->on_carry_out = [this, left, &head, counts, of = platter](const Request& request) {
+            const std::optional<Record> record = record_in(request);
+            if (!record || (counts != nullptr && !counts(*record)) || left->erase(of) == 0 || !left->empty()) return;
             note("the head dies when they have its record");
             later(Duration::zero(), microseconds(300), [this, &head] { kill_head(head); });
         };

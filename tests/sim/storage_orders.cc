@@ -15,7 +15,7 @@ namespace {
 
 std::string describe(const Order& order) {
     switch (order.what) {
-        case StartOrder::none: return "nothing";
+        case StartOrder::none: return "take the order back";
         case StartOrder::takeover: return "take it over";
         case StartOrder::accept_data_loss: return "start with what is there";
         case StartOrder::resolve: return "give up what " + order.member + " holds";
@@ -49,7 +49,7 @@ void StorageScenario::order(World::Head& head, const Order& order) {
     trace_.line("administrator", head.machine.host + ": " + describe(order));
     trace_.coverage().count("order " + describe(order).substr(0, 7));
     const auto answered = [this](const std::string& text) { trace_.line("administrator", "is told: " + text); };
-    const bool gives_up = order.what != StartOrder::takeover;
+    const bool gives_up = order.what == StartOrder::accept_data_loss || order.what == StartOrder::resolve;
     any_ordered_ = any_ordered_ || gives_up;
     if (gives_up) sides_->decided();
     if (order.what == StartOrder::takeover) rivals_->ordered(head.machine.host);
@@ -62,13 +62,23 @@ void StorageScenario::order(World::Head& head, const Order& order) {
     // One before it may have been carried out by a head that died then.
     if (gives_up) orders_.try_emplace(head.machine.host, OpenOrder{0, 1});
     being_left_.insert(head.machine.host);
-    leave_order(
-        loop_, administrator_, std::make_unique<SimStore>(loop_, *head.machine.journal), shape_.storage.name, order,
-        [this, answered, host = head.machine.host, guard = std::weak_ptr<int>(alive_)](const Result<void>& left) {
-            if (guard.expired()) return;
-            being_left_.erase(host);
-            answered(left ? "the order is in the journal" : to_string(left.error()));
-        });
+    const auto left = [this, answered, what = order.what, host = head.machine.host,
+                       guard = std::weak_ptr<int>(alive_)](const Result<void>& result) {
+        if (guard.expired()) return;
+        being_left_.erase(host);
+        if (result && what == StartOrder::none) order_taken_back(host);
+        answered(result ? "the journal says so" : to_string(result.error()));
+    };
+    leave_order(loop_, administrator_, std::make_unique<SimStore>(loop_, *head.machine.journal), shape_.storage.name,
+                order, left);
+}
+
+// Members may have what it was about to make.
+void StorageScenario::order_taken_back(const std::string& host) {
+    if (orders_.erase(host) == 0 || !forked_.empty()) return;
+    forked_ = host;
+    forked_by_ = {};
+    forked_generation_ = {};
 }
 
 Id StorageScenario::own_id(const HeadProcess& process) {

@@ -101,6 +101,7 @@ private:
     void end_clients();
 
     // storage_orders.cc
+    void order_taken_back(const std::string& host);
     void judge_orders(HeadProcess& process);
     Id ordered_generation(const VertexStatus& tree) const;
     bool stands_on_order(const VertexStatus& tree) const;
