@@ -46,6 +46,7 @@ constexpr std::array<std::string_view, rule_count> tokens{
     "m7-who-gave-up",
     "m7-left-by-itself",
     "m7-keep-apart",
+    "m7-each-revision",
     "m8-copy",
     "m8-mark-first",
     "m8-given-up-first",

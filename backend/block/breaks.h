@@ -48,6 +48,7 @@ enum class Rule : std::uint8_t {
     m7_who_gave_up,        ///< left out: who wrote the record last is taken for who gave a member up in it
     m7_left_by_itself,     ///< left out: who left by itself is not looked at for what an order was about to make
     m7_keep_apart,         ///< left out: a start from the one line hides who went on in the one that its journal knows
+    m7_each_revision,      ///< left out: all that a member may have is known up to the highest revision of it
     m8_copy,               ///< left out: a target is promoted without what it missed
     m8_mark_first,         ///< left out: a target is not marked as resyncing before it is written to
     m8_given_up_first,     ///< left out: the others know that a member has its mark before it has it
@@ -69,7 +70,7 @@ enum class Rule : std::uint8_t {
     m14_old_ended,       ///< left out: a connection is taken on before the one that it replaces has ended
 };
 
-inline constexpr std::uint8_t rule_count = 57;
+inline constexpr std::uint8_t rule_count = 58;
 
 /// The dashed name that `sim --break` takes: "m2-record-before-ack".
 std::string_view to_token(Rule rule) noexcept;

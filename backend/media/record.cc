@@ -63,7 +63,8 @@ bool went_on(const Record& record, const Record& found) noexcept {
         if (known == nullptr) return false;
         const bool given_up = now->state != MemberState::in_sync && now->last_generation.is_nil();
         const bool by_an_order = known->ordered && !broken(Rule::m7_left_by_itself);
-        return (given_up || by_an_order) && found.revision > known->revision && !had_written(record, *known, found);
+        const std::uint64_t known_up_to = broken(Rule::m7_each_revision) ? now->revision : known->revision;
+        return (given_up || by_an_order) && found.revision > known_up_to && !had_written(record, *known, found);
     });
 }
 

@@ -70,6 +70,7 @@ SWITCHES = {
     "order_stays": "m5-order-once",
     "no_went_on": "m7-went-on",
     "no_keep_apart": "m7-keep-apart",
+    "one_revision": "m7-each-revision",
     "last_writer": "m7-who-gave-up",
     "left_by_itself": "m7-left-by-itself",
     "resolve_not_lineage": "m5-resolve-lineage",
@@ -81,7 +82,6 @@ NO_SWITCH = {
     "order_descends_from_all": "no walk is known that needs it; a unit test does",
     "void_forgotten": "no walk is known that needs it; a unit test does",
     "resolve_one_member": "the split stays, and the administrator gives up the next member",
-    "one_revision": SELDOM,
     "raised_revision": SELDOM,
 }
 

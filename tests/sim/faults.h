@@ -183,6 +183,7 @@ private:
     void begin_order_in_an_addition(World::Head& head, const Parts& parts);
     void start_again_at(World::Head& head, std::initializer_list<std::chrono::seconds> times);
     bool go_on_with_what_left_by_itself();
+    bool go_on_with_what_has_no_mark_yet();
 
     // faults_media.cc
     void keep_copies();

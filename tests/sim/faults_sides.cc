@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "faults.h"
 
 /// Both sides of an order to give data up are gone on with, and neither marks nor who wrote last tell that (M7).
@@ -6,6 +8,15 @@ namespace dst::sim {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+namespace {
+
+bool marks_one(const Record& record) {
+    return std::any_of(record.members.begin(), record.members.end(),
+                       [](const RecordMember& member) { return member.state == MemberState::resyncing; });
+}
+
+}  // namespace
+
 // Chance alone takes such a walk once in many thousands. `dice`: of a thousand.
 bool Faults::stage_sides(std::uint64_t dice) {
     constexpr std::uint64_t share = 40;
@@ -13,6 +24,7 @@ bool Faults::stage_sides(std::uint64_t dice) {
         case 0: return begin_on_the_other_side();
         case 1: return write_both_sides();
         case 2: return go_on_with_what_left_by_itself();
+        case 3: return go_on_with_what_has_no_mark_yet();
         default: return false;
     }
 }
@@ -146,6 +158,38 @@ bool Faults::go_on_with_what_left_by_itself() {
     // Until its epoch is above the other one's.
     start_again_at(one, {seconds(45), seconds(50)});
     at(seconds(58), [this, parts] { set_away(parts.one, false); });
+    return true;
+}
+
+// The first head goes on with the others, begins to bring that member up to date, and dies before it has its mark. Then
+// another one goes on with it: up to the revision of what the order made it is known, not up to that of the mark.
+bool Faults::go_on_with_what_has_no_mark_yet() {
+    const std::optional<Rivals> rivals = rivals_on_a_mirror();
+    if (!rivals) return false;
+    World::Head& one = rivals->one;
+    World::Head& other = rivals->other;
+    const Parts parts = one_and_others();
+    note("gone on with what has no mark yet: " + one.machine.host + ", " + parts.one.front().first);
+    quiet_until_ = loop_.now() + seconds(92);
+    undisturbed_until_ = loop_.now() + seconds(66);
+    begin_order_in_an_addition(one, parts);
+    at(seconds(29), [this, &one, parts] { go_on_with_the_others(one, parts); });
+    // Until its revision is above what the other one will write.
+    start_again_at(one, {seconds(36), seconds(41)});
+    at(seconds(49), [this, &one, parts] {
+        die_when_they_have_the_record(one, parts.others, &marks_one);
+        set_away(parts.one, false);
+    });
+    at(seconds(57), [this, &one, &other, parts] {
+        kill_head(one);
+        start_from(other, parts.one, parts.others);
+    });
+    at(seconds(66), [this, &one, &other, parts] {
+        kill_head(other);
+        start_from(one, parts.others, parts.one);
+    });
+    start_again_at(one, {seconds(72), seconds(77)});
+    at(seconds(84), [this, parts] { set_away(parts.one, false); });
     return true;
 }
 
