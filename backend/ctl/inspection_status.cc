@@ -29,7 +29,10 @@ bool well(const JournalInspection& journal) {
     return !journal.error && !journal.copied && std::none_of(journal.copies.begin(), journal.copies.end(), is_bad);
 }
 
-bool well(const IncarnationInspection& incarnation) { return incarnation.kept && !incarnation.kept->mark; }
+/// Of a storage that is served a flush may be under way just now, and has the mark set.
+bool well(const IncarnationInspection& incarnation) {
+    return incarnation.kept && (!incarnation.kept->mark || !incarnation.medium.empty());
+}
 
 }  // namespace
 

@@ -52,9 +52,11 @@ TEST_F(InspectIncarnation, ShowsWhatIsKept) {
 }
 
 TEST_F(InspectIncarnation, MarkThatIsSetIsAttention) {
-    const IncarnationInspection found = inspect_incarnation(put(incarnation_file('2', std::byte{1})));
+    IncarnationInspection found = inspect_incarnation(put(incarnation_file('2', std::byte{1})));
     EXPECT_TRUE(found.kept.value().mark);
     EXPECT_EQ(exit_status_of({.incarnations = {found}}), ExitStatus::attention);
+    found.medium = "/dev/sdb";
+    EXPECT_EQ(exit_status_of({.incarnations = {found}}), ExitStatus::well) << "its storage may be served, and flush";
 }
 
 TEST_F(InspectIncarnation, KnowsOneThatWasEmptiedByItsPlace) {
