@@ -118,7 +118,7 @@ void Gate::data_lost() {
     for (ItemList* items : {&passed_, &held_}) {
         for (Item& item : *items) item.lost = item.lost || item.outer->operation == Operation::flush;
     }
-    next_flush_fails_ = flush_put_off_;
+    flushes_to_fail_ = flushes_put_off_;
 }
 
 void Gate::on_down(BlockDevice&, const Error& why) {
@@ -180,8 +180,9 @@ void Gate::submit(Request& request) {
     // One that is below, and is not answered, shows when the tree answers again.
     if ((tree_ == nullptr || silent()) && given_up()) return loop_.complete_later(request, why_not());
     const bool flush = request.operation == Operation::flush;
-    if (flush && std::exchange(next_flush_fails_, false)) {
-        flush_put_off_ = false;
+    if (flush && flushes_to_fail_ != 0) {
+        --flushes_to_fail_;
+        --flushes_put_off_;
         return loop_.complete_later(request, Errc::io_error);
     }
     Item& item = items_->take();
@@ -317,7 +318,9 @@ void Gate::finish(Item& item, Errc code) {
     Request& outer = *item.outer;
     if (item.locked) lock_.unlock(item.lock);
     if (item.was_held) --were_held_;
-    if (outer.operation == Operation::flush) flush_put_off_ = code == Errc::not_ready;
+    const bool flush = outer.operation == Operation::flush;
+    if (flush && code == Errc::ok) flushes_put_off_ = flushes_to_fail_;
+    if (flush && code == Errc::not_ready) ++flushes_put_off_;
     items_->give_back(item);
     --in_flight_;
     check_closed();

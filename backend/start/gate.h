@@ -130,8 +130,8 @@ private:
     bool tree_up_ = false;     ///< as last told, below another storage
     Incarnation incarnation_;  ///< of the tree when it came up, below another storage
     std::vector<Incarnation> unmirrored_before_;
-    bool flush_put_off_ = false;  ///< the last flush was to be sent again
-    bool next_flush_fails_ = false;
+    unsigned flushes_put_off_ = 0;  ///< to be sent again, each perhaps by another initiator; none has succeeded since
+    unsigned flushes_to_fail_ = 0;
     RangeLock lock_;
     std::unique_ptr<Pool<Item>> items_;
     ItemList passed_;  ///< oldest first

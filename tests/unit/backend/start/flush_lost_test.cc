@@ -120,6 +120,42 @@ TEST_F(FlushLost, ACleanEndFlushesWhatNoMirrorIsAbove) {
     EXPECT_EQ(world->platter("/c").volatile_sectors(), 0u);
 }
 
+/// Each may be another initiator's, and one that is sent again says as much as the first.
+TEST_F(FlushLost, EachFailsThatIsSentAgain) {
+    make(two_disks());
+    flush_when_away();
+    Request second;
+    second.operation = Operation::flush;
+    std::optional<Errc> second_result;
+    second.owner = &second_result;
+    second.done = [](Request& request) { *static_cast<std::optional<Errc>*>(request.owner) = request.result; };
+    head->engine->root().submit(second);
+    ASSERT_TRUE(answered());
+    ASSERT_TRUE(world->loop.run_until([&] { return second_result.has_value(); }, minutes(1)));
+    EXPECT_EQ(*result, Errc::not_ready);
+    EXPECT_EQ(*second_result, Errc::not_ready);
+    set_missing(false);
+    ASSERT_TRUE(world->loop.run_until([this] { return head->data_lost != 0; }, minutes(1)));
+    EXPECT_EQ(world->flush(*head), Errc::io_error);
+    EXPECT_EQ(world->flush(*head), Errc::io_error);
+    EXPECT_EQ(world->flush(*head), Errc::ok);
+}
+
+/// What was put off before all failed at once is sent again all the same.
+TEST_F(FlushLost, FailsWhenItIsSentAgainAfterOthersFailed) {
+    make(two_disks());
+    flush_when_away();
+    ASSERT_TRUE(answered());
+    EXPECT_EQ(*result, Errc::not_ready);
+    world->loop.run_for(minutes(3));
+    EXPECT_EQ(world->flush(*head), Errc::io_error) << "on_loss.give_up";
+    set_missing(false);
+    ASSERT_TRUE(world->loop.run_until([this] { return head->data_lost != 0; }, minutes(1)));
+    world->loop.run_for(seconds(5));
+    EXPECT_EQ(world->flush(*head), Errc::io_error);
+    EXPECT_EQ(world->flush(*head), Errc::ok);
+}
+
 TEST_F(FlushLost, NotWhenNothingWasLost) {
     make(two_disks());
     set_missing(true);
