@@ -22,6 +22,8 @@ constexpr std::array<std::string_view, rule_count> tokens{
     "m5-one-is-enough",
     "m5-lower-epoch",
     "m5-unchanged",
+    "m5-maps-empty",
+    "m5-no-cache",
     "m5-claim-erased",
     "m5-record-at-start",
     "m5-served-mark",

@@ -24,6 +24,8 @@ enum class Rule : std::uint8_t {
     m5_one_is_enough,      ///< left out: a start that the journal decides waits for every member in sync
     m5_lower_epoch,        ///< left out: nobody looks whether another head has gone on with a lower epoch
     m5_unchanged,          ///< left out: members are used whatever their incarnation, with maps that are not empty
+    m5_maps_empty,         ///< left out: members that have been off are not used, although nothing was under way
+    m5_no_cache,           ///< left out: nor although the storage has no write cache
     m5_claim_erased,       ///< left out: the journal keeps its claim when it did not decide
     m5_record_at_start,    ///< left out: the record is not written again at a start
     m5_served_mark,        ///< left out: no served epoch is written
@@ -70,7 +72,7 @@ enum class Rule : std::uint8_t {
     m14_old_ended,       ///< left out: a connection is taken on before the one that it replaces has ended
 };
 
-inline constexpr std::uint8_t rule_count = 59;
+inline constexpr std::uint8_t rule_count = 61;
 
 /// The dashed name that `sim --break` takes: "m2-record-before-ack".
 std::string_view to_token(Rule rule) noexcept;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "block/breaks.h"
 #include "start/error_text.h"
 #include "start/forced_choice.h"
 
@@ -229,7 +230,9 @@ void MirrorOpening::note(Record& noted, const Vertex& mirror, const Epoch& epoch
 }
 
 bool MirrorOpening::may_lie_in_caches(bool write_cache) {
-    const bool may_lie = maps.intent.any() && (write_cache || !choice.record.write_through);
+    const bool under_way = maps.intent.any() || broken(Rule::m5_maps_empty);
+    const bool cached = write_cache || !choice.record.write_through || broken(Rule::m5_no_cache);
+    const bool may_lie = under_way && cached;
     choice.record.write_through = !write_cache && !may_lie;
     return may_lie;
 }

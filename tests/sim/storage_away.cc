@@ -133,6 +133,22 @@ void StorageScenario::end_head(World::Head& head) {
     static_cast<void>(run_until([&] { return !world_->ending(head); }, minutes(1)));
 }
 
+// Nothing that was answered lies in a cache alone: no map names anything, or there is no cache (M5 step 3). What is
+// outside of mirrors, or lies below exported trees, has no maps that could tell.
+bool StorageScenario::may_have_been_off(const VertexStatus& tree) {
+    if (!world_->trees().empty() || tree.kind != VertexKind::mirror) return false;
+    return client_options_.write_through || bits_left(tree).empty();
+}
+
+void StorageScenario::turn_off_and_on() {
+    for (const auto& node : world_->netnodes()) {
+        if (node->process == nullptr) continue;
+        trace_.coverage().count("members that stay have been off");
+        world_->crash(*node, true);
+        world_->start(*node);
+    }
+}
+
 // As long as every mirror has a member in sync, requests are answered; and the head that served last starts with those
 // alone. Another one does if those that are away had been left out.
 void StorageScenario::check_carries_on() {
@@ -145,7 +161,12 @@ void StorageScenario::check_carries_on() {
     if (away.empty()) return;
     const std::map<std::string, Incarnation> incarnations = incarnations_now();
     const bool while_serving = loop_.chance(600);
-    service_of(*before)->client->start(before->engine().root());
+    const bool at_rest = !while_serving && loop_.chance(500);
+    if (at_rest) {
+        static_cast<void>(run_until([] { return false; }, seconds(5) + mirrors_deep(*tree) * seconds(20)));
+    } else {
+        service_of(*before)->client->start(before->engine().root());
+    }
     if (while_serving) {
         trace_.coverage().count("goes on without members", away.size());
         std::vector<std::string> gone;
@@ -169,9 +190,11 @@ void StorageScenario::check_carries_on() {
     if (trace_.failed() || before->fenced()) return;
     end_head(*head_of(*before));
     if (!while_serving) std::for_each(away.begin(), away.end(), [this](const auto& leaf) { take_away(leaf); });
+    const bool been_off = loop_.chance(500) && may_have_been_off(*tree);
+    if (been_off) turn_off_and_on();
     start_head(*next);
     const auto serves = [this] { return serving_head() != nullptr; };
-    if (!others_unchanged(incarnations, away)) {
+    if (!been_off && !others_unchanged(incarnations, away)) {
         // They may lack what was never flushed, and those that are away have it, perhaps (M5 step 3).
         trace_.coverage().count("members away, and another one changed");
         static_cast<void>(run_until(serves, seconds(20)));

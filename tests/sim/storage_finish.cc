@@ -12,6 +12,57 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
+void StorageScenario::heal_and_wait() {
+    faults_->end();
+    healing_ = true;
+    trace_.line("scenario", "heals");
+    world_->heal();
+    // One head is left to serve: the one that does; else the first, unless it was overtaken and only has not heard it.
+    // Or all begin, and one of them must come to serve, however they cross each other (M5 step 6).
+    HeadProcess* const keep = serving_head();
+    const bool contend = keep == nullptr && has_rival() && loop_.chance(500);
+    if (contend) trace_.coverage().count("heads begin at once when all is mended");
+    for (const auto& head : world_->heads()) {
+        HeadProcess* const process = head->process.get();
+        if (process == nullptr || process == keep) continue;
+        const bool first = head == world_->heads().front();
+        const bool failed = process->failed() || process->engine().status().state == StorageState::failed;
+        const bool fresh = !process->fenced() && !failed && service_of(*process) == nullptr;
+        if (keep == nullptr && (first || contend) && fresh) continue;
+        head_ends(*head, false);
+        world_->stop(*head);
+    }
+    for (const auto& head : world_->heads()) {
+        if (keep == nullptr && (contend || head == world_->heads().front())) start_head(*head);
+    }
+    const auto serves = [this] { return serving_head() != nullptr; };
+    if (!run_until(serves, seconds(60)) && !(order_for_a_tree() && run_until(serves, seconds(60)))) {
+        if (!trace_.failed()) {
+            watch_status();
+            trace_.finding("M5", "does not serve 60 s after the last fault: " + last_status_.reason);
+        }
+        return;
+    }
+    leave_one_head();
+    const std::uint64_t before = counts_.succeeded;
+    const auto goes_on = [this, before] { return counts_.succeeded > before + 20; };
+    // By a head that is gone. It has said so, and the administrator starts it again.
+    if (run_until([&] { return goes_on() || is_overtaken(); }, seconds(60)) && !goes_on()) start_again();
+    if (!run_until(goes_on, seconds(60)) && !trace_.failed()) {
+        trace_.finding("M10", "no request succeeds 60 s after the last fault: " + last_status_.reason);
+    }
+}
+
+// The one that serves.
+void StorageScenario::leave_one_head() {
+    HeadProcess* const keep = serving_head();
+    for (const auto& head : world_->heads()) {
+        if (keep == nullptr || head->process == nullptr || head->process.get() == keep) continue;
+        head_ends(*head, false);
+        world_->stop(*head);
+    }
+}
+
 bool StorageScenario::all_answered() {
     for (Service& service : services_) service.client->stop();
     const auto idle = [this] {

@@ -314,41 +314,6 @@ void StorageScenario::break_things() {
     }
 }
 
-void StorageScenario::heal_and_wait() {
-    faults_->end();
-    healing_ = true;
-    trace_.line("scenario", "heals");
-    world_->heal();
-    // One head is left to serve: the one that does; else the first, unless it was overtaken and only has not heard it.
-    HeadProcess* const keep = serving_head();
-    for (const auto& head : world_->heads()) {
-        HeadProcess* const process = head->process.get();
-        if (process == nullptr || process == keep) continue;
-        const bool first = head == world_->heads().front();
-        const bool failed = process->failed() || process->engine().status().state == StorageState::failed;
-        const bool fresh = !process->fenced() && !failed && service_of(*process) == nullptr;
-        if (keep == nullptr && first && fresh) continue;
-        head_ends(*head, false);
-        world_->stop(*head);
-    }
-    if (keep == nullptr) start_head(*world_->heads().front());
-    const auto serves = [this] { return serving_head() != nullptr; };
-    if (!run_until(serves, seconds(60)) && !(order_for_a_tree() && run_until(serves, seconds(60)))) {
-        if (!trace_.failed()) {
-            watch_status();
-            trace_.finding("M5", "does not serve 60 s after the last fault: " + last_status_.reason);
-        }
-        return;
-    }
-    const std::uint64_t before = counts_.succeeded;
-    const auto goes_on = [this, before] { return counts_.succeeded > before + 20; };
-    // By a head that is gone. It has said so, and the administrator starts it again.
-    if (run_until([&] { return goes_on() || is_overtaken(); }, seconds(60)) && !goes_on()) start_again();
-    if (!run_until(goes_on, seconds(60)) && !trace_.failed()) {
-        trace_.finding("M10", "no request succeeds 60 s after the last fault: " + last_status_.reason);
-    }
-}
-
 bool StorageScenario::all_in_sync(const VertexStatus& vertex) const {
     if (vertex.children.empty() && vertex.kind == VertexKind::netnode && world_->is_tree(vertex.name)) {
         const std::optional<StorageStatus> below = world_->status_of_tree(vertex.name);

@@ -55,6 +55,7 @@ private:
     bool serve_first();
     void break_things();
     void heal_and_wait();
+    void leave_one_head();
     void finish();
     /// A head serves, or there is a finding; one that was overtaken is started again.
     bool serves_again();
@@ -80,6 +81,8 @@ private:
     // storage_away.cc
     void check_members_away();
     void check_carries_on();
+    bool may_have_been_off(const VertexStatus& tree);
+    void turn_off_and_on();
     void check_waits();
     void draw_away(const VertexStatus& vertex, std::vector<std::string>& away);
     /// Null: the head's own.
