@@ -85,10 +85,6 @@ void TreeMedium::on_failed(const Error& why) {
     end_storage();
 }
 
-void TreeMedium::on_refused(const Error& why) {
-    if (std::exchange(wanted_, false)) tell_down({why.code, name_ + ": " + why.text});
-}
-
 void TreeMedium::tell_down(const Error& why) {
     up_ = false;
     patience_.stop();

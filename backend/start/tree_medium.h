@@ -22,8 +22,6 @@ public:
         virtual void on_serving() = 0;
         /// It will not serve unless the user does something; `fenced`: another head has it. close() is still due.
         virtual void on_failed(const Error& why) = 0;
-        /// It will not serve before the user has done something, and goes on looking.
-        virtual void on_refused(const Error& why) = 0;
     };
 
     virtual ~TreeStorage() = default;
@@ -72,7 +70,6 @@ private:
 
     void on_serving() override;
     void on_failed(const Error& why) override;
-    void on_refused(const Error& why) override;
     void on_up(BlockDevice& device) override;
     void on_down(BlockDevice& device, const Error& why) override;
 

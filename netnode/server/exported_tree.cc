@@ -25,7 +25,8 @@ private:
     void on_sized() override {}
     void on_serving() override { observer_.on_serving(); }
     void on_failed(const Error& why) override { observer_.on_failed(why); }
-    void on_refused(const Error& why) override { observer_.on_refused(why); }
+    /// It is opened anew when a head wants it; until then its disks and its journal are free, for dstctl init too.
+    void on_refused(const Error& why) override { observer_.on_failed(why); }
 
     TreeStorage::Observer& observer_;
     OpenStorage storage_;

@@ -36,7 +36,7 @@ private:
         if (observer_ != nullptr) observer_->on_failed(why);
     }
     void on_refused(const Error& why) override {
-        if (observer_ != nullptr) observer_->on_refused(why);
+        if (observer_ != nullptr) observer_->on_failed(why);
     }
     void on_fenced() override {
         if (observer_ != nullptr) observer_->on_failed({Errc::fenced, "another head has taken the storage over"});
