@@ -106,7 +106,7 @@ std::string InnerStart::check_media() {
             finding.refusal = leaf->spec->name + " carries no label";
         }
         const std::optional<LiveHead>& live = peeks_[leaf->index].live;
-        if (!finding.reachable || !live) continue;
+        if (!finding.reachable || finding.foreign || !live) continue;
         return leaf->spec->name + " is in use by another head, " + to_string(*live) +
                "; it is left alone while that one is alive. End it";
     }

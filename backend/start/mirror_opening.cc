@@ -326,7 +326,7 @@ bool served_by_another(const Vertex& mirror, const Epoch& since, const std::vect
     const std::vector<const Vertex*> leaves = leaves_below(mirror);
     return std::any_of(leaves.begin(), leaves.end(), [&](const Vertex* leaf) {
         const LeafFinding& finding = findings[leaf->index];
-        if (!finding.label || !finding.refusal.empty()) return false;
+        if (!finding.tells_who_served()) return false;
         const Epoch& served = finding.label->served;
         return !served.none() && served.head != since.head && served.number >= since.number;
     });

@@ -213,6 +213,7 @@ StorageIdentity check_labels(const Tree& tree, const std::string& name, const Id
                                 short_string(label.storage) + "), not to '" + name + "'" +
                                 (label.storage_name == name ? " (" + short_string(identity.id) + ")" : "") +
                                 "; it is not touched. Put the right disk there, or correct the storage's file");
+            finding.foreign = true;
             finding.fatal = known.is_nil() && label.storage_name == name;
         } else if (label.size_bytes > geometry.size_bytes) {
             refuse(finding, leaf_name + " is too small: by its label it had " +
@@ -333,6 +334,7 @@ void refuse_older_copies(const Tree& tree, const Epoch& established, std::vector
         finding.refusal = leaf->spec->name + " holds an older copy of its medium: its label knows epoch " +
                           std::to_string(finding.label->promised.number) + ", and it has been served under epoch " +
                           std::to_string(newest) + " since; put the newest one back";
+        finding.older = true;
     }
 }
 

@@ -15,8 +15,14 @@ struct LeafFinding {
     bool reachable = false;  ///< up, and its label area was looked at
     LabelState state = LabelState::absent;
     std::optional<Label> label;
-    std::string refusal;  ///< a sentence: why it is not used; empty: in order
-    bool fatal = false;   ///< nobody can know whether it or the others are meant: the storage is not started
+    std::string refusal;   ///< a sentence: why it is not used; empty: in order
+    bool fatal = false;    ///< nobody can know whether it or the others are meant: the storage is not started
+    bool foreign = false;  ///< refused: its label is another storage's
+    bool older = false;    ///< refused: an older copy of its medium
+
+    /// Who has served it is known: wherever it lies, and whatever else speaks against using it, its label's marks are
+    /// of this storage's heads.
+    bool tells_who_served() const { return label && !foreign && !older; }
 };
 
 /// What a peek says, before anything is checked.

@@ -188,7 +188,8 @@ std::string Starter::other_storages_journal(const Label& label) const {
 
 bool Starter::other_head_lives(std::string& where) const {
     for (const Vertex* leaf : context_.tree.leaves()) {
-        if (!findings_[leaf->index].reachable || !peeks_[leaf->index].live) continue;
+        // Another storage's head, on its own medium, is none of this one.
+        if (!findings_[leaf->index].reachable || findings_[leaf->index].foreign || !peeks_[leaf->index].live) continue;
         where = leaf->spec->name + ": " + to_string(*peeks_[leaf->index].live);
         return true;
     }
@@ -201,7 +202,7 @@ bool Starter::journal_decides() const {
     if (broken(Rule::m5_journal_decides)) return true;
     const Epoch& established = journal.journal().established;
     for (const LeafFinding& finding : findings_) {
-        if (!finding.label || !finding.refusal.empty()) continue;
+        if (!finding.tells_who_served()) continue;
         const Epoch& served = finding.label->served;
         if (served.head != established.head && served.number >= established.number && !served.none()) return false;
     }

@@ -175,6 +175,12 @@ void Starter::records_read(Vertex& mirror) {
     // What is given up is told from what stays by what both hold, whatever their disks take.
     leave_out_unwritable(mirror, work);
     work.choice = choose_record(journal, work.decides, work.views);
+    // Before it is said what an order would start from.
+    const bool chosen = work.choice.verdict != Verdict::split && !work.choice.record.mirror.is_nil();
+    if (chosen) {
+        const std::vector<std::size_t> swapped = refuse_swapped(mirror, work.choice.record, findings_);
+        if (!swapped.empty()) return begin_again_without(swapped);
+    }
     if (remembered) hold_to_served_order(mirror, *remembered, discard);
     if (journal && work.decides) take_notes(work.choice.record, *journal);
     // Whichever line this start goes on with: who knows what the other one had must see that this is later (went_on()).
@@ -296,8 +302,11 @@ std::vector<std::size_t> Starter::exchanged_between_mirrors() {
 bool Starter::is_needed(const Vertex& below) const {
     const auto unseen = [this](const Vertex& child) {
         const std::vector<const Vertex*> leaves = leaves_below(child);
-        return std::any_of(leaves.begin(), leaves.end(),
-                           [this](const Vertex* leaf) { return !findings_[leaf->index].reachable; });
+        // What has a wrong medium in its place may have the right one again.
+        return std::any_of(leaves.begin(), leaves.end(), [this](const Vertex* leaf) {
+            const LeafFinding& finding = findings_[leaf->index];
+            return !finding.reachable || (finding.label && !finding.refusal.empty() && !finding.older);
+        });
     };
     for (const Vertex* child = &below; child->parent != nullptr; child = child->parent) {
         const Vertex& above = *child->parent;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "support/engine_world.h"
 
 namespace dst {
@@ -112,6 +114,35 @@ TEST(Misplaced, M5MediaOfTwoMirrorsInEachOthersPlacesKeepTheOthersFromNothing) {
     world.loop.run_for(minutes(1));
     swap_content(world, "/a", "/c");
     EXPECT_TRUE(is_healthy(world, head));
+}
+
+/// What another head has served tells so wherever it lies.
+TEST(Misplaced, M5AMediumThatIsRefusedStillTellsThatAnotherHeadHasServed) {
+    for (const char* place : {"/c", "/b"}) {
+        EngineWorld world(three_disks());
+        ASSERT_TRUE(world.init().done);
+        world.close(world.serve());
+        for (const char* away : {"/a", "/c"}) world.platter(away).set_missing(true);
+        ASSERT_TRUE(order(world, StartOrder::accept_data_loss, "", "head1"));
+        EngineWorld::Head& other = world.serve("head1");
+        EXPECT_EQ(world.write(other, 0, EngineWorld::pattern(4096, 1)), Errc::ok);
+        world.close(other);
+        const Bytes newer = content(world, "/b");
+        world.platter("/b").set_missing(true);
+        for (const char* back : {"/a", place}) world.platter(back).set_missing(false);
+        Bytes there = newer;
+        if (std::string(place) == "/b") {
+            // In its own place, and too small.
+            there.resize(12u << 20);
+            std::copy(newer.end() - label_area_bytes, newer.end(), there.end() - label_area_bytes);
+            world.platter("/b").replace_blank(there.size());
+        }
+        world.platter(place).write(0, there);
+        EngineWorld::Head& head = world.open();
+        world.loop.run_for(seconds(30));
+        EXPECT_EQ(head.serving, 0) << place;
+        EXPECT_EQ(head.engine->status().state, StorageState::waiting) << head.engine->status().reason;
+    }
 }
 
 TEST(Misplaced, M5AStartThatWaitsGoesOnWhenTheRightMediaAreThere) {
