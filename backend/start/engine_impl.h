@@ -50,6 +50,7 @@ private:
     void tell_order();
 
     void settle();
+    void flush_unmirrored();
     void cut_at_close();
     void settle_next(std::vector<Vertex*> mirrors, std::size_t at);
     void settle_failed(const Error& why);

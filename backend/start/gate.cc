@@ -302,6 +302,12 @@ void Gate::goes_on() {
     events_.event(Severity::notice, "storage-resumed", "requests are answered again; nothing is held any more", {});
 }
 
+/// Also when nothing is held, and other parts are still away: what is read from now on may be older.
+void Gate::came_back() {
+    if (tree_ != nullptr && outermost()) look_for_loss();
+    retry();
+}
+
 void Gate::retry() {
     if (tree_ == nullptr || held_.empty()) return;
     if (outermost()) look_for_loss();
@@ -364,7 +370,7 @@ void Gate::end_late_ones() {
     while (!late.empty()) {
         Item& item = late.front();
         late.pop_front();
-        finish(item, why_not());
+        finish(item, item.lost ? Errc::io_error : why_not());
     }
 }
 

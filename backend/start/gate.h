@@ -44,8 +44,8 @@ public:
     BlockDevice::Observer& tree_observer() noexcept { return *this; }
     /// For messages: asks whether a part of the storage is lost, while requests to the others are answered.
     void set_part_is_lost(std::function<bool()> part_is_lost) { part_is_lost_ = std::move(part_is_lost); }
-    /// Something below has come back: held requests try again.
-    void retry();
+    /// Something below has come back.
+    void came_back();
     /// When something below the root has answered last. Of a large discard the members answer many pieces before the
     /// root answers, and while one of them is waited for the others are asked whether they answer (M12).
     void set_last_answer_below(std::function<TimePoint()> last) { last_answer_below_ = std::move(last); }
@@ -104,6 +104,7 @@ private:
     void finish(Item& item, Errc code);
     Errc as_told(Errc code) const;
     void tick();
+    void retry();
     void end_late_ones();
     void tell_silence();
     void cut_stuck();

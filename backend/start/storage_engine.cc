@@ -190,7 +190,7 @@ void StorageEngine::Impl::on_leaf_up(std::size_t leaf) {
     starter_.leaf_up(leaf);
     joiner_.leaf_up(leaf);
     if (tree_.root().leaf != nullptr) gate_.tree_observer().on_up(*tree_.root().device);
-    gate_.retry();
+    gate_.came_back();
 }
 
 void StorageEngine::Impl::on_leaf_down(std::size_t leaf, const Error& why) {
@@ -233,13 +233,16 @@ void StorageEngine::Impl::cut_at_close() {
     for (const Vertex* leaf : tree_.leaves()) {
         if (leaf->device->up()) leaf->device->cut({Errc::timed_out, "it does not answer while the storage is closed"});
     }
+    close_timer_.start(close_time);
 }
 
 /// Outer mirrors first: what they write at the end goes through the inner ones. Each mirror flushes what is below it.
-void StorageEngine::Impl::settle() {
+void StorageEngine::Impl::settle() { settle_next(mirrors_in_reading_order(tree_), 0); }
+
+void StorageEngine::Impl::flush_unmirrored() {
     auto step = std::make_shared<StartStep>(loop_, [this](const Result<void>& flushed) {
         if (!flushed) settle_failed(flushed.error());
-        settle_next(mirrors_in_reading_order(tree_), 0);
+        close_inner();
     });
     for (const Vertex* leaf : unmirrored_) {
         OwnedOrder order;
@@ -252,7 +255,7 @@ void StorageEngine::Impl::settle() {
 }
 
 void StorageEngine::Impl::settle_next(std::vector<Vertex*> mirrors, std::size_t at) {
-    if (at == mirrors.size()) return close_inner();
+    if (at == mirrors.size()) return flush_unmirrored();
     Mirror& mirror = *mirrors[at]->mirror;
     if (!mirror.serving()) return settle_next(std::move(mirrors), at + 1);
     mirror.settle([this, mirrors, at](const Result<void>& result) {
