@@ -188,9 +188,13 @@ std::string Starter::other_storages_journal(const Label& label) const {
 
 bool Starter::other_head_lives(std::string& where) const {
     for (const Vertex* leaf : context_.tree.leaves()) {
+        const LeafFinding& finding = findings_[leaf->index];
+        const std::optional<LiveHead>& live = peeks_[leaf->index].live;
         // Another storage's head, on its own medium, is none of this one.
-        if (!findings_[leaf->index].reachable || findings_[leaf->index].foreign || !peeks_[leaf->index].live) continue;
-        where = leaf->spec->name + ": " + to_string(*peeks_[leaf->index].live);
+        if (!finding.reachable || finding.foreign || !live) continue;
+        // One that only starts serves nobody: of two that each have a promise and wait for each other, neither would.
+        if (finding.label && finding.label->served != live->epoch) continue;
+        where = leaf->spec->name + ": " + to_string(*live);
         return true;
     }
     return false;

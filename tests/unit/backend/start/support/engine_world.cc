@@ -30,13 +30,18 @@ public:
             [live = world_.live_elsewhere, one = world_.one_medium, done = std::move(done)](const Result<Peek>& peek) {
                 if (!peek) return done(peek);
                 Peek seen = *peek;
-                if (live) seen.live = LiveHead{{1, Id{{7}}}, "tgtd[7] on alpha"};
+                if (live) seen.live = LiveHead{served(seen), "tgtd[7] on alpha"};
                 if (one) seen.incarnation = Incarnation{Id{{9}}};
                 done(seen);
             });
     }
 
 private:
+    static Epoch served(const Peek& peek) {
+        const Result<Label> label = decode_label(peek.label);
+        return label ? label->served : Epoch{1, Id{{7}}};
+    }
+
     const EngineWorld& world_;
 };
 

@@ -76,7 +76,7 @@ public:
     spec::Storage storage;
     bool outermost = true;        ///< of the engines opened from now on
     bool one_medium = false;      ///< every peek tells one incarnation, as of one disk under several names
-    bool live_elsewhere = false;  ///< every peek says that another head is alive on the medium
+    bool live_elsewhere = false;  ///< every peek says that the head that served last is alive on the medium
 
 private:
     EngineEnvironment environment(const std::string& journal_name);
