@@ -1,6 +1,10 @@
 #include "mixtures.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "faults.h"
+#include "media/journal.h"
 
 namespace dst::sim {
 
@@ -13,7 +17,9 @@ void MixtureJudge::event(std::string_view id, std::string_view text, std::initia
     }
     // What it writes itself comes later.
     if (id == "start-order-taken") {
-        std::erase_if(begun_, [this](const auto& begun) { return generation_on(begun.first) != begun.second; });
+        std::erase_if(begun_, [this](const auto& begun) {
+            return generation_on(begun.first) != begun.second || was_promoted(begun.first, begun.second);
+        });
     }
     if (id != "start-forced" || text.find("mixture") != std::string_view::npos) return;
     constexpr std::string_view before = " starts from ";
@@ -27,9 +33,32 @@ void MixtureJudge::event(std::string_view id, std::string_view text, std::initia
     }
 }
 
-Id MixtureJudge::generation_on(const std::string& leaf) const {
+MixtureJudge::Generation MixtureJudge::generation_on(const std::string& leaf) const {
     const std::optional<Record> record = record_on(world_.platter_of(leaf).durable());
-    return record ? record->generation_id : Id{};
+    return record ? Generation(record->generation, record->generation_id) : Generation();
+}
+
+// The record that calls it in sync, with all its data, is in the journal or on the others, and the head died before it
+// has that itself.
+bool MixtureJudge::was_promoted(const std::string& leaf, const Generation& begun) const {
+    std::vector<Record> records;
+    for (const auto& head : world_.heads()) {
+        const SimStoreFile& file = *head->machine.journal;
+        const JournalChoice choice = choose_journal({file.slots, file.machine, file.inode});
+        if (choice.journal)
+            records.insert(records.end(), choice.journal->records.begin(), choice.journal->records.end());
+    }
+    for (const auto& [other, platter] : world_.leaves()) {
+        if (const std::optional<Record> record = record_on(platter->durable())) records.push_back(*record);
+    }
+    return std::any_of(records.begin(), records.end(), [&](const Record& record) {
+        if (record.generation <= begun.first) return false;
+        return std::any_of(record.members.begin(), record.members.end(), [&](const RecordMember& member) {
+            if (member.name != leaf) return false;
+            const bool later = !member.last_generation.is_nil() && member.last_generation != begun.second;
+            return member.state == MemberState::in_sync || later;
+        });
+    });
 }
 
 }  // namespace dst::sim

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "trace.h"
 #include "world.h"
@@ -22,13 +23,16 @@ public:
     void event(std::string_view id, std::string_view text, std::initializer_list<EventField> fields);
 
 private:
-    Id generation_on(const std::string& leaf) const;
+    /// A generation: its number, by which one is newer, and its id.
+    using Generation = std::pair<std::uint64_t, Id>;
+    Generation generation_on(const std::string& leaf) const;
+    bool was_promoted(const std::string& leaf, const Generation& begun) const;
 
     Trace& trace_;
     World& world_;
     /// By leaf, the generation of the record that it had when its resync began. It gets another one with each record
     /// that follows, the one that calls it in sync among them.
-    std::map<std::string, Id> begun_;
+    std::map<std::string, Generation> begun_;
 };
 
 }  // namespace dst::sim

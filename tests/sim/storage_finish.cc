@@ -15,6 +15,7 @@ using std::chrono::seconds;
 void StorageScenario::heal_and_wait() {
     faults_->end();
     healing_ = true;
+    ++put_off_;
     trace_.line("scenario", "heals");
     world_->heal();
     // One head is left to serve: the one that does; else the first, unless it was overtaken and only has not heard it.
@@ -56,6 +57,7 @@ void StorageScenario::heal_and_wait() {
 // The one that serves.
 void StorageScenario::leave_one_head() {
     HeadProcess* const keep = serving_head();
+    if (keep != nullptr) ++put_off_;
     for (const auto& head : world_->heads()) {
         if (keep == nullptr || head->process == nullptr || head->process.get() == keep) continue;
         head_ends(*head, false);

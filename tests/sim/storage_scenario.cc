@@ -135,8 +135,8 @@ void StorageScenario::start_head(World::Head& head) {
     if (world_->ending(head) || being_left_.contains(head.machine.host)) {
         // The process before still closes the storage and holds its locks, or dstctl does. What heals says itself which
         // head starts.
-        loop_.after(milliseconds(300), [this, &head, healing = healing_, guard = std::weak_ptr<int>(alive_)] {
-            if (!guard.expired() && !closing_ && healing == healing_) start_head(head);
+        loop_.after(milliseconds(300), [this, &head, put_off = put_off_, guard = std::weak_ptr<int>(alive_)] {
+            if (!guard.expired() && !closing_ && put_off == put_off_) start_head(head);
         });
         return;
     }

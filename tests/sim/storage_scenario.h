@@ -200,6 +200,7 @@ private:
     TracedEvents administrator_;
     std::set<std::pair<std::string, std::string>> came_back_changed_;  ///< process and member: the last ones in sync
     std::optional<VertexStatus> at_end_;  ///< the tree that is ended cleanly, just after requests
+    unsigned put_off_ = 0;                ///< what was to be started a little later, and is not when this has changed
     bool healing_ = false;
     bool closing_ = false;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
