@@ -84,8 +84,7 @@ void Gate::serve(BlockDevice& tree) {
 void Gate::on_up(BlockDevice& device) {
     if (tree_ == nullptr || closing_ || failed_ != Errc::ok) return;
     if (outermost()) {
-        look_for_loss();
-        retry();
+        came_back();
         // Nobody waits for an answer that could say so.
         if (lost_ && in_flight_ == 0) goes_on();
         return;
@@ -170,7 +169,6 @@ void Gate::pass(Item& item) {
 
 void Gate::retry() {
     if (tree_ == nullptr || held_.empty()) return;
-    if (outermost()) look_for_loss();
     ItemList held;
     held.swap(held_);
     while (!held.empty()) {

@@ -153,11 +153,9 @@ void Starter::peeked() {
         journal.found() && std::none_of(findings_.begin(), findings_.end(), [&](const LeafFinding& finding) {
             return finding.label && finding.label->storage == identity_.id;
         });
-    const bool all_seen =
-        std::all_of(findings_.begin(), findings_.end(), [](const LeafFinding& finding) { return finding.reachable; });
     for (const LeafFinding& finding : findings_) {
         const bool other_id = journal_alone && finding.label && finding.label->storage_name == context_.storage.name;
-        const bool ends = finding.fatal || (other_id && all_seen) || broken(Rule::m5_refused_alone);
+        const bool ends = finding.fatal || (other_id && all_seen()) || broken(Rule::m5_refused_alone);
         if (!ends || !finding.label || finding.refusal.empty()) continue;
         way_out_told_ = false;
         return refuse(other_id ? other_storages_journal(*finding.label) : finding.refusal);
@@ -211,6 +209,12 @@ bool Starter::journal_decides() const {
         if (served.head != established.head && served.number >= established.number && !served.none()) return false;
     }
     return true;
+}
+
+/// One that came up since has not been looked at yet.
+bool Starter::all_seen() const {
+    return std::all_of(findings_.begin(), findings_.end(),
+                       [](const LeafFinding& finding) { return finding.reachable; });
 }
 
 /// What media lie in each other's places is known by records, which are read after the numbers are given.

@@ -112,6 +112,7 @@ private:
     void peek_all();
     void peeked();
     void wait(std::string reason, Duration again, bool refused = false);
+    bool all_seen() const;
     void begin_again_without(const std::vector<std::size_t>& swapped);
     void refuse_swapped_before();
     void refuse(const std::string& why);
@@ -131,6 +132,8 @@ private:
     void choose_next();
     void read_records(Vertex& mirror);
     void records_read(Vertex& mirror);
+    /// True when some of its media lie in each other's places, and the start begins again without them.
+    bool leaves_out_swapped(const Vertex& mirror, const Record& record);
     std::optional<Record> known_record(const Vertex& mirror, const std::vector<MemberView>& views) const;
     /// By the records on its members; nil: none was found.
     static Id mirror_found(const MirrorWork& work);

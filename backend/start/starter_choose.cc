@@ -176,11 +176,7 @@ void Starter::records_read(Vertex& mirror) {
     leave_out_unwritable(mirror, work);
     work.choice = choose_record(journal, work.decides, work.views);
     // Before it is said what an order would start from.
-    const bool chosen = work.choice.verdict != Verdict::split && !work.choice.record.mirror.is_nil();
-    if (chosen) {
-        const std::vector<std::size_t> swapped = refuse_swapped(mirror, work.choice.record, findings_);
-        if (!swapped.empty()) return begin_again_without(swapped);
-    }
+    if (work.choice.verdict != Verdict::split && leaves_out_swapped(mirror, work.choice.record)) return;
     if (remembered) hold_to_served_order(mirror, *remembered, discard);
     if (journal && work.decides) take_notes(work.choice.record, *journal);
     // Whichever line this start goes on with: who knows what the other one had must see that this is later (went_on()).
@@ -223,11 +219,17 @@ void Starter::records_read(Vertex& mirror) {
             return choose_next();
     }
     work.number_by_names(mirror);
-    const std::vector<std::size_t> swapped = refuse_swapped(mirror, work.choice.record, findings_);
-    if (!swapped.empty()) return begin_again_without(swapped);
+    // An order may have led to another record.
+    if (leaves_out_swapped(mirror, work.choice.record)) return;
     work.read_maps(context_.loop, mirror, [this, attempt = attempt_, &mirror](const Result<void>& result) {
         if (!stopped(attempt, result)) intents_read(mirror);
     });
+}
+
+bool Starter::leaves_out_swapped(const Vertex& mirror, const Record& record) {
+    const std::vector<std::size_t> swapped = refuse_swapped(mirror, record, findings_);
+    if (!swapped.empty()) begin_again_without(swapped);
+    return !swapped.empty();
 }
 
 void Starter::intents_read(Vertex& mirror) {
@@ -351,15 +353,12 @@ void Starter::all_chosen() {
         if (force_next()) return;
         const std::string why =
             why_not_usable(root) + way_out + (split == nullptr ? "" : ". Besides: " + work_.at(split).reason);
-        // One that came up since has not been looked at yet.
-        const bool all_seen = std::all_of(findings_.begin(), findings_.end(),
-                                          [](const LeafFinding& finding) { return finding.reachable; });
         // What a disk could not read just now, it may read the next time.
         const bool refused = std::any_of(findings_.begin(), findings_.end(), [](const LeafFinding& finding) {
             return !finding.refusal.empty() && finding.state != LabelState::unreadable;
         });
         // Nothing more can come by itself.
-        if (all_seen && refused && !may_pass()) return refuse(why);
+        if (all_seen() && refused && !may_pass()) return refuse(why);
         return wait(why, std::chrono::seconds(2));
     }
     Geometry geometry = root.device->geometry();

@@ -101,6 +101,17 @@ TEST_F(FlushLost, IsToldOfAPartThatNoMirrorIsAboveWithoutARequest) {
     EXPECT_TRUE(world->loop.run_until([this] { return head->data_lost != 0; }, minutes(1)));
 }
 
+/// What is read there from then on is older.
+TEST_F(FlushLost, IsToldOfAPartThatNoMirrorIsAboveWhileTheOthersAreAway) {
+    make(linear_node("l0", {disk_node("/c"), two_disks()}));
+    set_missing(true);
+    world->platter("/c").set_missing(true);
+    lose_cache("/c");
+    world->loop.run_for(seconds(1));
+    world->platter("/c").set_missing(false);
+    EXPECT_TRUE(world->loop.run_until([this] { return head->data_lost != 0; }, minutes(1)));
+}
+
 TEST_F(FlushLost, NotWhenAMemberBesideAPartWithoutAMirrorLostIt) {
     make(linear_node("l0", {two_disks(), disk_node("/c")}));
     world->platter("/b").set_missing(true);

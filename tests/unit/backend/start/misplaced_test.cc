@@ -60,6 +60,22 @@ TEST(Misplaced, M5AnotherStoragesMediumInAMembersPlaceKeepsNobodyFromServing) {
     EXPECT_EQ(on_b, EngineWorld::pattern(4096, 1));
 }
 
+/// On its own medium: it has nothing to do with this storage.
+TEST(Misplaced, M5AnotherStoragesHeadThatServesFromItIsNoReasonToWait) {
+    EngineWorld foreign(disk_node("/x"));
+    foreign.storage.name = "vol1";
+    ASSERT_TRUE(foreign.init().done);
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    world.platter("/b").write(0, content(foreign, "/x"));
+    world.head_on = [](const Label& label) {
+        return label.storage_name == "vol1" ? std::optional(label.served) : std::nullopt;
+    };
+    EngineWorld::Head& head = world.serve();
+    EXPECT_THAT(why_refused(head, 1), HasSubstr("/b belongs to the storage 'vol1'"));
+}
+
 TEST(Misplaced, M5AMemberThatIsTooSmallKeepsNobodyFromServing) {
     EngineWorld world(two_disks());
     ASSERT_TRUE(world.init().done);

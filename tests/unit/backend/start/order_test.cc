@@ -273,6 +273,17 @@ TEST(StartOrder, TakeoverGoesPastAnotherLiveHeadOnce) {
     EXPECT_THAT(waits(world), HasSubstr("another head is alive on /a: tgtd[7] on alpha (epoch 1);"));
 }
 
+/// Of two that hold a promise each and wait for each other neither would serve (M5 step 1).
+TEST(StartOrder, AHeadThatServesIsWaitedForAndOneThatOnlyStartsIsNot) {
+    EngineWorld world(two_disks());
+    ASSERT_TRUE(world.init().done);
+    world.close(world.serve());
+    world.head_on = [](const Label& label) { return std::optional(label.served); };
+    EXPECT_THAT(waits(world), HasSubstr("another head is alive on /a: tgtd[7] on alpha"));
+    world.head_on = [](const Label& label) { return std::optional(Epoch{label.served.number + 1, Id{{7}}}); };
+    EXPECT_EQ(world.serve().engine->status().state, StorageState::healthy);
+}
+
 TEST(StartOrder, ASplitNamesTheCommandsForBothSides) {
     EngineWorld world(two_disks());
     split_in_turn(world);

@@ -26,14 +26,17 @@ public:
         : LocalLeaf(loop, events, std::move(medium)), world_(world) {}
 
     void peek(Callback<Peek> done) override {
-        LocalLeaf::peek(
-            [live = world_.live_elsewhere, one = world_.one_medium, done = std::move(done)](const Result<Peek>& peek) {
-                if (!peek) return done(peek);
-                Peek seen = *peek;
-                if (live) seen.live = LiveHead{served(seen), "tgtd[7] on alpha"};
-                if (one) seen.incarnation = Incarnation{Id{{9}}};
-                done(seen);
-            });
+        LocalLeaf::peek([live = world_.live_elsewhere, head_on = world_.head_on, one = world_.one_medium,
+                         done = std::move(done)](const Result<Peek>& peek) {
+            if (!peek) return done(peek);
+            Peek seen = *peek;
+            if (live) seen.live = LiveHead{served(seen), "tgtd[7] on alpha"};
+            const Result<Label> label = decode_label(seen.label);
+            const std::optional<Epoch> its = head_on && label ? head_on(*label) : std::nullopt;
+            if (its) seen.live = LiveHead{*its, "tgtd[7] on alpha"};
+            if (one) seen.incarnation = Incarnation{Id{{9}}};
+            done(seen);
+        });
     }
 
 private:

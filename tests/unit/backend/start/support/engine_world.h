@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -74,8 +75,10 @@ public:
     sim::SimLoop loop;
     sim::RecordingEvents events;
     spec::Storage storage;
-    bool outermost = true;        ///< of the engines opened from now on
-    bool one_medium = false;      ///< every peek tells one incarnation, as of one disk under several names
+    bool outermost = true;    ///< of the engines opened from now on
+    bool one_medium = false;  ///< every peek tells one incarnation, as of one disk under several names
+    /// The epoch of the head that is alive on the medium with that label; set: in place of live_elsewhere.
+    std::function<std::optional<Epoch>(const Label& label)> head_on;
     bool live_elsewhere = false;  ///< every peek says that the head that served last is alive on the medium
 
 private:
