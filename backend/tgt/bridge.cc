@@ -43,6 +43,7 @@ struct dst_lun {
     std::unique_ptr<Storage> storage;
     std::shared_ptr<Endpoint> endpoint = std::make_shared<Endpoint>();
     void* unit = nullptr;
+    std::uint32_t losses_told = 0;  ///< of the port's, those that the initiators meet as unit attentions
     bool closed = false;
 };
 
@@ -77,12 +78,13 @@ std::string misfit(const Geometry& geometry, const spec::Storage& spec, std::uin
 }
 
 void attach(dst_lun& lun, const spec::Storage& spec, std::uint32_t block_bytes) {
-    const Lun::Config config{lun.storage->geometry().size_bytes / block_bytes, block_bytes, spec.policy.write_cache};
+    Lun::Config config{lun.storage->geometry().size_bytes / block_bytes, block_bytes, spec.policy.write_cache};
+    config.losses = &lun.queue.port()->losses;
     // The loop and the root outlive everything that was posted before the close; the Storage object does not.
     AsioLoop& loop = lun.storage->loop();
     BlockDevice& root = lun.storage->root();
     lun.storage->set_on_data_lost([port = lun.queue.port()] {
-        port->data_lost.store(true);
+        port->losses.fetch_add(1);
         port->tgtd_bell.ring();
     });
     lun.storage->run_on_loop([&loop, &root, config, endpoint = lun.endpoint, port = lun.queue.port()] {
@@ -141,6 +143,7 @@ ScsiCommand::Input input_of(const dst_command& command) {
     input.data_in = {static_cast<std::byte*>(command.data_in), command.data_in_bytes};
     input.data_out = {static_cast<std::byte*>(command.data_out), command.data_out_bytes};
     input.write_through = command.write_through != 0;
+    input.settle = command.settle != 0;
     input.thin = command.thin != 0;
     input.tag = command.tag;
     return input;
@@ -188,7 +191,9 @@ int dst_lun_fd(const dst_lun* lun) { return lun->queue.port()->tgtd_bell.fd(); }
 
 int dst_lun_submit(dst_lun* lun, const dst_command* command) {
     try {
-        return lun->queue.submit(input_of(*command)) ? 0 : -1;
+        ScsiCommand::Input input = input_of(*command);
+        input.losses_told = lun->losses_told;
+        return lun->queue.submit(input) ? 0 : -1;
     } catch (const std::exception& error) {
         report(lun->callbacks, "taking a command", error.what());
         return -1;
@@ -199,7 +204,10 @@ void dst_lun_set_unit(dst_lun* lun, void* unit) { lun->unit = unit; }
 
 void* dst_lun_unit(const dst_lun* lun) { return lun->unit; }
 
-int dst_lun_take_data_lost(dst_lun* lun) { return lun->queue.port()->data_lost.exchange(false) ? 1 : 0; }
+int dst_lun_take_data_lost(dst_lun* lun) {
+    const std::uint32_t losses = lun->queue.port()->losses.load();
+    return std::exchange(lun->losses_told, losses) == losses ? 0 : 1;
+}
 
 uint64_t dst_lun_wakes(const dst_lun* lun) {
     const Port& port = *lun->queue.port();

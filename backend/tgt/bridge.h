@@ -30,6 +30,7 @@ struct dst_command {
     void* data_out;
     uint32_t data_out_bytes;
     int write_through; /* the initiator cleared WCE */
+    int settle;        /* the CDB is tgt's own: done when all commands before it have ended and are durable */
     int thin;
     void* tag;
 };
@@ -68,7 +69,7 @@ void dst_lun_set_unit(struct dst_lun* lun, void* unit);
 void* dst_lun_unit(const struct dst_lun* lun);
 
 /* 1, once: acknowledged writes may have been lost, and every initiator must hear of it. Ask before and after
- * dst_lun_drain(). */
+ * dst_lun_drain(). Flushes that were taken before this was asked end in an error. */
 int dst_lun_take_data_lost(struct dst_lun* lun);
 
 /* Calls done() for what has ended. 1: it was closed and the last command is back: dst_lun_free() is due. */

@@ -117,6 +117,9 @@ void dst_prepare_unit(struct scsi_lu* lu) {
         ops[storage_opcodes[i].code].cmd_perform = dst_perform;
         ops[storage_opcodes[i].code].pr_conflict_bits = storage_opcodes[i].conflicts;
     }
+    unit->mode_select = ops[MODE_SELECT_10].cmd_perform;
+    ops[MODE_SELECT].cmd_perform = dst_mode_select;
+    ops[MODE_SELECT_10].cmd_perform = dst_mode_select;
     capacity = find_service_action(ops[SERVICE_ACTION_IN].service_actions, SAI_READ_CAPACITY_16);
     if (capacity && capacity->cmd_perform) service_actions[0].cmd_perform = capacity->cmd_perform;
     ops[SERVICE_ACTION_IN].service_actions = service_actions;

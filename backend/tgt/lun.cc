@@ -41,6 +41,11 @@ LunShape Lun::shape(const ScsiCommand& command) const noexcept {
     return {config_.blocks, config_.block_bytes, command.input.thin};
 }
 
+/// Since the command was sent, for all that its initiator can know.
+bool Lun::lost_since(const ScsiCommand& command) const noexcept {
+    return config_.losses != nullptr && config_.losses->load(std::memory_order_relaxed) != command.input.losses_told;
+}
+
 void Lun::submit(ScsiCommand& command) {
     ++in_flight_;
     command.lun_ = this;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -23,6 +24,8 @@ public:
         bool write_cache = true;  ///< false: every change is written with FUA
         /// A command that waits longer for an overlapping one is answered BUSY, before the initiator's own timer.
         Duration lock_wait_max = std::chrono::seconds(20);
+        /// How often what was not flushed may have been lost; outlives the Lun. nullptr: nobody counts.
+        const std::atomic<std::uint32_t>* losses = nullptr;
     };
     /// Called once per command, never from inside submit(); the command is the caller's again.
     using Done = std::function<void(ScsiCommand&)>;
@@ -52,6 +55,7 @@ private:
     };
 
     LunShape shape(const ScsiCommand& command) const noexcept;
+    bool lost_since(const ScsiCommand& command) const noexcept;
     /// To the root; while closing the request is answered `cancelled` instead.
     void submit_request(Request& request);
     void wait_for_lock(ScsiCommand& command);

@@ -39,7 +39,7 @@ static int refuse(struct scsi_cmd* cmd, uint8_t key, uint16_t asc) {
     return SAM_STAT_CHECK_CONDITION;
 }
 
-static int submit(struct scsi_cmd* cmd) {
+static int submit_as(struct scsi_cmd* cmd, int settle) {
     struct dst_unit* unit = dst_unit_of(cmd->dev);
     struct dst_command command;
 
@@ -51,11 +51,26 @@ static int submit(struct scsi_cmd* cmd) {
     command.data_out = scsi_get_out_buffer(cmd);
     command.data_out_bytes = command.data_out ? scsi_get_out_length(cmd) : 0;
     command.write_through = dst_changes_data(cmd->scb[0]) && dst_writes_through(cmd->dev);
+    command.settle = settle;
     command.thin = cmd->dev->attrs.thinprovisioning;
     command.tag = cmd;
     if (dst_lun_submit(unit->lun, &command)) return -ENOMEM;
     set_cmd_async(cmd);
     return 0;
+}
+
+static int submit(struct scsi_cmd* cmd) { return submit_as(cmd, 0); }
+
+int dst_mode_select(int host_no, struct scsi_cmd* cmd) {
+    struct scsi_lu* lu = cmd->dev;
+    struct dst_unit* unit = dst_unit_of(lu);
+    const int status = unit->mode_select(host_no, cmd);
+
+    /* What was written before the cache went off is durable when that is answered (SBC-3 6.5.5, WCE), and what is
+     * under way, too. Also when it was off: the answer to the one that turned it off may have been an error. */
+    if (status != SAM_STAT_GOOD || !unit->lun || unit->write_cache_locked || !dst_writes_through(lu)) return status;
+    if (submit_as(cmd, 1)) return refuse(cmd, HARDWARE_ERROR, ASC_INTERNAL_TGT_FAILURE);
+    return SAM_STAT_GOOD;
 }
 
 int dst_perform(int host_no, struct scsi_cmd* cmd) {

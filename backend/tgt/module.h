@@ -31,6 +31,7 @@ struct dst_unit {
     struct dst_lun* lun;    /* NULL: no storage is open */
     int write_cache_locked; /* the storage file says write_cache: off */
     uint32_t physical_block_bytes;
+    int (*mode_select)(int host_no, struct scsi_cmd* cmd); /* tgt's own */
     char given_id[SCSI_ID_LEN + 1]; /* the identity that this module or tgt gave; the administrator's own is kept */
     char given_serial[SCSI_SN_LEN + 1];
 };
@@ -52,3 +53,5 @@ int dst_changes_data(uint8_t opcode);
 
 /* module.c: carries out a command that goes to the storage. */
 int dst_perform(int host_no, struct scsi_cmd* cmd);
+/* module.c: tgt's MODE SELECT, and what turning off the write cache asks of the storage. */
+int dst_mode_select(int host_no, struct scsi_cmd* cmd);

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "tgt/doorbell.h"
@@ -23,8 +24,9 @@ struct Port {
     Doorbell storage_bell;
     SpscRing<ScsiCommand*, capacity> to_tgtd;
     Doorbell tgtd_bell;
-    /// Set by the storage's thread, which rings then: the initiators must hear that data may be lost (M10).
-    std::atomic<bool> data_lost{false};
+    /// How often what was not flushed may have been lost (M10). Counted by the storage's thread, which rings then: the
+    /// initiators must hear of it.
+    std::atomic<std::uint32_t> losses{0};
 };
 
 }  // namespace dst::tgt

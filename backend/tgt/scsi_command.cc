@@ -22,7 +22,15 @@ ScsiCommand::ScsiCommand() {
 
 void ScsiCommand::start() {
     Lun& lun = *lun_;
-    const Judgement judgement = judge(input.cdb, lun.shape(*this), input.data_out);
+    const LunShape shape = lun.shape(*this);
+    Judgement judgement;
+    if (input.settle) {
+        judgement.order.kind = Kind::settle;
+        judgement.order.extent = {0, shape.blocks * shape.block_bytes};
+        judgement.order.out_bytes = input.data_out.size();
+    } else {
+        judgement = judge(input.cdb, shape, input.data_out);
+    }
     order_ = judgement.order;
     if (order_.kind != Kind::read && (input.write_through || !lun.config_.write_cache)) order_.fua = true;
     step_ = Step::start;
@@ -36,7 +44,7 @@ void ScsiCommand::start() {
             // There is no cache of its own to fill, and nothing is slower for its absence.
             answer.outcome.status = Status::condition_met;
             return lun.finish_later(*this);
-        case Kind::synchronize_cache: return flush(Step::flush);
+        case Kind::synchronize_cache: return make_durable();
         case Kind::unmap_list: descriptor_ = 0; return next_descriptor();
         case Kind::read:
             if (input.data_in.empty()) return lun.finish_later(*this);
@@ -52,6 +60,7 @@ void ScsiCommand::start() {
         case Kind::compare_and_write:
         case Kind::write_zeroes:
         case Kind::unmap_range:
+        case Kind::settle:
         case Kind::write_pattern: return lock(order_.extent, RangeLock::Mode::exclusive);
     }
 }
@@ -80,6 +89,7 @@ void ScsiCommand::on_lock() {
         case Kind::unmap_range: return begin_split(order_.extent);
         case Kind::write_pattern: return lun_->take_scratch(*this);
         case Kind::unmap_list: return begin_split(holder_.extent);
+        case Kind::settle: return make_durable();
         case Kind::nothing:
         case Kind::pre_fetch:
         case Kind::synchronize_cache: break;
@@ -155,6 +165,14 @@ void ScsiCommand::write(Step step, std::span<std::byte> data) {
 void ScsiCommand::flush(Step step) {
     step_ = step;
     submit(slots_[0], Operation::flush, {}, {});
+}
+
+/// A flush that was sent before its initiator could hear of a loss would say that what was lost is durable (M10). Those
+/// that are in the root when it happens are ended there.
+void ScsiCommand::make_durable() {
+    if (!lun_->lost_since(*this)) return flush(Step::flush);
+    answer.outcome = outcome_of(Errc::io_error, Access::write);
+    lun_->finish_later(*this);
 }
 
 void ScsiCommand::submit(Slot& slot, Operation operation, const Extent& extent, Pieces pieces) {

@@ -29,6 +29,8 @@ public:
         bool write_through = false;     ///< the initiator cleared WCE
         bool thin = false;              ///< the LUN announces thin provisioning
         void* tag = nullptr;            ///< the submitter's own
+        bool settle = false;            ///< no CDB: answered when what came before has ended and is durable
+        std::uint32_t losses_told = 0;  ///< of Config::losses, those that the initiators had been told when it came
     };
     Input input;
 
@@ -61,7 +63,7 @@ private:
 
     enum class Step : std::uint8_t {
         start,
-        flush,         ///< SYNCHRONIZE CACHE
+        flush,         ///< SYNCHRONIZE CACHE, and what settles
         flush_first,   ///< before a READ with FUA
         transfer,      ///< one read or write that is the whole command, or its first half
         scan,          ///< reading chunk by chunk
@@ -78,6 +80,7 @@ private:
     void read();
     void write(Step step, std::span<std::byte> data);
     void flush(Step step);
+    void make_durable();
     void submit(Slot& slot, Operation operation, const Extent& extent, Pieces pieces);
     void transferred(Errc result);
     void fail(Errc error, Access access);

@@ -146,6 +146,33 @@ def a_disk_that_hangs_is_taken_out_of_a_netnode(world):
     check(load.terminate(60) == 0, f"I/O did not carry on: {load.output()}")
 
 
+def turning_off_the_write_cache(world):
+    """MODE SELECT is answered when what was acknowledged before is durable; what is written then is durable at once."""
+    file = FaultyFile(world.path("fuse"), world.disk("real.img", 64))
+    world.at_end(file.close)
+    vol = world.write("vol.yaml", f"storage: vol\ntree: {{disk: {file.path}}}\n")
+    world.dstctl("init", vol)
+    tgtd = world.tgtd()
+    tgtd.new_target()
+    tgtd.new_lun(vol)
+
+    def syncs_of(*what):
+        before = file.syncs
+        world.initiator(*what)
+        return file.syncs - before
+
+    fill = ("fill", tgtd.url(), "--length", "1MiB", "--request", "64KiB", "--depth", 1)
+    check(syncs_of(*fill) == 0, "a write is made durable that nobody asked that of")
+    check(syncs_of("write-cache", tgtd.url(), "--to", "off") > 0, "what was written before may be lost")
+    check(syncs_of(*fill) >= 16, "a write may be lost although the cache is off")
+    check(syncs_of("write-cache", tgtd.url(), "--to", "on") == 0, "turning it on made something durable")
+    check(syncs_of(*fill) == 0, "the cache is not on again")
+    file.sync_error = True
+    world.initiator("write-cache", tgtd.url(), "--to", "off", ok=(1,))
+    check("disk-flush-failed" in tgtd.output(), "the disk's error is not told")
+    file.clear()
+
+
 def no_copy_can_be_read_or_written(world):
     """Initiators are told. Nobody is dropped for what everybody failed, and what was acknowledged is there afterwards."""
     volume, files = with_faults(world, numbers=(1, 2))
@@ -221,5 +248,5 @@ def a_disk_of_the_head_hangs(world):
 
 main([a_place_cannot_be_read, a_place_cannot_be_written, a_disk_is_full, a_disk_does_not_flush,
       a_disk_does_not_flush_what_it_is_to_write_through, a_disk_hangs,
-      a_disk_of_the_head_hangs, a_disk_that_hangs_is_taken_out_of_a_netnode, no_copy_can_be_read_or_written,
-      the_file_system_of_a_sparse_disk_is_full], slow=[a_disk_is_slow])
+      a_disk_of_the_head_hangs, a_disk_that_hangs_is_taken_out_of_a_netnode, turning_off_the_write_cache,
+      no_copy_can_be_read_or_written, the_file_system_of_a_sparse_disk_is_full], slow=[a_disk_is_slow])

@@ -214,5 +214,20 @@ class Volume:
         self.tgtd.stop()
 
 
+def without_the_loss(counted):
+    """The answers that were not GOOD, but for what may be when the last node was killed: in the middle of a flush it
+    cannot say that nothing was lost. Then there is one unit attention, and flushes that were under way, or that were to
+    be sent again, end in an error (M10)."""
+    answers = dict(counted["answers"])
+    changed = answers.pop("unit_attention_2900", 0)
+    flushes = answers.pop("error_3_0c00", 0)
+    check(changed <= 1 and flushes <= 4 * changed, f"{counted['answers']}")
+    return answers
+
+
+def nothing_was_sent_again(counted):
+    check(not without_the_loss(counted), f"{counted['answers']}")
+
+
 def gap_below(counted, limit, what):
     check(counted["gap_s_max"] < limit, f"{what}: {counted['gap_s_max']} s without a command that ended; {counted['gaps']}")

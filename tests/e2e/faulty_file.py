@@ -23,6 +23,7 @@ class FaultyFile:
         self.path = os.path.join(folder, "disk")
         self.folder = folder
         self.backing = os.open(backing, os.O_RDWR)
+        self.syncs = 0  # that were asked for, by writes that are durable at once, too
         self.clear()
         os.makedirs(folder, exist_ok=True)
         self.device = os.open("/dev/fuse", os.O_RDWR)
@@ -103,6 +104,7 @@ class FaultyFile:
         if self.delay_s:
             time.sleep(self.delay_s)
         if operation == FSYNC:
+            self.syncs += 1
             if self.sync_error:
                 raise OSError(errno.EIO, "")
             os.fdatasync(self.backing)
@@ -116,4 +118,8 @@ class FaultyFile:
             raise OSError(errno.ENOSPC, "")
         if self.fails(self.write_error, offset, size):
             raise OSError(errno.EIO, "")
-        return struct.pack("<II", os.pwrite(self.backing, body[40:40 + size], offset), 0)
+        written = os.pwrite(self.backing, body[40:40 + size], offset)
+        if struct.unpack_from("<I", body, 32)[0] & os.O_DSYNC:
+            self.syncs += 1
+            os.fdatasync(self.backing)
+        return struct.pack("<II", written, 0)

@@ -31,6 +31,7 @@ struct Args {
     bool fua = false;
     bool flush = false;
     bool allow_errors = false;
+    bool write_cache = true;  ///< write-cache: what to set
 };
 
 /// Parses the command line; prints usage and ends the program when it is wrong.

@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);
     try {
         if (args.command == "capacity") return initiator::run_capacity(args);
+        if (args.command == "write-cache") return initiator::run_write_cache(args);
         if (args.command == "fill") return initiator::run_fill(args);
         if (args.command == "verify") return initiator::run_verify(args);
         if (args.command == "verify-file") return initiator::run_verify_file(args);

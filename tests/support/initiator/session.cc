@@ -19,6 +19,16 @@ void add_data_out(scsi_task* task, std::span<const std::byte> from) {
                                   reinterpret_cast<unsigned char*>(const_cast<std::byte*>(from.data())));
 }
 
+Outcome outcome_of(int status, const scsi_task* task) {
+    Outcome outcome;
+    outcome.status = status;
+    if (task != nullptr && status == SCSI_STATUS_CHECK_CONDITION) {
+        outcome.sense_key = task->sense.key;
+        outcome.ascq = task->sense.ascq;
+    }
+    return outcome;
+}
+
 }  // namespace
 
 struct Session::Command {
@@ -83,12 +93,7 @@ Session::~Session() {
 void Session::completed(iscsi_context*, int status, void* data, void* pointer) {
     auto* command = static_cast<Command*>(pointer);
     auto* task = static_cast<scsi_task*>(data);
-    Outcome outcome;
-    outcome.status = status;
-    if (task != nullptr && status == SCSI_STATUS_CHECK_CONDITION) {
-        outcome.sense_key = task->sense.key;
-        outcome.ascq = task->sense.ascq;
-    }
+    const Outcome outcome = outcome_of(status, task);
     --command->session->in_flight_;
     const Done done = std::move(command->done);
     delete command;
@@ -148,6 +153,26 @@ void Session::write_same(std::uint64_t offset, std::uint64_t length, std::span<c
                              static_cast<std::uint32_t>(block.size()));
     add_data_out(task, block);
     watch(task, std::move(done), {});
+}
+
+Outcome Session::set_write_cache(bool on) {
+    const auto freed = [](scsi_task* task) {
+        if (task != nullptr) scsi_free_scsi_task(task);
+    };
+    using Task = std::unique_ptr<scsi_task, decltype(freed)>;
+    const Task sense(
+        iscsi_modesense10_sync(context_, lun_, 0, 1, SCSI_MODESENSE_PC_CURRENT, SCSI_MODEPAGE_CACHING, 0, 255), freed);
+    if (!sense || sense->status != SCSI_STATUS_GOOD) {
+        throw std::runtime_error(std::string("MODE SENSE: ") + iscsi_get_error(context_));
+    }
+    auto* modes = static_cast<scsi_mode_sense*>(scsi_datain_unmarshall(sense.get()));
+    scsi_mode_page* page = modes == nullptr ? nullptr : scsi_modesense_get_page(modes, SCSI_MODEPAGE_CACHING, 0);
+    if (page == nullptr) throw std::runtime_error("MODE SENSE: no caching page");
+    page->ps = 0;  // reserved for MODE SELECT
+    page->caching.wce = on ? 1 : 0;
+    const Task select(iscsi_modeselect10_sync(context_, lun_, 1, 0, page), freed);
+    if (!select) throw std::runtime_error(std::string("MODE SELECT: ") + iscsi_get_error(context_));
+    return outcome_of(select->status, select.get());
 }
 
 void Session::poll(int timeout_ms) {

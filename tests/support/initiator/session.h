@@ -47,6 +47,10 @@ public:
     /// WRITE SAME: `block` is one block of the LUN.
     void write_same(std::uint64_t offset, std::uint64_t length, std::span<const std::byte> block, Done done);
 
+    /// MODE SELECT (10) of the caching page, bit WCE (SBC-3 6.5.5); waits for the answer. Nothing may be in flight.
+    /// Throws std::runtime_error when there is no such page, or no answer.
+    Outcome set_write_cache(bool on);
+
     /// Waits up to `timeout_ms` for something and handles it. Throws std::runtime_error when the connection is lost.
     void poll(int timeout_ms);
     unsigned in_flight() const { return in_flight_; }

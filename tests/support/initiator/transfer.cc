@@ -173,6 +173,15 @@ int run_check_file(const Args& args) {
     return mistake ? 1 : 0;
 }
 
+int run_write_cache(const Args& args) {
+    Session session(args.target, args.request_timeout_s);
+    Outcome outcome = session.set_write_cache(args.write_cache);
+    while (outcome.send_again()) outcome = session.set_write_cache(args.write_cache);
+    if (outcome.good()) return 0;
+    std::fprintf(stderr, "MODE SELECT: %s\n", outcome.text().c_str());
+    return 1;
+}
+
 int run_capacity(const Args& args) {
     const Session session(args.target, args.request_timeout_s);
     std::printf("{\"size_bytes\": %" PRIu64 ", \"block_bytes\": %u}\n", session.size_bytes(), session.block_bytes());

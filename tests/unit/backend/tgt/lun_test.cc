@@ -106,6 +106,71 @@ TEST_F(LunTest, SynchronizeCacheReportsAFailedFlush) {
         << "with IMMED too: there is no later place for it";
 }
 
+class LunThatLost : public LunTest {
+protected:
+    LunThatLost() : LunTest(config()) { losses = 0; }
+    static tgt::Lun::Config config() {
+        tgt::Lun::Config config{size_bytes / block, block};
+        config.losses = &losses;
+        return config;
+    }
+    static inline std::atomic<std::uint32_t> losses{0};
+};
+
+TEST_F(LunThatLost, M10AFlushThatWasSentBeforeItsInitiatorWasToldEndsInAnError) {
+    losses = 1;
+    EXPECT_EQ(run(cdb16(Opcode::synchronize_cache_16, 0, 0)).outcome(),
+              check_condition(SenseKey::medium_error, SenseCode::write_error));
+    EXPECT_EQ(device.count(Operation::flush), 0u);
+    run(cdb16(Opcode::write_16, 0, 1), filled(512, 1));
+    EXPECT_EQ(run(cdb16(Opcode::read_16, 0, 1, 0x08), {}, 512).outcome(), good) << "it says what there is";
+    losses_told = 1;
+    EXPECT_EQ(run(cdb16(Opcode::synchronize_cache_16, 0, 0)).outcome(), good);
+}
+
+TEST_F(LunThatLost, M10SoDoesWhatSettlesAndWaitedMeanwhile) {
+    device.hold = true;
+    Sent& write = send(cdb16(Opcode::write_16, 3, 2), filled(1024, 0x11));
+    settle = true;
+    Sent& off = send({}, filled(24, 0));
+    losses = 1;
+    device.release_all();
+    loop.run_until_idle();
+    EXPECT_EQ(write.outcome(), good);
+    EXPECT_EQ(off.outcome(), check_condition(SenseKey::medium_error, SenseCode::write_error));
+}
+
+TEST_F(LunTest, SettlingWaitsForWhatIsUnderWayAndFlushesThen) {
+    device.hold = true;
+    Sent& write = send(cdb16(Opcode::write_16, 3, 2), filled(1024, 0x11));
+    settle = true;
+    Sent& off = send({}, filled(24, 0));
+    settle = false;
+    write_through = true;
+    Sent& next = send(cdb16(Opcode::write_16, 3, 2), filled(1024, 0x12));
+    ASSERT_EQ(device.held.size(), 1u);
+    device.release_one();
+    EXPECT_TRUE(loop.run_until([this] { return !device.held.empty(); }));
+    EXPECT_TRUE(write.done);
+    EXPECT_FALSE(off.done);
+    EXPECT_EQ(device.held.at(0)->operation, Operation::flush);
+    device.release_one();
+    EXPECT_TRUE(loop.run_until([this] { return !device.held.empty(); }));
+    EXPECT_EQ(off.outcome(), good);
+    EXPECT_EQ(off.command.answer.out_bytes, 24u);
+    EXPECT_EQ(device.held.at(0)->operation, Operation::write);
+    device.release_all();
+    loop.run_until_idle();
+    EXPECT_EQ(next.outcome(), good);
+}
+
+TEST_F(LunTest, SettlingReportsAFailedFlush) {
+    device.failing_operation = Operation::flush;
+    device.failing = Errc::medium_error;
+    settle = true;
+    EXPECT_EQ(run({}).outcome(), check_condition(SenseKey::medium_error, SenseCode::write_error));
+}
+
 TEST_F(LunTest, PreFetchMeetsItsCondition) {
     EXPECT_EQ(run(cdb16(Opcode::pre_fetch_16, 0, 8)).outcome().status, Status::condition_met);
 }

@@ -91,6 +91,8 @@ protected:
         one.in = filled(in_bytes, 0xee);
         one.out = std::move(out);
         one.command.input = {cdb, one.in, one.out, write_through, thin, &one};
+        one.command.input.settle = settle;
+        one.command.input.losses_told = losses_told;
         lun->submit(one.command);
         EXPECT_FALSE(one.done) << "answered from inside submit()";
         return one;
@@ -115,6 +117,8 @@ protected:
 
     bool write_through = false;
     bool thin = true;
+    bool settle = false;
+    std::uint32_t losses_told = 0;
     sim::SimLoop loop;
     MemoryDevice device;
     std::unique_ptr<tgt::Lun> lun;
