@@ -38,10 +38,12 @@ enum class Rule : std::uint8_t {
     m5_order_once,         ///< left out: an order stays in the journal when it was carried out
     m5_resolve_lineage,    ///< left out: the generations that were given up are not in the lineage
     m5_unwritable,         ///< left out: a disk that takes no writes is tried again by every start
+    m5_ask,                ///< left out: nobody asks before what another head serves from is taken over
     m5_refused_alone,      ///< left out: a medium that is refused ends the start, whoever else is there
     m6_compare_and_set,    ///< left out: a promise does not look whether the label is still what was peeked
     m6_fence,              ///< left out: lower epochs are not refused
     m7_pin,                ///< left out: whatever medium is in the place comes up after a loss
+    m7_blank,              ///< left out: whatever has no label is taken for blank
     m7_older_copy,         ///< left out: a member that was put back from an older copy is taken for what it was
     m7_everything,         ///< left out: one that is owed everything gets what its owed map says
     m7_owed_first,         ///< left out: a medium is labelled and promised before all that it is owed is durable
@@ -64,6 +66,8 @@ enum class Rule : std::uint8_t {
     m10_last_stays,        ///< left out: the last member in sync may be called dirty
     m10_only_one_there,  ///< left out: the only member that is there may leave for those that have a write and are gone
     m10_older_last,      ///< left out: the last member in sync is not asked for its record when it comes back changed
+    m10_hold,            ///< left out: what waits for the last member is not answered before all fail
+    m10_give_up,         ///< left out: it is to be sent again for ever
     m10_part_told,       ///< left out: what no mirror is above loses what was not flushed, and nobody is told
     m11_order,           ///< left out: overlapping requests run together
     m12_buffers,         ///< left out: a request is completed while a member may still use its buffer
@@ -72,7 +76,7 @@ enum class Rule : std::uint8_t {
     m14_old_ended,       ///< left out: a connection is taken on before the one that it replaces has ended
 };
 
-inline constexpr std::uint8_t rule_count = 61;
+inline constexpr std::uint8_t rule_count = 65;
 
 /// The dashed name that `sim --break` takes: "m2-record-before-ack".
 std::string_view to_token(Rule rule) noexcept;

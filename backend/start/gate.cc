@@ -42,7 +42,7 @@ Gate::Gate(Loop& loop, EventSink& events, const spec::Policy& policy, Standing s
     : loop_(loop),
       events_(events),
       standing_(standing),
-      hold_(policy.on_loss.hold),
+      hold_(broken(Rule::m10_hold) ? policy.on_loss.give_up : policy.on_loss.hold),
       give_up_(policy.on_loss.give_up),
       member_timeout_(policy.member_timeout),
       stuck_(std::max<Duration>(policy.on_loss.hold, 3 * policy.member_timeout)),

@@ -67,7 +67,7 @@ std::string Gate::loss_text() const {
 
 bool Gate::given_up() const {
     const std::optional<TimePoint> lost = lost_since();
-    return lost && loop_.now() - *lost >= give_up_;
+    return lost && loop_.now() - *lost >= give_up_ && !broken(Rule::m10_give_up);
 }
 
 void Gate::hold(Item& item) {

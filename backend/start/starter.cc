@@ -162,7 +162,7 @@ void Starter::peeked() {
     }
     std::string where;
     const bool ask = context_.storage.policy.takeover == spec::Takeover::ask && !ordered(StartOrder::takeover);
-    if (ask && other_head_lives(where)) {
+    if (ask && !broken(Rule::m5_ask) && other_head_lives(where)) {
         way_out_told_ = false;
         return wait("another head is alive on " + where +
                         "; end it there, or take the storage over from it: 'dstctl start " + command_target() +

@@ -120,7 +120,7 @@ LeafJudgement judge_leaf(const Record& mine, const RecordMember& member, const R
 
 std::string why_not_blank(const ReturningLeaf& leaf, const Probe& probe) {
     if (probe.label_state != LabelState::absent) return leaf.name + " changed while it was looked at";
-    if (!probe.found.empty()) {
+    if (!probe.found.empty() && !broken(Rule::m7_blank)) {
         return leaf.name + " carries " + probe.found +
                " instead of the storage's medium; it is not touched. Put the right medium there, or wipe this one "
                "(wipefs -a -f) to have it filled anew";

@@ -312,9 +312,11 @@ void Client::check_loss(const Flight& flight) {
 // Later than that they fail.
 void Client::check_not_ready(const Flight& flight) {
     if (!options_.loss || flight.result != Errc::not_ready) return;
-    if (loop_.now() - quiet_since() <=
-        options_.loss->give_up + options_.loss->cut + options_.loss->journal + answer_slack)
-        return;
+    // With nothing there a pause does not begin that time again.
+    const bool nothing_there = lost_since_ && met_loss_;
+    const TimePoint since = nothing_there ? std::max(*met_loss_, *lost_since_ + options_.loss->patience)
+                                          : quiet_since() + options_.loss->cut + options_.loss->journal;
+    if (loop_.now() - since <= options_.loss->give_up + answer_slack) return;
     trace_.finding("M10", name_ + ": " + describe(flight) + " is to be sent again after on_loss.give_up");
 }
 
