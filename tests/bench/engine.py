@@ -7,6 +7,7 @@ COST is one of
   disks       random 4 KiB writes, mirror of two files of 64 GiB, with and without the intent map
   netnodes    the same behind two netnodes on this machine
   large       opening, memory and status of a mirror of two files of 16 TiB
+  unclean     opening the same when its head was killed in the middle of random writes
   memory      the same with writes of 1 MiB, for a mirror of two files of 1 GiB
 All of them when none is named. The files are sparse and lie in FOLDER (default: a new one in /dev/shm), which is to be in
 memory. DST_BUILD is the build folder (default: build/ beside the sources); only one with -DDST_BREAKS=ON can leave the
@@ -75,6 +76,16 @@ class World:
             subprocess.run([os.path.join(BUILD, "tests/bench/bench_engine"), *arguments], env=self.env, check=True,
                            stderr=log)
 
+    def killed_under_load(self, file, seconds):
+        with open(os.path.join(self.folder, "bench.log"), "ab") as log:
+            head = subprocess.Popen([os.path.join(BUILD, "tests/bench/bench_engine"), "--seconds", "600", file, "writes"],
+                                    env=self.env, stdout=log, stderr=log)
+        time.sleep(seconds)
+        if head.poll() is not None:
+            sys.exit(f"engine.py: the head ended by itself, see {self.folder}/bench.log")
+        head.kill()
+        head.wait()
+
     def end(self):
         for node in self.nodes:
             node.terminate()
@@ -93,7 +104,7 @@ def main():
     options = parser.parse_args()
     folder = options.folder or tempfile.mkdtemp(prefix="dst-bench-", dir="/dev/shm")
     rounds = ["--seconds", options.seconds, "--rounds", options.rounds]
-    for cost in options.cost or ["disks", "netnodes", "large", "memory"]:
+    for cost in options.cost or ["disks", "netnodes", "large", "unclean", "memory"]:
         print(f"== {cost}", flush=True)
         world = World(folder, cost)
         try:
@@ -103,6 +114,11 @@ def main():
                 world.bench(*rounds, world.storage(world.netnodes(64 << 30)), "writes")
             elif cost == "large":
                 world.bench("--rounds", "5", "--seconds", "20", world.storage(world.disks(16 << 40)), "start")
+            elif cost == "unclean":
+                file = world.storage(world.disks(16 << 40))
+                for _ in range(int(options.rounds)):
+                    world.killed_under_load(file, 10)
+                    world.bench("--rounds", "1", "--seconds", "5", file, "start")
             elif cost == "memory":
                 world.bench("--bytes", "1048576", "--places-per-mib", "1", "--rounds", "1", "--seconds", "10",
                             world.storage(world.disks(1 << 30)), "start")
