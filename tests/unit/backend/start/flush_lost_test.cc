@@ -112,6 +112,24 @@ TEST_F(FlushLost, IsToldOfAPartThatNoMirrorIsAboveWhileTheOthersAreAway) {
     EXPECT_TRUE(world->loop.run_until([this] { return head->data_lost != 0; }, minutes(1)));
 }
 
+/// It is not held any longer, and not to be sent again: that would succeed when the others are back.
+TEST_F(FlushLost, FailsThoughOthersAreStillAway) {
+    make(linear_node("l0", {disk_node("/c"), two_disks()}));
+    set_missing(true);
+    world->platter("/c").set_missing(true);
+    lose_cache("/c");
+    world->loop.run_for(milliseconds(100));
+    head->engine->root().submit(flush);
+    world->loop.run_for(seconds(1));
+    world->platter("/c").set_missing(false);
+    ASSERT_TRUE(world->loop.run_until([this] { return head->data_lost != 0; }, minutes(1)));
+    EXPECT_FALSE(result) << "the mirror is away";
+    ASSERT_TRUE(answered());
+    EXPECT_EQ(*result, Errc::io_error);
+    set_missing(false);
+    EXPECT_TRUE(world->loop.run_until([this] { return world->flush(*head) == Errc::ok; }, minutes(1)));
+}
+
 TEST_F(FlushLost, NotWhenAMemberBesideAPartWithoutAMirrorLostIt) {
     make(linear_node("l0", {two_disks(), disk_node("/c")}));
     world->platter("/b").set_missing(true);
