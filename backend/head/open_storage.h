@@ -32,7 +32,8 @@ public:
         /// It will not serve before the user has done something: a refused label, a medium that is too small. It goes
         /// on looking, so that this comes again.
         virtual void on_refused(const Error& why) = 0;
-        /// Writes that were acknowledged and never flushed may be lost (docs/mirror.md M10); it serves on.
+        /// Writes that were acknowledged and never flushed may be lost (docs/mirror.md M10); it serves on. Called at
+        /// once, as by StorageEngine: it must call nothing of the storage.
         virtual void on_data_lost() {}
     };
 

@@ -41,6 +41,7 @@ private:
     void failed(const Error& why);
     void fenced(const std::string& member);
     void data_lost();
+    void tell_data_lost();
     void tell(std::function<void(Observer&)> what);
 
     // engine_orders.cc

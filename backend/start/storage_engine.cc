@@ -46,7 +46,7 @@ StorageEngine::Impl::Impl(spec::Storage storage, EngineEnvironment environment, 
     journal_.set_on_record([this] { joiner_.record_changes(); });
     journal_.set_on_last_changed([this] {
         gate_.data_lost();
-        tell([](Observer& above) { above.on_data_lost(); });
+        tell_data_lost();
     });
     const auto incarnations = [this] {
         std::vector<Incarnation> now;
@@ -182,7 +182,13 @@ void StorageEngine::Impl::data_lost() {
                   "flushed; the storage carries on with it, and initiators are told. Check the file systems and data "
                   "bases on the storage",
                   {{"storage", storage_.name}});
-    tell([](Observer& above) { above.on_data_lost(); });
+    tell_data_lost();
+}
+
+/// A flush that comes in this same turn of the loop must not pass between the gate, which has marked those that it has,
+/// and whoever marks those that are on the way to it.
+void StorageEngine::Impl::tell_data_lost() {
+    if (observer_ != nullptr && !closing_) observer_->on_data_lost();
 }
 
 void StorageEngine::Impl::on_leaf_up(std::size_t leaf) {

@@ -52,6 +52,8 @@ public:
         /// Another head has taken the storage over (M6). This one never serves again.
         virtual void on_fenced() {}
         /// Writes that were acknowledged and never flushed may be lost (M10); it serves on. Who is above must be told.
+        /// Called from inside whatever found it, before a request that comes later can be taken for one that came after
+        /// this was told: it must call nothing of the engine.
         virtual void on_data_lost() {}
     };
 

@@ -79,7 +79,7 @@ std::string misfit(const Geometry& geometry, const spec::Storage& spec, std::uin
 
 void attach(dst_lun& lun, const spec::Storage& spec, std::uint32_t block_bytes) {
     Lun::Config config{lun.storage->geometry().size_bytes / block_bytes, block_bytes, spec.policy.write_cache};
-    config.losses = &lun.queue.port()->losses;
+    if (spec.policy.write_cache) config.losses = &lun.queue.port()->losses;
     // The loop and the root outlive everything that was posted before the close; the Storage object does not.
     AsioLoop& loop = lun.storage->loop();
     BlockDevice& root = lun.storage->root();

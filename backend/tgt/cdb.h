@@ -63,7 +63,7 @@ enum class Kind : std::uint8_t {
     synchronize_cache,
     pre_fetch,
     lba_status,
-    settle,  ///< no command of its own: ends what is under way and makes it durable
+    settle,  ///< no command of its own: all changes that came before are to end and to be durable
 };
 
 /// With what a verification compares.

@@ -184,6 +184,12 @@ void dst_describe_unit(struct scsi_lu* lu, const struct dst_properties* properti
     put_unaligned_be32(blocks > UINT32_MAX ? UINT32_MAX : (uint32_t)blocks, lu->mode_block_descriptor);
 }
 
+void dst_set_write_cache(struct scsi_lu* lu, int on) {
+    struct mode_pg* page = find_mode_page(lu, 0x08, 0);
+
+    if (page) page->mode_data[0] = on ? page->mode_data[0] | 0x04 : page->mode_data[0] & ~0x04;
+}
+
 int dst_writes_through(struct scsi_lu* lu) {
     const struct mode_pg* page;
 

@@ -81,6 +81,7 @@ private:
     std::vector<std::unique_ptr<std::byte, AlignedDelete>> scratch_all_;
     std::vector<std::byte*> scratch_free_;
     std::size_t in_flight_ = 0;
+    unsigned settles_ = 0;  ///< that have begun
     bool closing_ = false;
     std::function<void()> drained_;
 };

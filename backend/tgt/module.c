@@ -64,13 +64,37 @@ static int submit(struct scsi_cmd* cmd) { return submit_as(cmd, 0); }
 int dst_mode_select(int host_no, struct scsi_cmd* cmd) {
     struct scsi_lu* lu = cmd->dev;
     struct dst_unit* unit = dst_unit_of(lu);
+    const int was_off = dst_writes_through(lu);
     const int status = unit->mode_select(host_no, cmd);
 
-    /* What was written before the cache went off is durable when that is answered (SBC-3 6.5.5, WCE), and what is
-     * under way, too. Also when it was off: the answer to the one that turned it off may have been an error. */
-    if (status != SAM_STAT_GOOD || !unit->lun || unit->write_cache_locked || !dst_writes_through(lu)) return status;
-    if (submit_as(cmd, 1)) return refuse(cmd, HARDWARE_ERROR, ASC_INTERNAL_TGT_FAILURE);
+    if (!unit->lun || unit->write_cache_locked) return status;
+    if (status != SAM_STAT_GOOD) {
+        /* tgt has set what came before the mistake. */
+        dst_set_write_cache(lu, !was_off);
+        return status;
+    }
+    if (!dst_writes_through(lu)) return status;
+    /* What was written before the cache went off, or is under way, is durable when that is answered (SBC-3 6.5.5, WCE).
+     * Also when it was off already: another one that turned it off may not have been answered yet. */
+    if (!was_off) unit->settled = 0;
+    if (submit_as(cmd, 1)) {
+        dst_set_write_cache(lu, !was_off);
+        return refuse(cmd, HARDWARE_ERROR, ASC_INTERNAL_TGT_FAILURE);
+    }
+    unit->settling++;
     return SAM_STAT_GOOD;
+}
+
+/* One that failed has changed nothing: initiators that find the cache off would not flush what they wrote before. */
+static void settle_done(struct scsi_cmd* cmd, uint8_t status) {
+    struct scsi_lu* lu = cmd->dev;
+    struct dst_unit* unit = dst_unit_of(lu);
+
+    unit->settling--;
+    if (status == SAM_STAT_GOOD) unit->settled = 1;
+    if (unit->settled || unit->settling || unit->write_cache_locked || !dst_writes_through(lu)) return;
+    dst_set_write_cache(lu, 1);
+    ua_sense_add_other_it_nexus(cmd->cmd_itn_id, lu, ASC_MODE_PARAMETERS_CHANGED);
 }
 
 int dst_perform(int host_no, struct scsi_cmd* cmd) {
@@ -100,6 +124,7 @@ static void command_done(void* tag, const struct dst_answer* answer) {
         else
             sense_data_build(cmd, answer->sense_key, answer->sense_code);
     }
+    if (cmd->scb[0] == MODE_SELECT || cmd->scb[0] == MODE_SELECT_10) settle_done(cmd, answer->status);
     target_cmd_io_done(cmd, answer->status);
 }
 

@@ -32,6 +32,8 @@ struct dst_unit {
     int write_cache_locked; /* the storage file says write_cache: off */
     uint32_t physical_block_bytes;
     int (*mode_select)(int host_no, struct scsi_cmd* cmd); /* tgt's own */
+    unsigned settling;                                     /* MODE SELECTs that are under way and leave WCE off */
+    int settled;                                           /* one has been answered GOOD since it went off */
     char given_id[SCSI_ID_LEN + 1]; /* the identity that this module or tgt gave; the administrator's own is kept */
     char given_serial[SCSI_SN_LEN + 1];
 };
@@ -46,6 +48,8 @@ void dst_prepare_unit(struct scsi_lu* lu);
 void dst_describe_unit(struct scsi_lu* lu, const struct dst_properties* properties);
 /* Whether an initiator or the storage file turned the write cache off. */
 int dst_writes_through(struct scsi_lu* lu);
+/* Sets WCE, as an initiator would. */
+void dst_set_write_cache(struct scsi_lu* lu, int on);
 /* Sets the bits of the operation codes that are answered. */
 void dst_announce_opcodes(struct backingstore_template* bst);
 /* Whether the operation code changes data. */

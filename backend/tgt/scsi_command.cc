@@ -45,11 +45,15 @@ void ScsiCommand::start() {
             answer.outcome.status = Status::condition_met;
             return lun.finish_later(*this);
         case Kind::synchronize_cache: return make_durable();
-        case Kind::unmap_list: descriptor_ = 0; return next_descriptor();
+        case Kind::unmap_list:
+            descriptor_ = 0;
+            settles_ = lun.settles_;
+            return next_descriptor();
         case Kind::read:
             if (input.data_in.empty()) return lun.finish_later(*this);
             return lock(order_.extent, RangeLock::Mode::shared);
         case Kind::verify: return lock(order_.extent, RangeLock::Mode::shared);
+        case Kind::settle: ++lun.settles_; return lock(order_.extent, RangeLock::Mode::shared);
         case Kind::lba_status:
             if (!input.thin) return report_all_mapped();
             order_.extent.length = std::min(order_.extent.length, lba_status_bytes_max);
@@ -60,7 +64,6 @@ void ScsiCommand::start() {
         case Kind::compare_and_write:
         case Kind::write_zeroes:
         case Kind::unmap_range:
-        case Kind::settle:
         case Kind::write_pattern: return lock(order_.extent, RangeLock::Mode::exclusive);
     }
 }
@@ -89,7 +92,11 @@ void ScsiCommand::on_lock() {
         case Kind::unmap_range: return begin_split(order_.extent);
         case Kind::write_pattern: return lun_->take_scratch(*this);
         case Kind::unmap_list: return begin_split(holder_.extent);
-        case Kind::settle: return make_durable();
+        case Kind::settle:
+            // What comes later is written through, and need not wait for the flush.
+            lun_->lock_.unlock(holder_);
+            locked_ = false;
+            return make_durable();
         case Kind::nothing:
         case Kind::pre_fetch:
         case Kind::synchronize_cache: break;

@@ -29,7 +29,7 @@ public:
         bool write_through = false;     ///< the initiator cleared WCE
         bool thin = false;              ///< the LUN announces thin provisioning
         void* tag = nullptr;            ///< the submitter's own
-        bool settle = false;            ///< no CDB: answered when what came before has ended and is durable
+        bool settle = false;            ///< no CDB: done when all changes that came before have ended and are durable
         std::uint32_t losses_told = 0;  ///< of Config::losses, those that the initiators had been told when it came
     };
     Input input;
@@ -116,6 +116,7 @@ private:
     std::uint32_t busy_slots_ = 0;  ///< split: one bit per slot
     Errc split_error_ = Errc::ok;
     std::size_t descriptor_ = 0;  ///< UNMAP: the next one
+    unsigned settles_ = 0;        ///< UNMAP: those of the Lun when it began
     LbaStatusList status_;
     RangeLock::Holder holder_;
     std::array<Slot, slots_max> slots_;

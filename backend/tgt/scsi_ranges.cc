@@ -17,6 +17,8 @@ constexpr std::uint64_t pattern_bytes = pattern_repeats * Lun::scratch_bytes;
 void ScsiCommand::next_descriptor() {
     if (locked_) lun_->lock_.unlock(holder_);
     locked_ = false;
+    // What settled in between has not waited for those that are left.
+    if (settles_ != lun_->settles_) order_.fua = true;
     const auto parameters = input.data_out.first(order_.out_bytes);
     const LunShape shape = lun_->shape(*this);
     while (descriptor_ < unmap_descriptors(parameters)) {

@@ -162,15 +162,21 @@ def turning_off_the_write_cache(world):
         return file.syncs - before
 
     fill = ("fill", tgtd.url(), "--length", "1MiB", "--request", "64KiB", "--depth", 1)
-    check(syncs_of(*fill) == 0, "a write is made durable that nobody asked that of")
-    check(syncs_of("write-cache", tgtd.url(), "--to", "off") > 0, "what was written before may be lost")
-    check(syncs_of(*fill) >= 16, "a write may be lost although the cache is off")
-    check(syncs_of("write-cache", tgtd.url(), "--to", "on") == 0, "turning it on made something durable")
-    check(syncs_of(*fill) == 0, "the cache is not on again")
+    for how in ((), ("--six",)):
+        off, on = (("write-cache", tgtd.url(), "--to", to, *how) for to in ("off", "on"))
+        check(syncs_of(*fill) == 0, "a write is made durable that nobody asked that of")
+        check(syncs_of(*off) > 0, "what was written before may be lost")
+        check(syncs_of(*fill) >= 16, "a write may be lost although the cache is off")
+        check(syncs_of(*on) == 0, "turning it on made something durable")
+        check(syncs_of(*fill) == 0, "the cache is not on again")
     file.sync_error = True
-    world.initiator("write-cache", tgtd.url(), "--to", "off", ok=(1,))
+    shown = world.initiator(*off, ok=(1,))
+    check("sense 03 asc/q 0c00" in shown["answer"] and shown["write_cache"], f"a flush failed, and the answer is {shown}")
     check("disk-flush-failed" in tgtd.output(), "the disk's error is not told")
     file.clear()
+    until(lambda: world.initiator(*fill, "--flush", ok=(0, 1)).get("mistakes") == 0, 20, "a flush succeeds again")
+    check(not world.initiator(*off)["write_cache"], "the cache is not off")
+    check(syncs_of(*fill) >= 16, "a write may be lost although the cache is off")
 
 
 def no_copy_can_be_read_or_written(world):

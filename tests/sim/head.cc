@@ -86,7 +86,9 @@ void HeadProcess::on_failed(const Error& why) {
 void HeadProcess::on_data_lost() {
     data_lost_ = true;
     trace_.line(name_, "says that what was not flushed may be lost");
-    if (changed_) changed_(*this);
+    trace_.loop().defer([this, alive = std::weak_ptr<int>(alive_)] {
+        if (!alive.expired() && changed_) changed_(*this);
+    });
 }
 
 void HeadProcess::on_fenced() {

@@ -68,6 +68,7 @@ private:
     bool stopping_ = false;
     bool gone_ = false;
     bool data_lost_ = false;
+    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
     Error failed_{Errc::ok, {}};
 };
 

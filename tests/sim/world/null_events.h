@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ public:
     void event(Severity severity, std::string_view id, std::string_view text,
                std::initializer_list<EventField> fields) override {
         entries.push_back({severity, std::string(id), format_event(severity, id, text, fields)});
+        if (on_event) on_event(id);
     }
 
     std::size_t count(std::string_view id) const {
@@ -34,6 +36,7 @@ public:
     }
 
     std::vector<Entry> entries;
+    std::function<void(std::string_view id)> on_event;
 };
 
 }  // namespace dst::sim

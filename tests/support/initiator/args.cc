@@ -24,6 +24,7 @@ Args parse_args(int argc, char** argv) {
     command("capacity", "print size and block size as JSON");
     CLI::App* cache = command("write-cache", "turn the LUN's write cache (WCE) on or off");
     cache->add_option("--to", args.write_cache, "on or off")->required();
+    cache->add_flag("--six", args.six, "by MODE SELECT (6), not (10)");
     CLI::App* fill = command("fill", "write the data");
     fill->add_flag("--fua", args.fua, "force unit access");
     fill->add_flag("--flush", args.flush, "SYNCHRONIZE CACHE at the end");

@@ -32,6 +32,7 @@ struct Args {
     bool flush = false;
     bool allow_errors = false;
     bool write_cache = true;  ///< write-cache: what to set
+    bool six = false;         ///< write-cache: MODE SELECT (6)
 };
 
 /// Parses the command line; prints usage and ends the program when it is wrong.

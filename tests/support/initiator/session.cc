@@ -155,24 +155,42 @@ void Session::write_same(std::uint64_t offset, std::uint64_t length, std::span<c
     watch(task, std::move(done), {});
 }
 
-Outcome Session::set_write_cache(bool on) {
-    const auto freed = [](scsi_task* task) {
-        if (task != nullptr) scsi_free_scsi_task(task);
-    };
-    using Task = std::unique_ptr<scsi_task, decltype(freed)>;
-    const Task sense(
-        iscsi_modesense10_sync(context_, lun_, 0, 1, SCSI_MODESENSE_PC_CURRENT, SCSI_MODEPAGE_CACHING, 0, 255), freed);
-    if (!sense || sense->status != SCSI_STATUS_GOOD) {
+/// The page belongs to the task.
+scsi_task* Session::caching_page(scsi_mode_page*& page) {
+    scsi_task* sense = nullptr;
+    do {
+        if (sense != nullptr) scsi_free_scsi_task(sense);
+        sense = iscsi_modesense10_sync(context_, lun_, 0, 1, SCSI_MODESENSE_PC_CURRENT, SCSI_MODEPAGE_CACHING, 0, 255);
+    } while (sense != nullptr && outcome_of(sense->status, sense).send_again());
+    if (sense == nullptr || sense->status != SCSI_STATUS_GOOD) {
         throw std::runtime_error(std::string("MODE SENSE: ") + iscsi_get_error(context_));
     }
-    auto* modes = static_cast<scsi_mode_sense*>(scsi_datain_unmarshall(sense.get()));
-    scsi_mode_page* page = modes == nullptr ? nullptr : scsi_modesense_get_page(modes, SCSI_MODEPAGE_CACHING, 0);
+    auto* modes = static_cast<scsi_mode_sense*>(scsi_datain_unmarshall(sense));
+    page = modes == nullptr ? nullptr : scsi_modesense_get_page(modes, SCSI_MODEPAGE_CACHING, 0);
     if (page == nullptr) throw std::runtime_error("MODE SENSE: no caching page");
+    return sense;
+}
+
+bool Session::write_cache() {
+    scsi_mode_page* page = nullptr;
+    scsi_task* const sense = caching_page(page);
+    const bool on = page->caching.wce != 0;
+    scsi_free_scsi_task(sense);
+    return on;
+}
+
+Outcome Session::set_write_cache(bool on, bool six) {
+    scsi_mode_page* page = nullptr;
+    scsi_task* const sense = caching_page(page);
     page->ps = 0;  // reserved for MODE SELECT
     page->caching.wce = on ? 1 : 0;
-    const Task select(iscsi_modeselect10_sync(context_, lun_, 1, 0, page), freed);
-    if (!select) throw std::runtime_error(std::string("MODE SELECT: ") + iscsi_get_error(context_));
-    return outcome_of(select->status, select.get());
+    scsi_task* const select =
+        six ? iscsi_modeselect6_sync(context_, lun_, 1, 0, page) : iscsi_modeselect10_sync(context_, lun_, 1, 0, page);
+    scsi_free_scsi_task(sense);
+    if (select == nullptr) throw std::runtime_error(std::string("MODE SELECT: ") + iscsi_get_error(context_));
+    const Outcome outcome = outcome_of(select->status, select);
+    scsi_free_scsi_task(select);
+    return outcome;
 }
 
 void Session::poll(int timeout_ms) {

@@ -47,9 +47,11 @@ public:
     /// WRITE SAME: `block` is one block of the LUN.
     void write_same(std::uint64_t offset, std::uint64_t length, std::span<const std::byte> block, Done done);
 
-    /// MODE SELECT (10) of the caching page, bit WCE (SBC-3 6.5.5); waits for the answer. Nothing may be in flight.
-    /// Throws std::runtime_error when there is no such page, or no answer.
-    Outcome set_write_cache(bool on);
+    /// MODE SELECT, of 6 or of 10 bytes, of the caching page, bit WCE (SBC-3 6.5.5); waits for the answer. Nothing may
+    /// be in flight. Throws std::runtime_error when there is no such page, or no answer.
+    Outcome set_write_cache(bool on, bool six);
+    /// Bit WCE as it is.
+    bool write_cache();
 
     /// Waits up to `timeout_ms` for something and handles it. Throws std::runtime_error when the connection is lost.
     void poll(int timeout_ms);
@@ -61,6 +63,7 @@ private:
     struct Command;
     static void completed(iscsi_context*, int status, void* data, void* pointer);
     void watch(scsi_task* task, Done done, std::span<std::byte> into);
+    scsi_task* caching_page(scsi_mode_page*& page);
     void log_in(const std::string& url, unsigned request_timeout_s);
 
     iscsi_context* context_ = nullptr;

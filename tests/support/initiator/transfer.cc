@@ -9,6 +9,7 @@
 #include <cinttypes>
 #include <cstdio>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "ledger.h"
@@ -175,11 +176,15 @@ int run_check_file(const Args& args) {
 
 int run_write_cache(const Args& args) {
     Session session(args.target, args.request_timeout_s);
-    Outcome outcome = session.set_write_cache(args.write_cache);
-    while (outcome.send_again()) outcome = session.set_write_cache(args.write_cache);
-    if (outcome.good()) return 0;
-    std::fprintf(stderr, "MODE SELECT: %s\n", outcome.text().c_str());
-    return 1;
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(args.request_timeout_s);
+    Outcome outcome = session.set_write_cache(args.write_cache, args.six);
+    while (outcome.send_again() && std::chrono::steady_clock::now() < limit) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        outcome = session.set_write_cache(args.write_cache, args.six);
+    }
+    std::printf("{\"write_cache\": %s, \"answer\": \"%s\"}\n", session.write_cache() ? "true" : "false",
+                outcome.text().c_str());
+    return outcome.good() ? 0 : 1;
 }
 
 int run_capacity(const Args& args) {

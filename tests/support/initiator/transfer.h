@@ -13,7 +13,7 @@ int run_fill_file(const Args& args);
 /// Compares the beginning of a file or block device with the record of a load.
 int run_check_file(const Args& args);
 int run_capacity(const Args& args);
-/// Sets bit WCE; prints what was answered when that was not GOOD.
+/// Sets bit WCE; prints what was answered, and the bit as it is then.
 int run_write_cache(const Args& args);
 
 }  // namespace initiator

@@ -149,6 +149,26 @@ TEST_F(FlushLost, ACleanEndFlushesWhatNoMirrorIsAbove) {
     EXPECT_EQ(world->platter("/c").volatile_sectors(), 0u);
 }
 
+/// Who is above hears of it before anything else can happen: a flush that is on the way to the gate has no mark there.
+TEST_F(FlushLost, IsToldInTheSameTurn) {
+    std::optional<int> told;
+    for (const spec::Node& tree : {two_disks(), linear_node("l0", {disk_node("/a"), disk_node("/b")})}) {
+        make(tree);
+        told.reset();
+        world->events.on_event = [&](std::string_view id) {
+            if (id != "last-member-changed" && id != "writes-lost") return;
+            world->loop.defer([&] { told = told.value_or(head->data_lost); });
+        };
+        set_missing(true);
+        for (const char* path : {"/a", "/b"}) lose_cache(path);
+        world->loop.run_for(milliseconds(100));
+        set_missing(false);
+        ASSERT_TRUE(world->loop.run_until([&] { return told.has_value(); }, minutes(1)));
+        EXPECT_GE(*told, 1);
+        world->events.on_event = nullptr;
+    }
+}
+
 /// Each may be another initiator's, and one that is sent again says as much as the first.
 TEST_F(FlushLost, EachFailsThatIsSentAgain) {
     make(two_disks());

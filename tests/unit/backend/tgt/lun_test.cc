@@ -140,28 +140,54 @@ TEST_F(LunThatLost, M10SoDoesWhatSettlesAndWaitedMeanwhile) {
     EXPECT_EQ(off.outcome(), check_condition(SenseKey::medium_error, SenseCode::write_error));
 }
 
-TEST_F(LunTest, SettlingWaitsForWhatIsUnderWayAndFlushesThen) {
+TEST_F(LunTest, SettlingWaitsForChangesThatAreUnderWayAndFlushesThen) {
     device.hold = true;
-    Sent& write = send(cdb16(Opcode::write_16, 3, 2), filled(1024, 0x11));
+    const std::uint64_t last = size_bytes / block - 2;
+    Sent& read = send(cdb16(Opcode::read_16, 0, 2), {}, 1024);
+    Sent& write = send(cdb16(Opcode::write_16, last, 2), filled(1024, 0x11));
     settle = true;
     Sent& off = send({}, filled(24, 0));
     settle = false;
-    write_through = true;
-    Sent& next = send(cdb16(Opcode::write_16, 3, 2), filled(1024, 0x12));
-    ASSERT_EQ(device.held.size(), 1u);
+    ASSERT_EQ(device.held.size(), 2u) << "no flush yet";
+    std::swap(device.held[0], device.held[1]);
     device.release_one();
-    EXPECT_TRUE(loop.run_until([this] { return !device.held.empty(); }));
-    EXPECT_TRUE(write.done);
+    EXPECT_TRUE(loop.run_until([&] { return write.done && device.held.size() == 2; }));
     EXPECT_FALSE(off.done);
-    EXPECT_EQ(device.held.at(0)->operation, Operation::flush);
+    EXPECT_EQ(device.held[1]->operation, Operation::flush);
+    // While it is not answered the LUN carries on.
+    write_through = true;
+    Sent& next = send(cdb16(Opcode::write_16, 0, 2), filled(1024, 0x12));
+    std::swap(device.held[0], device.held[1]);
+    Request* const flush = device.held.front();
+    device.held.pop_front();
     device.release_one();
-    EXPECT_TRUE(loop.run_until([this] { return !device.held.empty(); }));
-    EXPECT_EQ(off.outcome(), good);
-    EXPECT_EQ(off.command.answer.out_bytes, 24u);
-    EXPECT_EQ(device.held.at(0)->operation, Operation::write);
+    ASSERT_TRUE(loop.run_until([&] { return read.done && !device.held.empty(); }));
+    device.release_one();
+    EXPECT_TRUE(loop.run_until([&] { return next.done; }));
+    EXPECT_FALSE(off.done);
+    device.held.push_back(flush);
     device.release_all();
     loop.run_until_idle();
-    EXPECT_EQ(next.outcome(), good);
+    EXPECT_EQ(off.outcome(), good);
+    EXPECT_EQ(off.command.answer.out_bytes, 24u);
+}
+
+TEST_F(LunTest, WhatIsLeftOfAnUnmapWhenAnotherSettlesIsDurable) {
+    device.hold = true;
+    const auto list = unmap_parameters({{0, 8}, {64, 8}});
+    Sent& unmap = send(unmap_cdb(list.size()), list);
+    settle = true;
+    Sent& off = send({}, filled(24, 0));
+    ASSERT_EQ(device.held.size(), 1u);
+    device.release_all();
+    loop.run_until_idle();
+    EXPECT_EQ(unmap.outcome(), good);
+    EXPECT_EQ(off.outcome(), good);
+    std::vector<bool> durable;
+    for (const auto& asked : device.asked) {
+        if (asked.operation != Operation::flush) durable.push_back(asked.fua);
+    }
+    EXPECT_EQ(durable, (std::vector<bool>{false, true}));
 }
 
 TEST_F(LunTest, SettlingReportsAFailedFlush) {
