@@ -255,6 +255,7 @@ private:
     void made_equal(const RegionRun& pieces);
     void lock_io(Io& io);
     void reconcile_before(Io& io);
+    void reconcile_failed(Io& io, Errc code, bool whole);
     void reconcile_next();
     bool must_flush_first() const noexcept;
     void reconcile_ended(Reconcile& reconcile, Errc code);

@@ -84,6 +84,15 @@ void Mirror::reconcile_before(Io& io) {
     reconciling_.back()->run();
 }
 
+/// What a read asks for may be equal, or made so, although the rest of its pieces cannot be.
+void Mirror::reconcile_failed(Io& io, Errc code, bool whole) {
+    const Extent& asked = io.outer->extent;
+    const bool rest = unreconciled_.extent_of(unreconciled_.pieces_of(asked)) != asked;
+    if (!whole || !rest || is_lost(code) || code == Errc::fenced) return finish(io, code);
+    reconciling_.push_back(std::make_unique<Reconcile>(*this, io));
+    reconciling_.back()->run();
+}
+
 void Mirror::reconcile_next() {
     if (state_ != State::serving || settling_ || background_) return;
     auto run = unreconciled_.next_run(reconcile_at_);
@@ -105,6 +114,8 @@ void Mirror::reconcile_ended(Reconcile& reconcile, Errc code) {
     reconcile.unlock();
     --in_flight_;
     Io* const io = reconcile.io;
+    const bool whole = reconcile.whole;
+    const bool doubted = reconcile.doubted();
     if (io == nullptr) {
         const Extent& failed = reconcile.part();
         reconcile_at_ = code == Errc::ok     ? reconcile.pieces.first
@@ -121,8 +132,8 @@ void Mirror::reconcile_ended(Reconcile& reconcile, Errc code) {
     }
     check_closed();
     if (io == nullptr) return;
-    if (code != Errc::ok) return finish(*io, code);
-    start(*io);
+    if (code != Errc::ok) return reconcile_failed(*io, code, whole);
+    whole || doubted ? start(*io) : start_read(*io);
 }
 
 /// A request of the mirror's own, under a lock that is held already. Reads go to `members` alone.
@@ -212,6 +223,14 @@ Mirror::Reconcile::Reconcile(Mirror& mirror, const RegionRun& in_pieces, Io* in_
     : Rewrite(mirror, mirror.unreconciled_.extent_of(in_pieces)),
       io(in_io),
       pieces(in_pieces),
+      whole(true),
+      begun(mirror.loop_.now()) {}
+
+Mirror::Reconcile::Reconcile(Mirror& mirror, Io& in_io)
+    : Rewrite(mirror, in_io.outer->extent),
+      io(&in_io),
+      pieces(mirror.unreconciled_.pieces_of(in_io.outer->extent)),
+      whole(false),
       begun(mirror.loop_.now()) {}
 
 void Mirror::Reconcile::run() {
@@ -256,7 +275,8 @@ void Mirror::Reconcile::compare() {
         if ((asked_ & member->mask()) == 0) continue;
         Sum& sum = sums_[member->index];
         sum.owner = this;
-        sum.memory = {sum.bytes.data(), checksum_result_bytes(extent_, rewrite_piece_bytes)};
+        sum.bytes.resize(checksum_result_bytes(extent_, rewrite_piece_bytes));
+        sum.memory = {sum.bytes.data(), sum.bytes.size()};
         sum.request.operation = Operation::checksum;
         sum.request.extent = extent_;
         sum.request.checksum_piece_bytes = rewrite_piece_bytes;
@@ -274,18 +294,24 @@ void Mirror::Reconcile::compare() {
 /// waits begins again.
 void Mirror::Reconcile::compared() {
     if (doubted_) return end(Errc::ok);
-    const bool all_asked = asked_ == (mirror_.in_sync_ | mirror_.doubtful_);
-    for (std::uint64_t piece = pieces.first; piece < pieces.end(); ++piece) {
-        if (all_asked && equal_everywhere(piece)) mirror_.made_equal({piece, 1});
-    }
-    const bool fast = mirror_.loop_.now() - compare_begun_ < fast_time;
-    mirror_.compared_at_once_ = fast && !mirror_.unreconciled_.test_any(pieces) ? compared_pieces_max : 1;
+    if (whole) pieces_compared();
     rewrite(~Mask{0});
 }
 
-bool Mirror::Reconcile::equal_everywhere(std::uint64_t piece) const {
+void Mirror::Reconcile::pieces_compared() {
+    for (std::uint64_t piece = pieces.first; piece < pieces.end(); ++piece) {
+        const RegionRun one{piece, 1};
+        if (equal_everywhere(mirror_.unreconciled_.extent_of(one))) mirror_.made_equal(one);
+    }
+    const bool fast = mirror_.loop_.now() - compare_begun_ < fast_time;
+    mirror_.compared_at_once_ = fast && !mirror_.unreconciled_.test_any(pieces) ? compared_pieces_max : 1;
+}
+
+/// All were asked, and have the same of `piece`.
+bool Mirror::Reconcile::equal_everywhere(const Extent& piece) const {
+    if (((mirror_.in_sync_ | mirror_.doubtful_) & ~asked_) != 0) return false;
     const Sum* first = nullptr;
-    const auto at = static_cast<std::ptrdiff_t>((piece - pieces.first) * sum_bytes);
+    const auto at = static_cast<std::ptrdiff_t>((piece.offset - extent_.offset) / rewrite_piece_bytes * sum_bytes);
     for (std::size_t i = 0; i < sums_.size(); ++i) {
         if ((asked_ & bit(i)) == 0) continue;
         if (first == nullptr) first = &sums_[i];
@@ -298,12 +324,13 @@ bool Mirror::Reconcile::equal_everywhere(std::uint64_t piece) const {
 }
 
 bool Mirror::Reconcile::wants(const Extent& piece) const {
+    if (!whole && equal_everywhere(piece)) return false;
     return mirror_.unreconciled_.test_any(mirror_.unreconciled_.pieces_of(piece));
 }
 
 void Mirror::Reconcile::piece_written(const Extent& piece) {
     if (doubted_) return end(Errc::ok);
-    mirror_.made_equal(mirror_.unreconciled_.pieces_of(piece));
+    if (whole) mirror_.made_equal(mirror_.unreconciled_.pieces_of(piece));
     io != nullptr ? next_piece() : end(Errc::ok);
 }
 

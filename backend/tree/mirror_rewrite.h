@@ -60,13 +60,17 @@ public:
     /// `io`: the read that waits for it and holds the lock; null: the background's, with a lock of its own, which it
     /// gives back as soon as it has written one piece. At most compared_pieces_max.
     Reconcile(Mirror& mirror, const RegionRun& pieces, Io* io);
+    /// When the pieces of `io` cannot be made equal as a whole: nothing but what it asks for. They stay unreconciled.
+    Reconcile(Mirror& mirror, Io& io);
 
     void run() override;
     /// Something in `extent` may differ from now on, whatever was found before.
     void doubt(const Extent& extent) { doubted_ = doubted_ || extent_.overlaps(extent); }
+    bool doubted() const noexcept { return doubted_; }
 
     Io* const io;
     const RegionRun pieces;
+    const bool whole;  ///< all of `pieces`, not only what `io` asks for
     const TimePoint begun;
 
 private:
@@ -75,7 +79,7 @@ private:
     struct Sum {
         Reconcile* owner = nullptr;
         Request request;
-        std::array<std::byte, compared_pieces_max * sum_bytes> bytes{};
+        Bytes bytes;
         Piece memory;
     };
 
@@ -83,7 +87,8 @@ private:
     void flushed();
     void compare();
     void compared();
-    bool equal_everywhere(std::uint64_t piece) const;
+    void pieces_compared();
+    bool equal_everywhere(const Extent& piece) const;
     bool wants(const Extent& piece) const override;
     void piece_written(const Extent& piece) override;
     void end(Errc code) override;

@@ -11,7 +11,12 @@ namespace dst {
 bool Mirror::wants_back(std::size_t index) const {
     const Member& member = *members_.at(index);
     if (state_ != State::serving || served_ || settling_ || member.number == 0) return false;
-    if (((in_sync_ | failed_) & member.mask()) != 0 || resync_of(member) != nullptr) return false;
+    if (((in_sync_ | failed_) & member.mask()) != 0) return false;
+    // One that was stopped may still copy, or write maps.
+    const auto under_way = [&](const auto& resync) {
+        return &resync->member() == &member && !(resync->stopped() && resync->idle());
+    };
+    if (std::any_of(resyncs_.begin(), resyncs_.end(), under_way)) return false;
     if (member.metadata_in_flight || !member.outstanding.empty() || reachable() == 0) return false;
     const RecordMember* const recorded = find_member(record_, member.number);
     return recorded != nullptr && (recorded->state == MemberState::dirty || recorded->state == MemberState::resyncing);

@@ -128,6 +128,40 @@ TEST(MirrorResync, M8ATargetThatFailsIsDroppedAndOwedWhatItMissed) {
     EXPECT_EQ(world.device(0).bytes(0, data_end), world.device(1).bytes(0, data_end));
 }
 
+TEST(MirrorResync, M8ItIsNotWantedBackBeforeItsCopiesHaveEnded) {
+    MirrorWorld world;
+    drop(world);
+    world.admit(1);
+    ASSERT_TRUE(hold_before(world, 0, Operation::checksum));
+    world.device(1).go_down();
+    world.loop.run_for(milliseconds(100));
+    world.device(1).go_up();
+    EXPECT_FALSE(world.mirror->wants_back(1)) << "what is read for it is under way";
+    world.device(0).release();
+    world.loop.run_for(milliseconds(10));
+    ASSERT_TRUE(world.mirror->wants_back(1));
+    world.admit(1);
+    EXPECT_TRUE(world.loop.run_until([&] { return world.in_sync(1); }, seconds(10)));
+}
+
+TEST(MirrorResync, M8ItIsNotWantedBackBeforeItsMapsAreNoLongerWritten) {
+    MirrorWorld world;
+    drop(world);
+    world.admit(1);
+    ASSERT_TRUE(hold_before(world, 1, Operation::flush));
+    ASSERT_TRUE(hold_before(world, 1, Operation::write));
+    ASSERT_GE(world.device(1).held_request(0).extent.offset, data_end) << "a map slot";
+    world.device(1).go_down();
+    world.device(1).hold_no_more();
+    world.device(1).go_up();
+    EXPECT_FALSE(world.mirror->wants_back(1));
+    world.loop.run_for(milliseconds(10));
+    ASSERT_TRUE(world.mirror->wants_back(1));
+    world.device(1).go_up();  // it was cut
+    world.admit(1);
+    EXPECT_TRUE(world.loop.run_until([&] { return world.in_sync(1); }, seconds(10)));
+}
+
 TEST(MirrorResync, M8ATargetThatHangsMakesWritersWaitForASecondAtMost) {
     MirrorWorld world;
     drop(world);

@@ -72,6 +72,7 @@ Errc FakeDevice::carry_out(Request& request) {
     if (code != Errc::ok) return code;
     const auto hit = [&](const Extent& spoilt) { return spoilt.overlaps(request.extent); };
     if (changes_data(request.operation)) {
+        if (std::any_of(full_.begin(), full_.end(), hit)) return Errc::no_space;
         std::erase_if(spoilt_, hit);
     } else if (request.operation != Operation::flush && std::any_of(spoilt_.begin(), spoilt_.end(), hit)) {
         return Errc::medium_error;

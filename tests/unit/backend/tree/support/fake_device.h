@@ -57,6 +57,10 @@ public:
     /// Cannot be read until something is written there.
     void spoil(const Extent& extent) { spoilt_.push_back(extent); }
 
+    /// Of a thin medium that is full: takes no writes there.
+    void fill_up(const Extent& extent) { full_.push_back(extent); }
+    void grow() { full_.clear(); }
+
     void clear_failures() { failures_.clear(); }
 
     Bytes bytes(std::uint64_t offset, std::size_t length) const;
@@ -85,6 +89,7 @@ private:
     std::deque<Request*> held_;
     std::vector<Failure> failures_;
     std::vector<Extent> spoilt_;
+    std::vector<Extent> full_;
 };
 
 }  // namespace dst
