@@ -7,6 +7,15 @@
 #include "media/journal.h"
 
 namespace dst::sim {
+namespace {
+
+std::optional<MemberState> state_of(const Record& record, const std::string& leaf) {
+    const auto found = std::find_if(record.members.begin(), record.members.end(),
+                                    [&](const RecordMember& member) { return member.name == leaf; });
+    return found == record.members.end() ? std::nullopt : std::optional(found->state);
+}
+
+}  // namespace
 
 void MixtureJudge::event(std::string_view id, std::string_view text, std::initializer_list<EventField> fields) {
     if (id == "resync-begins") {
@@ -41,6 +50,8 @@ MixtureJudge::Generation MixtureJudge::generation_on(const std::string& leaf) co
 // The record that calls it in sync, with all its data, is in the journal or on the others, and the head died before it
 // has that itself.
 bool MixtureJudge::was_promoted(const std::string& leaf, const Generation& begun) const {
+    const std::optional<Record> own = record_on(world_.platter_of(leaf).durable());
+    const bool marked = own && state_of(*own, leaf) == MemberState::resyncing;
     std::vector<Record> records;
     for (const auto& head : world_.heads()) {
         const SimStoreFile& file = *head->machine.journal;
@@ -53,6 +64,8 @@ bool MixtureJudge::was_promoted(const std::string& leaf, const Generation& begun
     }
     return std::any_of(records.begin(), records.end(), [&](const Record& record) {
         if (record.generation <= begun.first) return false;
+        // One that is marked is dirty again only when it was in sync meanwhile.
+        if (marked && state_of(record, leaf) == MemberState::dirty) return true;
         return std::any_of(record.members.begin(), record.members.end(), [&](const RecordMember& member) {
             if (member.name != leaf) return false;
             const bool later = !member.last_generation.is_nil() && member.last_generation != begun.second;
