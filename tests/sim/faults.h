@@ -96,6 +96,8 @@ private:
     bool duel();
     void duel_after_half_a_start(World::Head& one, World::Head& other);
     void duel_with_a_slow_start(World::Head& one, World::Head& other);
+    bool go_on_with_what_was_chosen();
+    void die_before_promises(World::Head& head, unsigned times);
     void part(World::Head& one, World::Head& other);
     void die_in_the_start(World::Head& head);
     void die_between_marks(World::Head& head);

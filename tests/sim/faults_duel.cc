@@ -153,4 +153,52 @@ void Faults::duel_with_a_slow_start(World::Head& one, World::Head& other) {
     at(4 * slow, [journal] { journal->set_latency(); });
 }
 
+// One has looked at all members and chosen, and waits for its journal; meanwhile the other one serves without a member
+// that it does not reach. The epoch of the one is higher, so that nothing refuses its promise but that the labels are
+// not as they were: in what it has chosen, that member is in sync (M6).
+bool Faults::go_on_with_what_was_chosen() {
+    const std::optional<Rivals> rivals = rivals_on_a_mirror();
+    if (!rivals) return false;
+    World::Head& one = rivals->one;
+    World::Head& other = rivals->other;
+    const auto [name, missed] = any_leaf();
+    note("gone on with what was chosen before: " + one.machine.host + ", " + name);
+    quiet_until_ = loop_.now() + seconds(32);
+    undisturbed_until_ = loop_.now() + seconds(24);
+    begin_with(other);
+    at(seconds(5), [this, &one, &other, node = host_.world().netnode_of(missed)] {
+        kill_head(other);
+        host_.world().network().partition(other.machine.host, node->machine.host);
+        host_.world().network().partition(node->machine.host, other.machine.host);
+        die_before_promises(one, 3);
+        start_soon(one);
+    });
+    SimStoreFile* const journal = one.machine.journal;
+    const Duration slow = seconds(6);
+    at(seconds(9), [this, &one, journal, slow] {
+        kill_head(one);
+        end_watch();
+        journal->touched = true;
+        journal->set_latency(slow, slow);
+        start_soon(one);
+    });
+    at(seconds(10) + slow, [this, &other, journal] {
+        // The write that it waits for has its time already.
+        journal->set_latency();
+        host_.start_head(other);
+    });
+    at(seconds(24), [this] { host_.world().network().heal_all(); });
+    return true;
+}
+
+// Its journal has the epoch that it will try, and no medium has: it dies, and starts again, but for the last time.
+void Faults::die_before_promises(World::Head& head, unsigned times) {
+    const auto left = std::make_shared<unsigned>(times);
+    head.machine.journal->on_written = [this, left, &head](const Bytes&) {
+        if (*left == 0) return;
+        at(Duration::zero(), [this, &head] { kill_head(head); });
+        if (--*left != 0) at(milliseconds(500), [this, &head] { host_.start_head(head); });
+    };
+}
+
 }  // namespace dst::sim

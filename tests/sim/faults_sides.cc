@@ -25,6 +25,8 @@ bool Faults::stage_sides(std::uint64_t dice) {
         case 1: return write_both_sides();
         case 2: return go_on_with_what_left_by_itself();
         case 3: return go_on_with_what_has_no_mark_yet();
+        case 4:
+        case 5: return go_on_with_what_was_chosen();
         default: return false;
     }
 }
