@@ -34,7 +34,13 @@ std::optional<Rank> rank_of(const Record& best, const Record* journal, const Mem
         case MemberState::in_sync:
             return check_member(*recorded, view, best, journal).empty() ? Rank::in_sync : Rank::stale;
         case MemberState::dirty:
-        case MemberState::detached: return Rank::stale;
+        case MemberState::detached: {
+            // One that is marked was in sync meanwhile when it left with what it has. By an order, which gave it up as
+            // it was, it leaves with nothing.
+            const RecordMember* const own = find_member(*view.record, view.number);
+            const bool marked = own != nullptr && own->state == MemberState::resyncing;
+            return marked && recorded->last_generation != view.record->generation_id ? Rank::mixture : Rank::stale;
+        }
         case MemberState::resyncing: return Rank::mixture;
     }
     return std::nullopt;

@@ -255,7 +255,8 @@ private:
     void made_equal(const RegionRun& pieces);
     void lock_io(Io& io);
     void reconcile_before(Io& io);
-    void reconcile_failed(Io& io, Errc code, bool whole);
+    void reconcile_failed(Io& io, Errc code, const RegionRun& pieces);
+    Extent in_whole_blocks(const Extent& extent) const noexcept;
     void reconcile_next();
     bool must_flush_first() const noexcept;
     void reconcile_ended(Reconcile& reconcile, Errc code);
@@ -373,6 +374,8 @@ private:
     std::unique_ptr<Reconcile> background_;
     std::uint64_t reconcile_at_ = 0;      ///< the piece where the background goes on
     std::uint64_t compared_at_once_ = 1;  ///< pieces
+    RegionRun not_whole_;                 ///< those for which a read waited last and that could not be made equal
+    TimePoint not_whole_at_;
     bool settling_ = false;
     Timer reconcile_timer_;
 

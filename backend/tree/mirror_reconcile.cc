@@ -16,6 +16,10 @@ constexpr Duration failed_piece_time = std::chrono::milliseconds(125);
 /// When pieces took longer to compare the next ones are compared one at a time, as when they differed: a member that is
 /// a mirror may be making equal what it is asked for, and is given no more time for that than for any request.
 constexpr Duration fast_time = std::chrono::milliseconds(100);
+/// So long reads near pieces that could not be made equal as a whole do not try to.
+constexpr Duration whole_again_time = std::chrono::seconds(10);
+/// A read that touches more pieces is not compared at once, for the same reason.
+constexpr std::uint64_t asked_pieces_max = 4;
 
 }  // namespace
 
@@ -78,17 +82,26 @@ void Mirror::reconcile_before(Io& io) {
         return lock_io(io);
     }
     const RegionRun wanted = unreconciled_.pieces_of(io.outer->extent);
+    const bool failed = wanted.first < not_whole_.end() && not_whole_.first < wanted.end();
+    if (failed && wanted.count <= asked_pieces_max && loop_.now() - not_whole_at_ < whole_again_time) {
+        reconciling_.push_back(std::make_unique<Reconcile>(*this, io));
+        return reconciling_.back()->run();
+    }
     const std::uint64_t first = unreconciled_.next_run(wanted.first)->first;
     const RegionRun pieces{first, std::min(compared_at_once_, wanted.end() - first)};
     reconciling_.push_back(std::make_unique<Reconcile>(*this, pieces, &io));
     reconciling_.back()->run();
 }
 
-/// What a read asks for may be equal, or made so, although the rest of its pieces cannot be.
-void Mirror::reconcile_failed(Io& io, Errc code, bool whole) {
-    const Extent& asked = io.outer->extent;
-    const bool rest = unreconciled_.extent_of(unreconciled_.pieces_of(asked)) != asked;
-    if (!whole || !rest || is_lost(code) || code == Errc::fenced) return finish(io, code);
+/// What a read asks for may be equal, or made so, although the rest of its pieces cannot be. Those near it then need
+/// not find out anew, each for as long as a disk tries to read what it cannot.
+void Mirror::reconcile_failed(Io& io, Errc code, const RegionRun& pieces) {
+    const Extent asked = in_whole_blocks(io.outer->extent);
+    const RegionRun touched = unreconciled_.pieces_of(asked);
+    const bool rest = unreconciled_.extent_of(touched) != asked;
+    if (!rest || touched.count > asked_pieces_max || is_lost(code) || code == Errc::fenced) return finish(io, code);
+    not_whole_ = pieces;
+    not_whole_at_ = loop_.now();
     reconciling_.push_back(std::make_unique<Reconcile>(*this, io));
     reconciling_.back()->run();
 }
@@ -115,6 +128,8 @@ void Mirror::reconcile_ended(Reconcile& reconcile, Errc code) {
     --in_flight_;
     Io* const io = reconcile.io;
     const bool whole = reconcile.whole;
+    const bool of_part = reconcile.part().length != 0;
+    const RegionRun pieces = reconcile.pieces;
     const bool doubted = reconcile.doubted();
     if (io == nullptr) {
         const Extent& failed = reconcile.part();
@@ -132,7 +147,7 @@ void Mirror::reconcile_ended(Reconcile& reconcile, Errc code) {
     }
     check_closed();
     if (io == nullptr) return;
-    if (code != Errc::ok) return reconcile_failed(*io, code, whole);
+    if (code != Errc::ok) return whole && of_part ? reconcile_failed(*io, code, pieces) : finish(*io, code);
     whole || doubted ? start(*io) : start_read(*io);
 }
 
@@ -227,7 +242,7 @@ Mirror::Reconcile::Reconcile(Mirror& mirror, const RegionRun& in_pieces, Io* in_
       begun(mirror.loop_.now()) {}
 
 Mirror::Reconcile::Reconcile(Mirror& mirror, Io& in_io)
-    : Rewrite(mirror, in_io.outer->extent),
+    : Rewrite(mirror, mirror.in_whole_blocks(in_io.outer->extent)),
       io(&in_io),
       pieces(mirror.unreconciled_.pieces_of(in_io.outer->extent)),
       whole(false),

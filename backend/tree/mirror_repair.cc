@@ -8,12 +8,20 @@
 /// written as anything else is (M3, M4). A member that does not take it is dropped (M2).
 namespace dst {
 
+/// A disk that cannot read a physical block cannot write a part of it either.
+Extent Mirror::in_whole_blocks(const Extent& extent) const noexcept {
+    const std::uint64_t block = geometry_.physical_block_bytes;
+    const std::uint64_t end = std::min((extent.end() + block - 1) / block * block, record_.size_bytes);
+    const std::uint64_t offset = extent.offset / block * block;
+    return {offset, end - offset};
+}
+
 /// A read was answered, after `broken` could not.
 void Mirror::want_repair(const Extent& extent, Mask broken_members) {
     if (state_ != State::serving || settling_ || broken(Rule::m9_write_back)) return;
-    const std::uint64_t block = geometry_.physical_block_bytes;
-    const std::uint64_t end = std::min((extent.end() + block - 1) / block * block, record_.size_bytes);
-    Extent part{extent.offset / block * block, 0};
+    const Extent blocks = in_whole_blocks(extent);
+    const std::uint64_t end = blocks.end();
+    Extent part{blocks.offset, 0};
     for (; part.offset < end; part.offset += part.length) {
         part.length = std::min(end - part.offset, rewrite_piece_bytes);
         const bool known = std::any_of(repairs_.begin(), repairs_.end(),

@@ -64,10 +64,11 @@ bool MixtureJudge::was_promoted(const std::string& leaf, const Generation& begun
     }
     return std::any_of(records.begin(), records.end(), [&](const Record& record) {
         if (record.generation <= begun.first) return false;
-        // One that is marked is dirty again only when it was in sync meanwhile.
-        if (marked && state_of(record, leaf) == MemberState::dirty) return true;
         return std::any_of(record.members.begin(), record.members.end(), [&](const RecordMember& member) {
             if (member.name != leaf) return false;
+            // It left with what it has. An order gives up what is not in sync without that.
+            const bool left = member.state == MemberState::dirty && member.last_generation == begun.second;
+            if (marked && left) return true;
             const bool later = !member.last_generation.is_nil() && member.last_generation != begun.second;
             return member.state == MemberState::in_sync || later;
         });

@@ -114,6 +114,28 @@ TEST_F(ForcedChoice, OfTwoThatLeftTogetherTheSameFileIsUsed) {
     }
 }
 
+/// Its own record marks it as being brought up to date; another head's line never had it in sync since.
+TEST_F(ForcedChoice, OneThatWasMarkedOnAnotherLineIsAMixture) {
+    Record marked = mine;
+    find_member(marked, 2)->state = MemberState::resyncing;
+    views[0].reachable = false;
+    views[1].record = marked;
+    Record newest = mine;
+    newest.generation = 4;
+    newest.generation_id = id(5);
+    newest.lineage = {id(3), id(2), id(1)};
+    find_member(newest, 2)->last_generation = {};
+    journal = newest;
+    const auto choice = force_choice(journal, true, views);
+    ASSERT_TRUE(choice);
+    EXPECT_EQ(choice->used, 2u);
+    EXPECT_NE(choice->reason.find("a mixture of old and new"), std::string::npos) << choice->reason;
+    // It was in sync when it left with what it is marked in: the record that said so has not reached it.
+    find_member(newest, 2)->last_generation = marked.generation_id;
+    journal = newest;
+    EXPECT_EQ(force_choice(journal, true, views)->reason.find("a mixture"), std::string::npos);
+}
+
 /// Both were started without the machine whose journal still decides: to give up one of them must not leave the other
 /// one out as well.
 TEST_F(ForcedChoice, AJournalOfWhoseSideNobodyIsLeftIsNoSideThatStays) {

@@ -141,6 +141,54 @@ TEST(MirrorReconcileAsked, M4OfALongReadOnlyWhatDiffersIsWritten) {
     });
 }
 
+/// A disk that cannot read one cannot write a part of it either, and would be dropped for that.
+TEST(MirrorReconcileAsked, M4WholePhysicalBlocksAreComparedAndWritten) {
+    const auto unclean = [](MirrorWorld& started) {
+        fill(started, asked, 1, 2);
+        spoil(started, elsewhere);
+        TestRequest read(Operation::read, {asked.offset + 1024, 512});
+        EXPECT_EQ(run(started.loop, *started.mirror, read), Errc::ok);
+        for (const auto& device : started.devices) {
+            EXPECT_EQ(device->bytes(asked.offset, asked.length),
+                      Bytes(asked.length, device->bytes(asked.offset, 1)[0]));
+            for (const auto& [operation, extent] : device->log) {
+                EXPECT_TRUE(operation != Operation::write || !extent.overlaps(its_piece) || extent.length % 4096 == 0);
+            }
+        }
+        EXPECT_EQ(started.device(0).bytes(asked.offset, asked.length),
+                  started.device(1).bytes(asked.offset, asked.length));
+    };
+    MirrorWorld world(2, no_preference, unclean, 4u << 20, region, 0, 4096);
+}
+
+/// A disk may try for seconds to read what it cannot.
+TEST(MirrorReconcileAsked, TheNextReadNearItDoesNotTryTheWholePiece) {
+    const auto tries = [](MirrorWorld& world, const Extent& extent) {
+        for (const auto& device : world.devices) device->log.clear();
+        TestRequest read(Operation::read, extent);
+        EXPECT_EQ(run(world.loop, *world.mirror, read), Errc::ok);
+        const std::pair whole{Operation::read, its_piece};
+        return std::count(world.device(0).log.begin(), world.device(0).log.end(), whole) +
+               std::count(world.device(1).log.begin(), world.device(1).log.end(), whole);
+    };
+    MirrorWorld world(2, no_preference, [&](MirrorWorld& started) {
+        spoil(started, elsewhere);
+        EXPECT_NE(tries(started, asked), 0);
+        EXPECT_EQ(tries(started, {asked.end(), 4096}), 0);
+        EXPECT_EQ(tries(started, asked), 0);
+        started.loop.run_for(seconds(11));
+        EXPECT_NE(tries(started, asked), 0);
+    });
+}
+
+TEST(MirrorReconcileAsked, ALongReadEndsInTheErrorAsBefore) {
+    MirrorWorld world(2, no_preference, [](MirrorWorld& started) {
+        spoil(started, elsewhere);
+        TestRequest read(Operation::read, {elsewhere.end(), 4 * its_piece.length});
+        EXPECT_EQ(run(started.loop, *started.mirror, read), Errc::medium_error);
+    });
+}
+
 TEST(MirrorReconcileAsked, M4TheRestIsReconciledWhenItCanBe) {
     constexpr Extent rest{elsewhere.end(), 512};
     MirrorWorld world(2, no_preference, [rest](MirrorWorld& started) {

@@ -22,11 +22,13 @@ public:
     /// `levels`: of mirrors below each member.
     explicit MirrorWorld(std::size_t members = 2, spec::ReadPreference first = spec::ReadPreference::automatic,
                          const std::function<void(MirrorWorld&)>& unclean = nullptr,
-                         std::uint64_t size_bytes = 4u << 20, std::uint32_t region_bytes = region, unsigned levels = 0)
+                         std::uint64_t size_bytes = 4u << 20, std::uint32_t region_bytes = region, unsigned levels = 0,
+                         std::uint32_t physical_block_bytes = 512)
         : size_bytes_(size_bytes), region_bytes_(region_bytes) {
         std::vector<MirrorChild> children;
         for (std::size_t i = 0; i < members; ++i) {
             devices.push_back(std::make_unique<FakeDevice>(loop, size_bytes + (4u << 20)));
+            devices.back()->geometry_.physical_block_bytes = physical_block_bytes;
             const auto read = i == 0 ? first : spec::ReadPreference::automatic;
             children.push_back({devices.back().get(), "d" + std::to_string(i), read, false, levels});
         }
