@@ -1,6 +1,7 @@
 #include "media/record.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "block/assert.h"
 #include "block/breaks.h"
@@ -70,6 +71,13 @@ bool went_on(const Record& record, const Record& found) noexcept {
 
 bool on_lineage(const Record& record, const Id& generation) noexcept {
     return record.generation_id == generation || contains(record.lineage, generation);
+}
+
+std::size_t age_on(const Record& record, const Id& generation) noexcept {
+    if (record.generation_id == generation) return 0;
+    const auto found = std::find(record.lineage.begin(), record.lineage.end(), generation);
+    if (found == record.lineage.end()) return std::numeric_limits<std::size_t>::max();
+    return static_cast<std::size_t>(found - record.lineage.begin()) + 1;
 }
 
 const Record& newer_of(const Record& first, const Record& second) noexcept {

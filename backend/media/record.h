@@ -99,6 +99,8 @@ bool went_on(const Record& record, const Record& found) noexcept;
 
 /// True when `generation` is the record's own or in its lineage.
 bool on_lineage(const Record& record, const Id& generation) noexcept;
+/// How far back on the record's line, 0 for its own generation; the largest value when it is not there.
+std::size_t age_on(const Record& record, const Id& generation) noexcept;
 
 /// The newer of two of one line: by descent, then by revision. Must not be called for a split.
 const Record& newer_of(const Record& first, const Record& second) noexcept;

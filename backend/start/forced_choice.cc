@@ -35,11 +35,14 @@ std::optional<Rank> rank_of(const Record& best, const Record* journal, const Mem
             return check_member(*recorded, view, best, journal).empty() ? Rank::in_sync : Rank::stale;
         case MemberState::dirty:
         case MemberState::detached: {
-            // One that is marked was in sync meanwhile when it left with what it has. By an order, which gave it up as
-            // it was, it leaves with nothing.
+            // One that is marked was in sync meanwhile when it left with as much as that, or more. An order, which gave
+            // it up as it was, leaves it nothing.
             const RecordMember* const own = find_member(*view.record, view.number);
             const bool marked = own != nullptr && own->state == MemberState::resyncing;
-            return marked && recorded->last_generation != view.record->generation_id ? Rank::mixture : Rank::stale;
+            const Id& left_with = recorded->last_generation;
+            const bool promoted =
+                !left_with.is_nil() && age_on(best, left_with) <= age_on(best, view.record->generation_id);
+            return marked && !promoted ? Rank::mixture : Rank::stale;
         }
         case MemberState::resyncing: return Rank::mixture;
     }

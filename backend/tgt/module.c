@@ -74,6 +74,11 @@ int dst_mode_select(int host_no, struct scsi_cmd* cmd) {
         return status;
     }
     if (!dst_writes_through(lu)) return status;
+    if (!was_off && unit->settling) {
+        /* One from before it was on again must not answer for this one. */
+        dst_set_write_cache(lu, 1);
+        return SAM_STAT_BUSY;
+    }
     /* What was written before the cache went off, or is under way, is durable when that is answered (SBC-3 6.5.5, WCE).
      * Also when it was off already: another one that turned it off may not have been answered yet. */
     if (!was_off) unit->settled = 0;
@@ -85,7 +90,8 @@ int dst_mode_select(int host_no, struct scsi_cmd* cmd) {
     return SAM_STAT_GOOD;
 }
 
-/* One that failed has changed nothing: initiators that find the cache off would not flush what they wrote before. */
+/* One that failed has changed nothing: initiators that find the cache off would not flush what they
+ * wrote before. */
 static void settle_done(struct scsi_cmd* cmd, uint8_t status) {
     struct scsi_lu* lu = cmd->dev;
     struct dst_unit* unit = dst_unit_of(lu);
@@ -94,7 +100,7 @@ static void settle_done(struct scsi_cmd* cmd, uint8_t status) {
     if (status == SAM_STAT_GOOD) unit->settled = 1;
     if (unit->settled || unit->settling || unit->write_cache_locked || !dst_writes_through(lu)) return;
     dst_set_write_cache(lu, 1);
-    ua_sense_add_other_it_nexus(cmd->cmd_itn_id, lu, ASC_MODE_PARAMETERS_CHANGED);
+    ua_sense_add_other_it_nexus(NO_NEXUS, lu, ASC_MODE_PARAMETERS_CHANGED);
 }
 
 int dst_perform(int host_no, struct scsi_cmd* cmd) {

@@ -1,7 +1,6 @@
 #include "tree/member_return.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "block/breaks.h"
 
@@ -14,14 +13,6 @@ std::string describe(const Record& record) {
 
 /// As other tools tell it: of the disk, with the label area.
 std::string whole_size(std::uint64_t leaf_bytes) { return std::to_string(leaf_bytes + label_area_bytes) + " bytes"; }
-
-/// How far back on the record's line, 0 for its own generation.
-std::size_t age_of(const Record& record, const Id& generation) {
-    if (record.generation_id == generation) return 0;
-    const auto found = std::find(record.lineage.begin(), record.lineage.end(), generation);
-    if (found == record.lineage.end()) return std::numeric_limits<std::size_t>::max();
-    return static_cast<std::size_t>(found - record.lineage.begin()) + 1;
-}
 
 ReturnJudgement judge_split(const Record& mine, const RecordMember& member, const Record& found) {
     const std::string sides = "the record on " + member.name + " says " + describe(found) +
@@ -68,7 +59,7 @@ ReturnJudgement judge_return(const Record& mine, const RecordMember& member, con
     if (member.last_generation.is_nil() || !on_lineage(mine, member.last_generation)) {
         return {ReturnKind::everything, "nobody knows what it lacked when it left"};
     }
-    if (age_of(mine, found->generation_id) <= age_of(mine, member.last_generation)) return {ReturnKind::known, {}};
+    if (age_on(mine, found->generation_id) <= age_on(mine, member.last_generation)) return {ReturnKind::known, {}};
     return {ReturnKind::everything, "its record is older than when it left: an older copy"};
 }
 

@@ -8,9 +8,10 @@
 /// written as anything else is (M3, M4). A member that does not take it is dropped (M2).
 namespace dst {
 
-/// A disk that cannot read a physical block cannot write a part of it either.
+/// A disk that cannot read a physical block cannot write a part of it either. No more than a piece of what may differ,
+/// all of which a read of a part holds.
 Extent Mirror::in_whole_blocks(const Extent& extent) const noexcept {
-    const std::uint64_t block = geometry_.physical_block_bytes;
+    const std::uint64_t block = std::min<std::uint64_t>(geometry_.physical_block_bytes, rewrite_piece_bytes);
     const std::uint64_t end = std::min((extent.end() + block - 1) / block * block, record_.size_bytes);
     const std::uint64_t offset = extent.offset / block * block;
     return {offset, end - offset};

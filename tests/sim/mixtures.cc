@@ -66,11 +66,13 @@ bool MixtureJudge::was_promoted(const std::string& leaf, const Generation& begun
         if (record.generation <= begun.first) return false;
         return std::any_of(record.members.begin(), record.members.end(), [&](const RecordMember& member) {
             if (member.name != leaf) return false;
-            // It left with what it has. An order gives up what is not in sync without that.
-            const bool left = member.state == MemberState::dirty && member.last_generation == begun.second;
-            if (marked && left) return true;
-            const bool later = !member.last_generation.is_nil() && member.last_generation != begun.second;
-            return member.state == MemberState::in_sync || later;
+            if (member.state == MemberState::in_sync) return true;
+            if (member.last_generation.is_nil()) return false;
+            // One that is marked leaves with what it has when it was in sync. An order gives it up without that.
+            const std::size_t left_with = age_on(record, member.last_generation);
+            const std::size_t had = age_on(record, begun.second);
+            const bool left = marked && member.state == MemberState::dirty;
+            return left_with < had || (left && left_with == had);
         });
     });
 }

@@ -134,6 +134,13 @@ TEST_F(ForcedChoice, OneThatWasMarkedOnAnotherLineIsAMixture) {
     find_member(newest, 2)->last_generation = marked.generation_id;
     journal = newest;
     EXPECT_EQ(force_choice(journal, true, views)->reason.find("a mixture"), std::string::npos);
+    // So it was when a head that stood on that record without it left it out.
+    find_member(newest, 2)->last_generation = newest.generation_id;
+    journal = newest;
+    EXPECT_EQ(force_choice(journal, true, views)->reason.find("a mixture"), std::string::npos);
+    find_member(newest, 2)->last_generation = id(2);
+    journal = newest;
+    EXPECT_NE(force_choice(journal, true, views)->reason.find("a mixture"), std::string::npos) << "it was marked later";
 }
 
 /// Both were started without the machine whose journal still decides: to give up one of them must not leave the other
