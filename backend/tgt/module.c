@@ -90,8 +90,8 @@ int dst_mode_select(int host_no, struct scsi_cmd* cmd) {
     return SAM_STAT_GOOD;
 }
 
-/* One that failed has changed nothing: initiators that find the cache off would not flush what they
- * wrote before. */
+/* One that failed has changed nothing: whoever finds the cache off would not flush what it wrote
+ * before. */
 static void settle_done(struct scsi_cmd* cmd, uint8_t status) {
     struct scsi_lu* lu = cmd->dev;
     struct dst_unit* unit = dst_unit_of(lu);

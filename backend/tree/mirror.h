@@ -255,6 +255,7 @@ private:
     void made_equal(const RegionRun& pieces);
     void lock_io(Io& io);
     void reconcile_before(Io& io);
+    void reconcile_asked(Io& io);
     void reconcile_failed(Io& io, Errc code, const RegionRun& pieces);
     Extent in_whole_blocks(const Extent& extent) const noexcept;
     void reconcile_next();

@@ -84,8 +84,7 @@ void Mirror::reconcile_before(Io& io) {
     const RegionRun wanted = unreconciled_.pieces_of(io.outer->extent);
     const bool failed = wanted.first < not_whole_.end() && not_whole_.first < wanted.end();
     if (failed && wanted.count <= asked_pieces_max && loop_.now() - not_whole_at_ < whole_again_time) {
-        reconciling_.push_back(std::make_unique<Reconcile>(*this, io));
-        return reconciling_.back()->run();
+        return reconcile_asked(io);
     }
     const std::uint64_t first = unreconciled_.next_run(wanted.first)->first;
     const RegionRun pieces{first, std::min(compared_at_once_, wanted.end() - first)};
@@ -102,6 +101,10 @@ void Mirror::reconcile_failed(Io& io, Errc code, const RegionRun& pieces) {
     if (!rest || touched.count > asked_pieces_max || is_lost(code) || code == Errc::fenced) return finish(io, code);
     not_whole_ = pieces;
     not_whole_at_ = loop_.now();
+    reconcile_asked(io);
+}
+
+void Mirror::reconcile_asked(Io& io) {
     reconciling_.push_back(std::make_unique<Reconcile>(*this, io));
     reconciling_.back()->run();
 }

@@ -158,10 +158,11 @@ void Session::write_same(std::uint64_t offset, std::uint64_t length, std::span<c
 /// The page belongs to the task.
 scsi_task* Session::caching_page(scsi_mode_page*& page) {
     scsi_task* sense = nullptr;
+    int tries = 0;
     do {
         if (sense != nullptr) scsi_free_scsi_task(sense);
         sense = iscsi_modesense10_sync(context_, lun_, 0, 1, SCSI_MODESENSE_PC_CURRENT, SCSI_MODEPAGE_CACHING, 0, 255);
-    } while (sense != nullptr && outcome_of(sense->status, sense).send_again());
+    } while (sense != nullptr && ++tries < 100 && outcome_of(sense->status, sense).send_again());
     if (sense == nullptr || sense->status != SCSI_STATUS_GOOD) {
         throw std::runtime_error(std::string("MODE SENSE: ") + iscsi_get_error(context_));
     }
