@@ -45,11 +45,12 @@ void Mirror::start_change(Io& io) {
         if (!change_) request_change();
         return;
     }
+    if (broken(Rule::m3_intent)) return fan_out(io);
     io.regions = maps_.intent().regions_of(io.outer->extent);
     io.counted = true;
     maps_.begin(io.regions);
     if (io.application) set_ahead(io.outer->extent);
-    if (maps_.durable(io.regions) || broken(Rule::m3_intent)) return fan_out(io);
+    if (maps_.durable(io.regions)) return fan_out(io);
     if (maps_.intent().set(io.regions) && io.application) set_around(io.regions);
     intent_waiting_.push_back(&io);
     maps_task_.post();

@@ -4,17 +4,20 @@
 usage: engine.py [--folder FOLDER] [--seconds N] [--rounds N] [COST...]
 
 COST is one of
-  disks       random 4 KiB writes, mirror of two files of 64 GiB, with and without the intent map
+  steady      random 4 KiB writes, mirror of two files of 64 GiB, with the intent map, all of it set, and without it
+  disks       the same with the map set from the beginning, and without it
   netnodes    the same behind two netnodes on this machine
   large       opening, memory and status of a mirror of two files of 16 TiB
   unclean     opening the same when its head was killed in the middle of random writes
   memory      the same with writes of 1 MiB, for a mirror of two files of 1 GiB
 All of them when none is named. The files are sparse and lie in FOLDER (default: a new one in /dev/shm), which is to be in
-memory. DST_BUILD is the build folder (default: build/ beside the sources); only one with -DDST_BREAKS=ON can leave the
+memory; those of 64 GiB on an ext4 there, on a loop device, when that can be had (as root). DST_BUILD is the build folder (default: build/ beside the sources); only one with -DDST_BREAKS=ON can leave the
 intent map out.
 """
 import argparse
+import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +25,9 @@ import time
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("DST_BUILD", os.path.join(SOURCE, "build"))
+sys.path.insert(0, os.path.join(SOURCE, "tests/e2e"))
+
+from memory import mount_ext4  # noqa: E402  pylint: disable=wrong-import-position
 
 
 def write_file(path, text):
@@ -39,8 +45,15 @@ def sparse(path, size):
 class World:
     """One storage in a folder of its own, and what it needs."""
 
-    def __init__(self, folder, name):
+    def __init__(self, folder, name, on_ext4):
+        self.undo = contextlib.ExitStack()
         self.folder = os.path.join(folder, name)
+        os.makedirs(self.folder)
+        if on_ext4:
+            image = sparse(os.path.join(folder, name + ".ext4"), 12 << 30)
+            self.undo.callback(os.unlink, image)
+            if not mount_ext4(image, self.folder, self.undo.callback):
+                print("on a plain folder: no loop device can be had here")
         os.makedirs(os.path.join(self.folder, "state"))
         self.name = name
         self.env = dict(os.environ, DST_RUN_DIR=os.path.join(self.folder, "run"),
@@ -78,7 +91,7 @@ class World:
 
     def killed_under_load(self, file, seconds):
         with open(os.path.join(self.folder, "bench.log"), "ab") as log:
-            head = subprocess.Popen([os.path.join(BUILD, "tests/bench/bench_engine"), "--seconds", "600", file, "writes"],
+            head = subprocess.Popen([os.path.join(BUILD, "tests/bench/bench_engine"), "--seconds", "600", file, "load"],
                                     env=self.env, stdout=log, stderr=log)
         time.sleep(seconds)
         if head.poll() is not None:
@@ -93,6 +106,7 @@ class World:
             node.wait()
         for i in range(2):
             os.unlink(os.path.join(self.folder, f"{i}.img"))
+        self.undo.close()
 
 
 def main():
@@ -104,11 +118,13 @@ def main():
     options = parser.parse_args()
     folder = options.folder or tempfile.mkdtemp(prefix="dst-bench-", dir="/dev/shm")
     rounds = ["--seconds", options.seconds, "--rounds", options.rounds]
-    for cost in options.cost or ["disks", "netnodes", "large", "unclean", "memory"]:
+    for cost in options.cost or ["steady", "disks", "netnodes", "large", "unclean", "memory"]:
         print(f"== {cost}", flush=True)
-        world = World(folder, cost)
+        world = World(folder, cost, cost in ("steady", "disks", "netnodes"))
         try:
-            if cost == "disks":
+            if cost == "steady":
+                world.bench("--seconds", "120", world.storage(world.disks(64 << 30)), "steady")
+            elif cost == "disks":
                 world.bench(*rounds, world.storage(world.disks(64 << 30)), "writes")
             elif cost == "netnodes":
                 world.bench(*rounds, world.storage(world.netnodes(64 << 30)), "writes")
@@ -126,6 +142,8 @@ def main():
                 sys.exit(f"engine.py: no cost {cost}")
         finally:
             world.end()
+    if not options.folder:
+        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <fstream>
 #include <functional>
 #include <future>
 #include <iostream>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -62,6 +64,10 @@ spec::Storage load(const std::string& file) {
     return std::get<spec::Storage>(std::move(loaded));
 }
 
+/// After so long without requests all intent bits are clear (tree/mirror_intent.cc: 10 to 15 s, and the write of the
+/// map).
+constexpr std::chrono::seconds clear_time(25);
+
 class Bench {
 public:
     explicit Bench(const std::string& file) : spec_(load(file)), options_(HeadOptions::from_environment("bench")) {}
@@ -94,6 +100,38 @@ public:
         on_loop([&] { result = load.result(); });
         result.cpu_us = (cpu_us() - cpu) / static_cast<double>(result.answered);
         return result;
+    }
+
+    /// Each place is written to once.
+    void fill(LoadOptions options) {
+        options.in_order = true;
+        RandomLoad load(storage_->root(), options);
+        on_loop([&] { load.start(); });
+        while (load.answered() < load.places()) std::this_thread::sleep_for(1ms);
+        load.stop();
+        while (!load.idle()) std::this_thread::sleep_for(1ms);
+    }
+
+    /// A load without end, and how much of it is answered a second in each of `slices`, in which the intent map is used
+    /// or left out, as `with` says.
+    std::vector<double> run_slices(const LoadOptions& options, unsigned slices,
+                                   const std::function<bool(unsigned)>& with) {
+        RandomLoad load(storage_->root(), options);
+        on_loop([&] { load.start(); });
+        std::this_thread::sleep_for(clear_time);
+        std::vector<double> rates;
+        for (unsigned slice = 0; slice < slices; ++slice) {
+            set_intent(with(slice));
+            const auto begun = Clock::now();
+            const std::uint64_t before = load.answered();
+            std::this_thread::sleep_for(1s);
+            const double answered = static_cast<double>(load.answered() - before);
+            rates.push_back(answered / std::chrono::duration<double>(Clock::now() - begun).count());
+        }
+        set_intent(true);
+        load.stop();
+        while (!load.idle()) std::this_thread::sleep_for(1ms);
+        return rates;
     }
 
     /// Whether intent bits are written before changes (M3). False: this build cannot leave them out.
@@ -134,9 +172,24 @@ void print(const std::string& what, const LoadResult& result) {
               << " us each, " << result.errors << " errors" << std::endl;
 }
 
-/// After so long without requests all intent bits are clear (tree/mirror_intent.cc: 10 to 15 s, and the write of the
-/// map).
-constexpr std::chrono::seconds clear_time(25);
+/// What `with` is slower than `without`, pair by pair.
+std::string costs_of_pairs(const std::vector<double>& with, const std::vector<double>& without) {
+    const std::size_t pairs = std::min(with.size(), without.size());
+    std::vector<double> costs;
+    double sum = 0;
+    for (std::size_t i = 0; i < pairs; ++i) {
+        costs.push_back(100 * (1 - with[i] / without[i]));
+        sum += costs.back();
+    }
+    if (pairs < 2) return "too few pairs to tell how much they vary";
+    const double mean = sum / static_cast<double>(pairs);
+    double squares = 0;
+    for (const double cost : costs) squares += (cost - mean) * (cost - mean);
+    std::ostringstream text;
+    text << "mean cost of " << pairs << " pairs " << mean << " %, standard error "
+         << std::sqrt(squares / static_cast<double>(pairs * (pairs - 1)));
+    return text.str();
+}
 
 /// With and without the intent map in turn, in one process on one open storage. Each round begins with a clear map, so
 /// that setting the bits is part of what is measured; the files have been written to before.
@@ -144,7 +197,7 @@ void measure_writes(const Arguments& arguments) {
     Bench bench(arguments.file);
     bench.open();
     const std::chrono::seconds span(arguments.seconds);
-    bench.run(arguments.load, std::min<std::chrono::seconds>(span, 15s), nullptr);
+    bench.fill(arguments.load);
     std::vector<double> with;
     std::vector<double> without;
     std::vector<double> with_cpu;
@@ -171,8 +224,32 @@ void measure_writes(const Arguments& arguments) {
         std::cout << ", without: " << static_cast<std::uint64_t>(median(without)) << " writes/s, cost "
                   << 100 * (1 - median(with) / median(without)) << " %; CPU " << median(with_cpu) << " and "
                   << median(without_cpu) << " us each, cost " << 100 * (median(with_cpu) / median(without_cpu) - 1)
-                  << " %\n";
+                  << " %; " << costs_of_pairs(with, without) << "\n";
     }
+    bench.close();
+}
+
+/// What the intent map costs when all its bits are set: with and without it in turn, each for a second (with, without,
+/// without, with and so on), under a load that goes on.
+void measure_steady(const Arguments& arguments) {
+    Bench bench(arguments.file);
+    bench.open();
+    if (!bench.set_intent(true)) fail("only a build with -DDST_BREAKS=ON can leave the intent map out");
+    bench.fill(arguments.load);
+    const auto with_map = [](unsigned slice) { return slice % 4 == 0 || slice % 4 == 3; };
+    const std::vector<double> rates = bench.run_slices(arguments.load, arguments.seconds / 2 * 2, with_map);
+    std::vector<double> with;
+    std::vector<double> without;
+    for (unsigned slice = 0; slice < rates.size(); ++slice) (with_map(slice) ? with : without).push_back(rates[slice]);
+    std::cout << "all bits set: median with " << static_cast<std::uint64_t>(median(with)) << " writes/s, without "
+              << static_cast<std::uint64_t>(median(without)) << "; " << costs_of_pairs(with, without) << std::endl;
+    bench.close();
+}
+
+void measure_load(const Arguments& arguments) {
+    Bench bench(arguments.file);
+    bench.open();
+    print("load", bench.run(arguments.load, std::chrono::seconds(arguments.seconds), nullptr));
     bench.close();
 }
 
@@ -183,8 +260,7 @@ void measure_rates(const Arguments& arguments) {
     LoadOptions load = arguments.load;
     load.places_per_mib = 256;
     const std::chrono::seconds span(arguments.seconds);
-    // Every place is there before anything is measured.
-    bench.run({8, 1u << 20, 1, false}, span, nullptr);
+    bench.fill({8, 1u << 20, 1});
     for (unsigned round = 0; round < arguments.rounds; ++round) {
         for (const bool reads : {true, false}) {
             for (const unsigned depth : {1u, 32u}) {
@@ -250,10 +326,14 @@ int main(int argc, char** argv) {
     app.add_option("--rounds", arguments.rounds, "Rounds of each kind; the median counts");
     app.add_option("FILE", arguments.file, "The storage file, dst.yaml(5)")->required();
     CLI::App* writes = app.add_subcommand("writes", "Random writes, with and without the intent map");
+    CLI::App* steady = app.add_subcommand("steady", "What the intent map costs when all its bits are set");
+    CLI::App* only = app.add_subcommand("load", "Random writes, and nothing else");
     CLI::App* start = app.add_subcommand("start", "Opening, memory, status");
     CLI::App* rates = app.add_subcommand("rates", "Random reads and writes, alone and 32 at a time");
     CLI11_PARSE(app, argc, argv);
     if (writes->parsed()) measure_writes(arguments);
+    if (only->parsed()) measure_load(arguments);
+    if (steady->parsed()) measure_steady(arguments);
     if (start->parsed()) measure_start(arguments);
     if (rates->parsed()) measure_rates(arguments);
     return 0;
