@@ -20,6 +20,17 @@ def line_of(best, number, found):
     return line[line.index(last) :] if last in line else ()
 
 
+def rank_of(best, journal, number, found):
+    """Of a member that a start with loss of data could use: the worst is one that a resync has left half done."""
+    standing = best.standings[number]
+    if standing.state == IN_SYNC:
+        return IN_SYNC if is_usable(best, journal, number, found) else DIRTY
+    # Marked, and `best` has not heard of it; unless it was in sync meanwhile: it left with as much as that, or more.
+    marked = found.standings[number].state == RESYNCING and not broken("mixture_by_newest")
+    promoted = standing.last is not None and best.age(standing.last) <= best.age(found.id)
+    return RESYNCING if marked and not promoted else standing.state
+
+
 def force(journal, decides, views, new_id):
     """A start with loss of data: the newest record, and who can be used; None: nobody can, or two are split."""
     journal = journal if decides else None
@@ -31,10 +42,7 @@ def force(journal, decides, views, new_id):
         return None
     ranks = {IN_SYNC: [], DIRTY: [], RESYNCING: []}
     for number, found in views.items():
-        state = best.standings[number].state
-        if state == IN_SYNC and not is_usable(best, journal, number, found):
-            state = DIRTY
-        ranks[state].append(number)
+        ranks[rank_of(best, journal, number, found)].append(number)
     rank = next((rank for rank in (IN_SYNC, DIRTY, RESYNCING) if ranks[rank]), None)
     if rank is None:
         return None
@@ -52,7 +60,7 @@ def force(journal, decides, views, new_id):
         record = record.with_standing(number, state=IN_SYNC, last=None)
     if rank != IN_SYNC and not decides and not broken("order_descends_from_all"):
         record = replace(record, lineage=line_of(best, used[0], views[used[0]]))
-    return Choice("use", record, frozenset(used), ordered=True)
+    return Choice("use", record, frozenset(used), ordered=True, mixture=rank == RESYNCING)
 
 
 def keep_apart(chosen, known, new_id):

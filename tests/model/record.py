@@ -178,6 +178,7 @@ class Choice:
     record: Record = None
     used: frozenset = frozenset()
     ordered: bool = False  # an order makes a new generation
+    mixture: bool = False  # and says that what it starts from may be half copied
     sides: tuple = ()  # split: two members, or None for the journal
 
 

@@ -231,10 +231,11 @@ def copy(world, head, number):
     world.promise.check_kept(target.held, source.held, f"head {head.number} copies to {number}")
     half = frozenset(event for event in wanted if world.random.random() < 0.5)
     target.held = half | (target.held & wanted)
+    target.half_copied = True
     world.may_die(head, 0.05, f"in the middle of the copy to {number}")
     if not world.reaches(head, number):
         return False
-    target.held = wanted
+    target.held, target.half_copied = wanted, False
     for one in in_use(head):
         world.members[one].owes -= {number}
     target.owes = source.owes - {number}

@@ -61,6 +61,9 @@ def begin(world, head):
     head.choice, views = choose_as_ordered(world, head, views)
     if head.choice is None:
         return
+    half_copied = [number for number in head.choice.used if world.members[number].half_copied]
+    if half_copied and not head.choice.mixture:
+        raise Finding(f"head {head.number} starts from {half_copied}, half copied, and does not say so")
     claim(world, head, views)
     head.seen = {number: world.members[number].label() for number in head.choice.used}
     head.state = "registering"
@@ -214,6 +217,7 @@ def establish(world, head):
                 return give_up(world, head, number, "is lost")
             member = members[number]
             member.record, member.held, member.owes = head.record, member.held | ordered, owes
+            member.half_copied = False  # if it was, that was accepted
             world.may_die(head, 0.15 if head.choice.ordered else 0.05, "in the records of a start")
     if not broken("no_served_mark"):
         for number in world.shuffled(used):

@@ -20,7 +20,8 @@ class Ended(Exception):
 
 @dataclass
 class Member:
-    """A medium: what it promised, who served on it last, its record, what it holds, and who is owed everything."""
+    """A medium: what it promised, who served on it last, its record, what it holds, and who is owed everything.
+    What is half copied no label tells; the promise alone looks at it."""
 
     promised: tuple
     served: tuple
@@ -28,6 +29,7 @@ class Member:
     up: bool = True
     held: frozenset = frozenset()
     owes: frozenset = frozenset()
+    half_copied: bool = False
 
     def label(self):
         """What a start peeks at, and compares when it promises (M6)."""
