@@ -4,15 +4,16 @@
 usage: engine.py [--folder FOLDER] [--seconds N] [--rounds N] [COST...]
 
 COST is one of
-  steady      random 4 KiB writes, mirror of two files of 64 GiB, with the intent map, all of it set, and without it
-  disks       the same with the map set from the beginning, and without it
-  netnodes    the same behind two netnodes on this machine
-  large       opening, memory and status of a mirror of two files of 16 TiB
-  unclean     opening the same when its head was killed in the middle of random writes
-  memory      the same with writes of 1 MiB, for a mirror of two files of 1 GiB
+  steady           random 4 KiB writes, mirror of two files of 64 GiB, with the intent map, all of it set, and without it
+  disks            the same with the map set from the beginning, and without it
+  steady-netnodes  as steady, behind two netnodes on this machine
+  netnodes         as disks, behind two netnodes on this machine
+  large            opening, memory and status of a mirror of two files of 16 TiB
+  unclean          opening the same when its head was killed in the middle of random writes
+  memory           the same with writes of 1 MiB, for a mirror of two files of 1 GiB
 All of them when none is named. The files are sparse and lie in FOLDER (default: a new one in /dev/shm), which is to be in
-memory; those of 64 GiB on an ext4 there, on a loop device, when that can be had (as root). DST_BUILD is the build folder (default: build/ beside the sources); only one with -DDST_BREAKS=ON can leave the
-intent map out.
+memory; those of 64 GiB on an ext4 there, on a loop device, when that can be had (as root). DST_BUILD is the build folder
+(default: build/ beside the sources); only one with -DDST_BREAKS=ON can leave the intent map out.
 """
 import argparse
 import contextlib
@@ -100,13 +101,13 @@ class World:
         head.wait()
 
     def end(self):
-        for node in self.nodes:
-            node.terminate()
-        for node in self.nodes:
-            node.wait()
-        for i in range(2):
-            os.unlink(os.path.join(self.folder, f"{i}.img"))
-        self.undo.close()
+        with self.undo:
+            for node in self.nodes:
+                node.terminate()
+            for node in self.nodes:
+                node.wait()
+            for i in range(2):
+                os.unlink(os.path.join(self.folder, f"{i}.img"))
 
 
 def main():
@@ -118,12 +119,14 @@ def main():
     options = parser.parse_args()
     folder = options.folder or tempfile.mkdtemp(prefix="dst-bench-", dir="/dev/shm")
     rounds = ["--seconds", options.seconds, "--rounds", options.rounds]
-    for cost in options.cost or ["steady", "disks", "netnodes", "large", "unclean", "memory"]:
+    for cost in options.cost or ["steady", "disks", "steady-netnodes", "netnodes", "large", "unclean", "memory"]:
         print(f"== {cost}", flush=True)
-        world = World(folder, cost, cost in ("steady", "disks", "netnodes"))
+        world = World(folder, cost, cost in ("steady", "disks", "steady-netnodes", "netnodes"))
         try:
             if cost == "steady":
                 world.bench("--seconds", "120", world.storage(world.disks(64 << 30)), "steady")
+            elif cost == "steady-netnodes":
+                world.bench("--seconds", "120", world.storage(world.netnodes(64 << 30)), "steady")
             elif cost == "disks":
                 world.bench(*rounds, world.storage(world.disks(64 << 30)), "writes")
             elif cost == "netnodes":
