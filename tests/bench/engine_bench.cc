@@ -108,8 +108,7 @@ public:
         RandomLoad load(storage_->root(), options);
         on_loop([&] { load.start(); });
         while (load.answered() < load.places()) std::this_thread::sleep_for(1ms);
-        load.stop();
-        while (!load.idle()) std::this_thread::sleep_for(1ms);
+        end(load);
     }
 
     /// A load without end, and how much of it is answered a second in each of `slices`, in which the intent map is used
@@ -129,8 +128,7 @@ public:
             rates.push_back(answered / std::chrono::duration<double>(Clock::now() - begun).count());
         }
         set_intent(true);
-        load.stop();
-        while (!load.idle()) std::this_thread::sleep_for(1ms);
+        end(load);
         return rates;
     }
 
@@ -145,6 +143,14 @@ public:
     }
 
 private:
+    void end(RandomLoad& load) {
+        load.stop();
+        while (!load.idle()) std::this_thread::sleep_for(1ms);
+        std::uint64_t errors = 0;
+        on_loop([&] { errors = load.result().errors; });
+        if (errors != 0) fail(std::to_string(errors) + " requests failed");
+    }
+
     void on_loop(const std::function<void()>& run) {
         std::promise<void> ran;
         storage_->run_on_loop([&] {
