@@ -68,6 +68,12 @@ spec::Storage load(const std::string& file) {
 /// map).
 constexpr std::chrono::seconds clear_time(25);
 
+/// A part of a load that goes on.
+struct Slice {
+    double per_second;
+    double cpu_us;  ///< of this process, for each request
+};
+
 class Bench {
 public:
     explicit Bench(const std::string& file) : spec_(load(file)), options_(HeadOptions::from_environment("bench")) {}
@@ -111,25 +117,26 @@ public:
         end(load);
     }
 
-    /// A load without end, and how much of it is answered a second in each of `slices`, in which the intent map is used
-    /// or left out, as `with` says.
-    std::vector<double> run_slices(const LoadOptions& options, unsigned slices,
-                                   const std::function<bool(unsigned)>& with) {
+    /// A load without end, cut into slices of one second, in which the intent map is used or left out, as `with` says.
+    std::vector<Slice> run_slices(const LoadOptions& options, unsigned slices,
+                                  const std::function<bool(unsigned)>& with) {
         RandomLoad load(storage_->root(), options);
         on_loop([&] { load.start(); });
         std::this_thread::sleep_for(clear_time);
-        std::vector<double> rates;
+        std::vector<Slice> measured;
         for (unsigned slice = 0; slice < slices; ++slice) {
             set_intent(with(slice));
             const auto begun = Clock::now();
+            const double cpu = cpu_us();
             const std::uint64_t before = load.answered();
             std::this_thread::sleep_for(1s);
             const double answered = static_cast<double>(load.answered() - before);
-            rates.push_back(answered / std::chrono::duration<double>(Clock::now() - begun).count());
+            measured.push_back(
+                {answered / std::chrono::duration<double>(Clock::now() - begun).count(), (cpu_us() - cpu) / answered});
         }
         set_intent(true);
         end(load);
-        return rates;
+        return measured;
     }
 
     /// Whether intent bits are written before changes (M3). False: this build cannot leave them out.
@@ -197,30 +204,29 @@ std::string costs_of_pairs(const std::vector<double>& with, const std::vector<do
     return text.str();
 }
 
-/// With and without the intent map in turn, in one process on one open storage. Each round begins with a clear map, so
-/// that setting the bits is part of what is measured; the files have been written to before.
+/// With and without the intent map in turn, in one process on one open storage, each of the two first in every other
+/// pair: what a machine gains or loses from minute to minute is not taken for the map's cost. Each round begins with a
+/// clear map, so that setting the bits is part of what is measured; the files have been written to before.
 void measure_writes(const Arguments& arguments) {
     Bench bench(arguments.file);
     bench.open();
-    const std::chrono::seconds span(arguments.seconds);
     bench.fill(arguments.load);
     std::vector<double> with;
     std::vector<double> without;
     std::vector<double> with_cpu;
     std::vector<double> without_cpu;
+    const auto measure = [&](bool on) {
+        if (!bench.set_intent(on)) return;
+        std::this_thread::sleep_for(clear_time);
+        const LoadResult result = bench.run(arguments.load, std::chrono::seconds(arguments.seconds), nullptr);
+        print(on ? "with the intent map   " : "without the intent map", result);
+        (on ? with : without).push_back(result.per_second);
+        (on ? with_cpu : without_cpu).push_back(result.cpu_us);
+    };
     for (unsigned round = 0; round < arguments.rounds; ++round) {
-        bench.set_intent(true);
-        std::this_thread::sleep_for(clear_time);
-        const LoadResult result = bench.run(arguments.load, span, nullptr);
-        print("with the intent map   ", result);
-        with.push_back(result.per_second);
-        with_cpu.push_back(result.cpu_us);
-        if (!bench.set_intent(false)) continue;
-        std::this_thread::sleep_for(clear_time);
-        const LoadResult bare = bench.run(arguments.load, span, nullptr);
-        print("without the intent map", bare);
-        without.push_back(bare.per_second);
-        without_cpu.push_back(bare.cpu_us);
+        const bool with_first = round % 2 == 0;
+        measure(with_first);
+        measure(!with_first);
     }
     bench.set_intent(true);
     std::cout << "median with: " << static_cast<std::uint64_t>(median(with)) << " writes/s";
@@ -247,12 +253,18 @@ void measure_steady(const Arguments& arguments) {
     bench.set_intent(true);
     bench.fill(arguments.load);
     const auto with_map = [](unsigned slice) { return slice % 4 == 0 || slice % 4 == 3; };
-    const std::vector<double> rates = bench.run_slices(arguments.load, arguments.seconds / 2 * 2, with_map);
+    const std::vector<Slice> slices = bench.run_slices(arguments.load, arguments.seconds / 2 * 2, with_map);
     std::vector<double> with;
     std::vector<double> without;
-    for (unsigned slice = 0; slice < rates.size(); ++slice) (with_map(slice) ? with : without).push_back(rates[slice]);
+    std::vector<double> with_cpu;
+    std::vector<double> without_cpu;
+    for (unsigned slice = 0; slice < slices.size(); ++slice) {
+        (with_map(slice) ? with : without).push_back(slices[slice].per_second);
+        (with_map(slice) ? with_cpu : without_cpu).push_back(slices[slice].cpu_us);
+    }
     std::cout << "all bits set: median with " << static_cast<std::uint64_t>(median(with)) << " writes/s, without "
-              << static_cast<std::uint64_t>(median(without)) << "; " << costs_of_pairs(with, without) << std::endl;
+              << static_cast<std::uint64_t>(median(without)) << "; CPU " << median(with_cpu) << " and "
+              << median(without_cpu) << " us each; " << costs_of_pairs(with, without) << std::endl;
     bench.close();
 }
 
