@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs bench_engine on storages made for it: mirrors of two sparse files, of this machine or behind two netnodes.
 
-usage: engine.py [--folder FOLDER] [--seconds N] [--rounds N] [COST...]
+usage: engine.py [--folder FOLDER] [--seconds N] [--rounds N] [--gib N] [COST...]
 
 COST is one of
   steady           random 4 KiB writes, mirror of two files of 64 GiB, with the intent map, all of it set, and without it
@@ -11,9 +11,10 @@ COST is one of
   large            opening, memory and status of a mirror of two files of 16 TiB
   unclean          opening the same when its head was killed in the middle of random writes
   memory           the same with writes of 1 MiB, for a mirror of two files of 1 GiB
-All of them when none is named. The files are sparse and lie in FOLDER (default: a new one in /dev/shm), which is to be in
-memory; those of 64 GiB on an ext4 there, on a loop device, when that can be had (as root). DST_BUILD is the build folder
-(default: build/ beside the sources); only one with -DDST_BREAKS=ON can leave the intent map out.
+All of them when none is named. --gib: a size other than 64 GiB for the first four, at most 256. The files are sparse and
+lie in FOLDER (default: a new one in /dev/shm), which is to be in memory; those of the first four on an ext4 there, on a
+loop device, when that can be had (as root). DST_BUILD is the build folder (default: build/ beside the sources); only one
+with -DDST_BREAKS=ON can leave the intent map out.
 """
 import argparse
 import contextlib
@@ -115,8 +116,11 @@ def main():
     parser.add_argument("--folder")
     parser.add_argument("--seconds", default="60")
     parser.add_argument("--rounds", default="3")
+    parser.add_argument("--gib", type=int, default=64)
     parser.add_argument("cost", nargs="*", metavar="COST")
     options = parser.parse_args()
+    if not 1 <= options.gib <= 256:
+        parser.error("--gib: 1 to 256 is what the ext4 has room for")
     folder = options.folder or tempfile.mkdtemp(prefix="dst-bench-", dir="/dev/shm")
     rounds = ["--seconds", options.seconds, "--rounds", options.rounds]
     for cost in options.cost or ["steady", "disks", "steady-netnodes", "netnodes", "large", "unclean", "memory"]:
@@ -124,13 +128,13 @@ def main():
         world = World(folder, cost, cost in ("steady", "disks", "steady-netnodes", "netnodes"))
         try:
             if cost == "steady":
-                world.bench("--seconds", "120", world.storage(world.disks(64 << 30)), "steady")
+                world.bench("--seconds", "120", world.storage(world.disks(options.gib << 30)), "steady")
             elif cost == "steady-netnodes":
-                world.bench("--seconds", "120", world.storage(world.netnodes(64 << 30)), "steady")
+                world.bench("--seconds", "120", world.storage(world.netnodes(options.gib << 30)), "steady")
             elif cost == "disks":
-                world.bench(*rounds, world.storage(world.disks(64 << 30)), "writes")
+                world.bench(*rounds, world.storage(world.disks(options.gib << 30)), "writes")
             elif cost == "netnodes":
-                world.bench(*rounds, world.storage(world.netnodes(64 << 30)), "writes")
+                world.bench(*rounds, world.storage(world.netnodes(options.gib << 30)), "writes")
             elif cost == "large":
                 world.bench("--rounds", "5", "--seconds", "20", world.storage(world.disks(16 << 40)), "start")
             elif cost == "unclean":
