@@ -165,8 +165,9 @@ void AsioLoop::sleep() {
 /// One poll waits on the other.
 void AsioLoop::watch_descriptors() {
     if (std::exchange(watched_, true)) return;
-    descriptors_watch_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                                  [this](const boost::system::error_code&) { watched_ = false; });
+    descriptors_watch_.async_wait(
+        boost::asio::posix::stream_descriptor::wait_read,
+        Recycled(watch_memory_, [this](const boost::system::error_code&) { watched_ = false; }));
 }
 
 void AsioLoop::arm_timer() {
@@ -176,9 +177,9 @@ void AsioLoop::arm_timer() {
     armed_ = due;
     const std::uint64_t arming = ++arming_;
     timer_.expires_at(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(due->ns)));
-    timer_.async_wait([this, arming](const boost::system::error_code&) {
+    timer_.async_wait(Recycled(timer_memory_, [this, arming](const boost::system::error_code&) {
         if (arming == arming_) armed_.reset();
-    });
+    }));
 }
 
 }  // namespace dst

@@ -13,6 +13,7 @@
 #include "asio/batch.h"
 #include "asio/fd_poll.h"
 #include "asio/spin.h"
+#include "asio/wait_memory.h"
 #include "block/loop.h"
 
 namespace dst {
@@ -101,6 +102,8 @@ private:
     void arm_timer();
     void watch_descriptors();
 
+    WaitMemory watch_memory_;  // outlives the context, which destroys what still waits
+    WaitMemory timer_memory_;
     boost::asio::io_context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
     boost::asio::steady_timer timer_;

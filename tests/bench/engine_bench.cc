@@ -275,25 +275,28 @@ void measure_load(const Arguments& arguments) {
     bench.close();
 }
 
-/// 4 KiB random reads and writes, one after the other and 32 at a time; a line of JSON for each round and kind.
+/// 4 KiB random reads and writes, one after the other and 32 at a time, and sequential ones of 1 MiB, 8 at a time; a
+/// line of JSON for each round and kind.
 void measure_rates(const Arguments& arguments) {
+    struct Kind {
+        const char* name;
+        LoadOptions load;
+    };
+    const Kind kinds[] = {
+        {"read 4k d1", {1, 4096, 256, true, false}},      {"read 4k d32", {32, 4096, 256, true, false}},
+        {"write 4k d1", {1, 4096, 256, false, false}},    {"write 4k d32", {32, 4096, 256, false, false}},
+        {"seq read 1M d8", {8, 1u << 20, 1, true, true}}, {"seq write 1M d8", {8, 1u << 20, 1, false, true}},
+    };
     Bench bench(arguments.file);
     bench.open();
-    LoadOptions load = arguments.load;
-    load.places_per_mib = 256;
-    const std::chrono::seconds span(arguments.seconds);
     bench.fill({8, 1u << 20, 1});
     for (unsigned round = 0; round < arguments.rounds; ++round) {
-        for (const bool reads : {true, false}) {
-            for (const unsigned depth : {1u, 32u}) {
-                load.depth = depth;
-                load.reads = reads;
-                const LoadResult result = bench.run(load, span, nullptr);
-                std::cout << "{\"kind\": \"" << (reads ? "read" : "write") << " 4k d" << depth
-                          << "\", \"iops\": " << result.per_second << ", \"p50_us\": " << result.median_us
-                          << ", \"p99_us\": " << result.p99_us << ", \"cpu_us\": " << result.cpu_us
-                          << ", \"errors\": " << result.errors << "}" << std::endl;
-            }
+        for (const Kind& kind : kinds) {
+            const LoadResult result = bench.run(kind.load, std::chrono::seconds(arguments.seconds), nullptr);
+            std::cout << "{\"kind\": \"" << kind.name << "\", \"iops\": " << result.per_second
+                      << ", \"bytes_per_second\": " << result.per_second * kind.load.request_bytes
+                      << ", \"p50_us\": " << result.median_us << ", \"p99_us\": " << result.p99_us
+                      << ", \"cpu_us\": " << result.cpu_us << ", \"errors\": " << result.errors << "}" << std::endl;
         }
     }
     bench.close();
@@ -351,7 +354,8 @@ int main(int argc, char** argv) {
     CLI::App* steady = app.add_subcommand("steady", "What the intent map costs when all its bits are set");
     CLI::App* only = app.add_subcommand("load", "Random writes, and nothing else");
     CLI::App* start = app.add_subcommand("start", "Opening, memory, status");
-    CLI::App* rates = app.add_subcommand("rates", "Random reads and writes, alone and 32 at a time");
+    CLI::App* rates =
+        app.add_subcommand("rates", "Random reads and writes, alone and 32 at a time, and sequential ones");
     CLI11_PARSE(app, argc, argv);
     if (writes->parsed()) measure_writes(arguments);
     if (only->parsed()) measure_load(arguments);

@@ -95,9 +95,16 @@ class Process:
         return len(os.listdir(f"/proc/{self.pid}/task"))
 
     def resident_kib(self):
+        return self.status_kib("VmRSS")
+
+    def most_resident_kib(self):
+        """The most since it was started."""
+        return self.status_kib("VmHWM")
+
+    def status_kib(self, key):
         with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
             for line in file:
-                if line.startswith("VmRSS:"):
+                if line.startswith(f"{key}:"):
                     return int(line.split()[1])
         return 0
 
