@@ -1,4 +1,5 @@
 #include <malloc.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -43,20 +44,29 @@ bool parse_range(const std::string& text, Range& range) {
            range.first <= range.last;
 }
 
+/// So long may one seed take, of real time, where others take a tenth of a second: the loop has no end.
+constexpr unsigned seed_seconds_max = 200;
+
 // A failed assertion is a finding like any other: it says the seed and what led to it.
 extern "C" void report_abort(int signal) {
     if (const dst::sim::Trace* trace = dst::sim::Trace::current()) {
         trace->dump(stderr);
-        std::fprintf(stderr, "FINDING seed %" PRIu64 ": %s\n", trace->seed(),
-                     signal == SIGABRT ? "an assertion failed" : "memory that is not its own");
+        const char* const what = signal == SIGABRT   ? "an assertion failed"
+                                 : signal == SIGALRM ? "it takes minutes, where others take a tenth of a second"
+                                 : signal == SIGFPE  ? "a division by zero"
+                                                     : "memory that is not its own";
+        std::fprintf(stderr, "FINDING seed %" PRIu64 ": %s\n", trace->seed(), what);
         std::fflush(nullptr);
+        std::_Exit(dst::sim::process_told);
     }
     std::_Exit(1);
 }
 
 /// True unless there is a finding of those that are searched for.
 bool run_one(std::uint64_t seed, const ScenarioOptions& options, const Search& search, Coverage& coverage) {
+    alarm(seed_seconds_max);
     const ScenarioResult result = dst::sim::run_seed(seed, options, coverage);
+    alarm(0);
     if (!result.finding.empty()) {
         std::printf("FINDING seed %" PRIu64 ": %s\n  %s\n", seed, result.finding.c_str(), result.shape.c_str());
     }
@@ -115,8 +125,6 @@ int main(int argc, char** argv) {
 #endif
     CLI11_PARSE(app, argc, argv);
 #ifdef DST_BREAKS
-    // M12: who leaves it out writes to memory that was given back.
-    if (!rule.empty()) std::signal(SIGSEGV, report_abort);
     if (!rule.empty()) {
         const auto parsed = dst::parse_rule(rule);
         if (!parsed) {
@@ -127,6 +135,11 @@ int main(int argc, char** argv) {
     }
 #endif
     std::signal(SIGABRT, report_abort);
+    std::signal(SIGALRM, report_abort);
+#ifndef DST_SANITIZE
+    // M12: who leaves it out writes to memory that was given back. Sanitizers have more to say of it.
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE}) std::signal(fault, report_abort);
+#endif
     // Findings are seen at once, also when somebody ends the run.
     std::setvbuf(stdout, nullptr, _IOLBF, 1 << 16);
     if (!seeds.empty()) {

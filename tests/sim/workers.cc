@@ -1,10 +1,12 @@
 #include "workers.h"
 
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cinttypes>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -49,7 +51,14 @@ public:
         }
         // It died; what is left is for another one.
         print(~std::uint64_t{0});
-        end();
+        const int status = end();
+        if (WIFSIGNALED(status)) {
+            std::printf("FINDING seed %" PRIu64 ": its process was killed by signal %d\n", first_ - step_,
+                        WTERMSIG(status));
+        } else if (WEXITSTATUS(status) != process_told) {
+            std::printf("FINDING seed %" PRIu64 ": its process ended with status %d\n", first_ - step_,
+                        WEXITSTATUS(status));
+        }
         start();
         return false;
     }
@@ -101,13 +110,22 @@ private:
         }
     }
 
-    void end() {
-        if (process_ > 0) {
+    /// Returns what it ended with, as waitpid(2) says it: of its own accord before, or killed here.
+    int end() {
+        int status = 0;
+        if (process_ > 0 && waitpid(process_, &status, reports_at_end() ? 0 : WNOHANG) == 0) {
             kill(process_, SIGKILL);
-            waitpid(process_, nullptr, 0);
+            waitpid(process_, &status, 0);
         }
         process_ = -1;
         close(reports_);
+        return status;
+    }
+
+    /// Nobody writes reports any more: the process has ended, or is about to.
+    bool reports_at_end() const {
+        pollfd poll_reports{reports_, POLLIN, 0};
+        return poll(&poll_reports, 1, 0) == 1 && (poll_reports.revents & (POLLIN | POLLHUP)) == POLLHUP;
     }
 
     std::uint64_t first_;
