@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The tidiness check, run as a test: layout, length of files, left-overs, tests and scripts that nobody runs.
+"""The tidiness check, run as a test: layout, length of files, left-overs, clocks where there must be none, tests and
+scripts that nobody runs.
 
 usage: check_style.py SOURCE_FOLDER
 """
@@ -10,6 +11,10 @@ import sys
 
 LINES_MAX = 500  # aim: 400
 LEFT_OVERS = re.compile(r"\b((?:TODO|FIXME|XXX|HACK)\b|DISABLED_)")
+# What the simulator runs has its time from the Loop alone: nothing there can tell that a clock was set.
+CLOCKLESS = ("backend/block/", "backend/media/", "backend/start/", "backend/tree/", "netnode/session/", "netnode/wire/")
+CLOCKS = re.compile(r"\b(system_clock|steady_clock|high_resolution_clock|clock_gettime|gettimeofday|localtime\w*|gmtime\w*"
+                    r"|time\((nullptr|NULL|0)\))")
 
 
 def sources(top):
@@ -35,6 +40,8 @@ def main():
         for number, line in enumerate(lines, 1):
             if LEFT_OVERS.search(line):
                 problems.append(f"{path}:{number}: left-over: {line.strip()}")
+            if os.path.relpath(path, top).startswith(CLOCKLESS) and CLOCKS.search(line):
+                problems.append(f"{path}:{number}: a clock: {line.strip()}")
         if path.endswith(".h") and not any(line.startswith("#pragma once") for line in lines):
             problems.append(f"{path}: no #pragma once")
     listed = open(os.path.join(top, "tests/unit/CMakeLists.txt"), encoding="utf-8").read()
