@@ -60,6 +60,7 @@ struct MapInspection {
     std::uint64_t regions = 0;
     std::uint64_t region_bytes = 0;
     std::vector<SlotInspection> slots;
+    std::vector<RegionRun> set;  ///< which regions are set, in order; all of a slot that is not good
 
     std::uint64_t set_regions() const;  ///< regions of slots that are not good count as set
     std::uint64_t bad_slots() const;    ///< those that are not good

@@ -158,6 +158,8 @@ json::object slot_json(const SlotInspection& slot) {
     return object;
 }
 
+json::object run_json(const RegionRun& run) { return {{"first", run.first}, {"count", run.count}}; }
+
 json::object map_json(const MapInspection& map, const Record& record) {
     const MapMeaning meaning = meaning_of(map, record);
     json::object object{{"kind", token_of(map.kind)},
@@ -167,6 +169,7 @@ json::object map_json(const MapInspection& map, const Record& record) {
                         {"everything", meaning == MapMeaning::no_copy || meaning == MapMeaning::lack_unknown},
                         {"regions", map.regions},
                         {"set_regions", map.set_regions()},
+                        {"set", array_of(map.set, run_json)},
                         {"region_bytes", map.region_bytes},
                         {"slots_without_copy", map.bad_slots()},
                         {"slots_with_bad_copy", map.slots_with_bad_copy()},

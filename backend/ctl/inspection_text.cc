@@ -41,6 +41,23 @@ std::string slot_line(const SlotInspection& slot, std::size_t index, const View&
     return text + "  " + painted_copies(slot.copies, view);
 }
 
+/// So many runs are told; JSON has all.
+constexpr std::size_t runs_told_max = 64;
+
+/// "regions 3, 17..20  1.0 MiB each", counted from 0.
+std::string runs_line(const MapInspection& map) {
+    std::string text = "regions ";
+    for (std::size_t i = 0; i < map.set.size() && i < runs_told_max; ++i) {
+        const RegionRun& run = map.set[i];
+        text += (i == 0 ? "" : ", ") + std::to_string(run.first);
+        if (run.count > 1) text += ".." + std::to_string(run.end() - 1);
+    }
+    if (map.set.size() > runs_told_max) {
+        text += " and " + std::to_string(map.set.size() - runs_told_max) + " more runs (--json has all)";
+    }
+    return text + "  " + format_size(map.region_bytes) + " each";
+}
+
 std::string set_regions_text(const MapInspection& map, const View& view) {
     const std::string owed = (map.stale ? "once owed to member " : "owed to member ") + std::to_string(map.member);
     std::string text = std::to_string(map.set_regions()) + " of " + std::to_string(map.regions) + " regions " +
@@ -82,6 +99,9 @@ std::string map_text(const MapInspection& map, const MirrorInspection& mirror, c
     if (mirror.maps_written()) text += bad_map_copies(map, view);
     if (!view.verbose) return text;
     for (std::size_t i = 0; i < map.slots.size(); ++i) text += inner_row(slot_line(map.slots[i], i, view));
+    const bool everything = meaning_of(map, mirror.record) == MapMeaning::no_copy ||
+                            meaning_of(map, mirror.record) == MapMeaning::lack_unknown;
+    if (!map.set.empty() && !everything) text += inner_row(runs_line(map));
     return text;
 }
 

@@ -104,6 +104,7 @@ private:
 
     /// False: part of it lies elsewhere. Whose a stale map was is for the map to say.
     bool read_map(const MirrorLayout& layout, unsigned place, const Id& mirror, MapInspection& map) {
+        RegionMap bits(map.regions, map.region_bytes);
         for (std::uint64_t slot = 0; slot * map_slot_regions < map.regions; ++slot) {
             std::array<Bytes, 2> copies;
             SlotInspection result;
@@ -117,13 +118,13 @@ private:
             }
             result.header = find_map_slot(copies[0], copies[1]);
             if (map.stale && map.member == 0 && result.header) map.member = result.header->identity.member;
-            result.good = result.header && result.header->identity == MapIdentity{mirror, map.kind, map.member} &&
-                          result.header->slot == slot && result.header->regions == map.regions &&
-                          result.header->region_bytes == map.region_bytes;
+            const MapIdentity identity{mirror, map.kind, map.member};
+            result.good = choose_map_slot(copies[0], copies[1], identity, slot, bits).good;
             result.set_regions = result.good ? result.header->set_bits
                                              : std::min(map_slot_regions, map.regions - slot * map_slot_regions);
             map.slots.push_back(result);
         }
+        for (auto run = bits.next_run(0); run; run = bits.next_run(run->end())) map.set.push_back(*run);
         return true;
     }
 

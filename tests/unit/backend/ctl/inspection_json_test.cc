@@ -126,6 +126,12 @@ TEST(InspectionJson, TellsAllOfAMapsSlots) {
                                 R"("region_bytes":1048576,"regions":16,"revision":12,"sequence":2}}])"));
 }
 
+TEST(InspectionJson, TellsWhichRegionsOfAMapAreSet) {
+    EXPECT_THAT(text_of(mirror_leaf(), sample_record(leaf_bytes)),
+                HasSubstr(R"("set_regions":3,"set":[{"first":4,"count":2},{"first":8,"count":1}],)"
+                          R"("region_bytes":1048576,)"));
+}
+
 TEST(InspectionJson, TellsThatNothingIsKnownOfWhatAMemberIsOwed) {
     EXPECT_THAT(text_of(MemoryLeaf(), sample_record(leaf_bytes)),
                 HasSubstr(R"({"kind":"owed","good":false,"stale":false,"counts":true,"everything":true,"regions":16,)"

@@ -133,6 +133,19 @@ TEST(InspectionText, TellsAMapThatIsNobodysOnlyWhenAsked) {
     EXPECT_THAT(text_of(medium_with(leaf), true), HasSubstr("  stale    0 of 16 regions once owed to member 3\n"));
 }
 
+TEST(InspectionText, TellsWhichRegionsAreSetWhenAsked) {
+    EXPECT_THAT(text_of(medium_with(mirror_leaf())), Not(HasSubstr("each")));
+    EXPECT_THAT(text_of(medium_with(mirror_leaf()), true), HasSubstr("             regions 4..5, 8  1.0 MiB each\n"));
+}
+
+TEST(InspectionText, TellsTheFirstOfManyRunsOfRegions) {
+    Inspection found = filled_medium();
+    MapInspection& intent = found.media[0].mirrors[0].maps[0];
+    intent.set.clear();
+    for (std::uint64_t i = 0; i < 70; ++i) intent.set.push_back({2 * i, 1});
+    EXPECT_THAT(text_of(found, true), HasSubstr(", 126 and 6 more runs (--json has all)  1.0 MiB each\n"));
+}
+
 TEST(InspectionText, TellsSlotsWithoutACopyThatCounts) {
     Inspection found = filled_medium();
     MapInspection& intent = found.media[0].mirrors[0].maps[0];

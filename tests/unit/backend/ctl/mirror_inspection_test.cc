@@ -26,11 +26,13 @@ TEST(InspectMirrors, FindsRecordAndMaps) {
     EXPECT_EQ(intent.regions, mirror_layout(leaf_bytes, region_bytes).regions);
     EXPECT_EQ(intent.region_bytes, region_bytes);
     EXPECT_EQ(intent.set_regions(), 2u);
+    EXPECT_THAT(intent.set, ElementsAre(RegionRun{4, 2}));
     EXPECT_EQ(intent.bad_slots(), 0u);
     const MapInspection& owed = mirrors[0].maps[1];
     EXPECT_EQ(owed.kind, MapKind::owed);
     EXPECT_EQ(owed.member, 2u);
     EXPECT_EQ(owed.set_regions(), 3u);
+    EXPECT_THAT(owed.set, ElementsAre(RegionRun{4, 2}, RegionRun{8, 1}));
     EXPECT_FALSE(owed.stale);
 }
 
@@ -57,6 +59,7 @@ TEST(InspectMirrors, OwedMapWithoutAGoodCopyMeansEverything) {
     EXPECT_FALSE(owed.good());
     EXPECT_EQ(owed.member, 2u);
     EXPECT_EQ(owed.set_regions(), owed.regions);
+    EXPECT_THAT(owed.set, ElementsAre(RegionRun{0, owed.regions}));
     EXPECT_EQ(owed.bad_slots(), 1u);
 }
 
