@@ -104,6 +104,8 @@ private:
 
     /// False: part of it lies elsewhere. Whose a stale map was is for the map to say.
     bool read_map(const MirrorLayout& layout, unsigned place, const Id& mirror, MapInspection& map) {
+        // A record may name any size: what does not fit on the leaf is not read, nor made room for.
+        if (map.regions != 0 && layout.member_bytes - layout.map_slot(place, 0, 0).offset > end_) return false;
         RegionMap bits(map.regions, map.region_bytes);
         for (std::uint64_t slot = 0; slot * map_slot_regions < map.regions; ++slot) {
             std::array<Bytes, 2> copies;

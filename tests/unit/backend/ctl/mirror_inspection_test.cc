@@ -63,6 +63,18 @@ TEST(InspectMirrors, OwedMapWithoutAGoodCopyMeansEverything) {
     EXPECT_EQ(owed.bad_slots(), 1u);
 }
 
+TEST(InspectMirrors, MakesNoRoomForMapsThatDoNotFitOnTheLeaf) {
+    Record record = sample_record(leaf_bytes);
+    record.region_bytes = 4096;
+    record.size_bytes = std::uint64_t{1} << 61;
+    record.members[0].size_bytes = std::uint64_t{1} << 62;
+    MemoryLeaf leaf;
+    leaf.write_record(leaf_bytes, record);
+    const MirrorsInspection found = inspect_mirrors(leaf, leaf_bytes, sample_label());
+    ASSERT_THAT(found.mirrors, SizeIs(1));
+    EXPECT_FALSE(found.mirrors[0].maps_here);
+}
+
 TEST(InspectMirrors, MapOfAnotherMemberMeansEverything) {
     MemoryLeaf leaf = mirror_leaf();
     Record of_mirror = sample_record(leaf_bytes);
