@@ -77,6 +77,11 @@ enum class MapMeaning {
     unread,        ///< nothing: it is stale, or of a member that is in sync
 };
 
+/// All regions may differ, or are owed, whatever is set.
+constexpr bool is_everything(MapMeaning meaning) {
+    return meaning == MapMeaning::no_copy || meaning == MapMeaning::lack_unknown;
+}
+
 /// By the record beside it.
 MapMeaning meaning_of(const MapInspection& map, const Record& record);
 

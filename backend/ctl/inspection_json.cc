@@ -166,7 +166,7 @@ json::object map_json(const MapInspection& map, const Record& record) {
                         {"good", map.good()},
                         {"stale", map.stale},
                         {"counts", meaning != MapMeaning::unread},
-                        {"everything", meaning == MapMeaning::no_copy || meaning == MapMeaning::lack_unknown},
+                        {"everything", is_everything(meaning)},
                         {"regions", map.regions},
                         {"set_regions", map.set_regions()},
                         {"set", array_of(map.set, run_json)},

@@ -99,9 +99,7 @@ std::string map_text(const MapInspection& map, const MirrorInspection& mirror, c
     if (mirror.maps_written()) text += bad_map_copies(map, view);
     if (!view.verbose) return text;
     for (std::size_t i = 0; i < map.slots.size(); ++i) text += inner_row(slot_line(map.slots[i], i, view));
-    const bool everything = meaning_of(map, mirror.record) == MapMeaning::no_copy ||
-                            meaning_of(map, mirror.record) == MapMeaning::lack_unknown;
-    if (!map.set.empty() && !everything) text += inner_row(runs_line(map));
+    if (!map.set.empty() && !is_everything(meaning_of(map, mirror.record))) text += inner_row(runs_line(map));
     return text;
 }
 

@@ -104,7 +104,8 @@ private:
 
     /// False: part of it lies elsewhere. Whose a stale map was is for the map to say.
     bool read_map(const MirrorLayout& layout, unsigned place, const Id& mirror, MapInspection& map) {
-        // A record may name any size: what does not fit on the leaf is not read, nor made room for.
+        // The first slot's first copy is the farthest from the end. A record may name any size: no room is made for
+        // what cannot lie here.
         if (map.regions != 0 && layout.member_bytes - layout.map_slot(place, 0, 0).offset > end_) return false;
         RegionMap bits(map.regions, map.region_bytes);
         for (std::uint64_t slot = 0; slot * map_slot_regions < map.regions; ++slot) {
@@ -113,7 +114,6 @@ private:
             for (unsigned copy = 0; copy < 2; ++copy) {
                 Extent extent = layout.map_slot(place, slot, copy);
                 std::uint64_t before_end = layout.member_bytes - extent.offset;
-                if (before_end > end_) return false;
                 auto bytes = reader_.read({end_ - before_end, extent.length});
                 result.copies[copy] = inspect_map_copy(bytes);
                 if (bytes) copies[copy] = std::move(*bytes);

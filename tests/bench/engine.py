@@ -115,7 +115,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder")
     parser.add_argument("--seconds", default="60")
-    parser.add_argument("--rounds", default="3")
+    parser.add_argument("--rounds", default="4")
     parser.add_argument("--gib", type=int, default=64)
     parser.add_argument("cost", nargs="*", metavar="COST")
     options = parser.parse_args()

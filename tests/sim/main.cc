@@ -1,5 +1,5 @@
 #include <malloc.h>
-#include <unistd.h>
+#include <sys/time.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -44,17 +44,26 @@ bool parse_range(const std::string& text, Range& range) {
            range.first <= range.last;
 }
 
-/// So long may one seed take, of real time, where others take a tenth of a second: the loop has no end.
-constexpr unsigned seed_seconds_max = 200;
+/// So much processor time may one seed take, where others take a tenth of a second: the loop has no end.
+constexpr time_t seed_seconds_max = 200;
+
+/// From now on; 0: no limit.
+void limit_processor_time(time_t seconds) {
+    itimerval timer{};
+    timer.it_value.tv_sec = seconds;
+    setitimer(ITIMER_PROF, &timer, nullptr);
+}
 
 // A failed assertion is a finding like any other: it says the seed and what led to it.
 extern "C" void report_abort(int signal) {
     if (const dst::sim::Trace* trace = dst::sim::Trace::current()) {
-        trace->dump(stderr);
         const char* const what = signal == SIGABRT   ? "an assertion failed"
-                                 : signal == SIGALRM ? "it takes minutes, where others take a tenth of a second"
+                                 : signal == SIGPROF ? "it takes minutes, where others take a tenth of a second"
                                  : signal == SIGFPE  ? "a division by zero"
                                                      : "memory that is not its own";
+        // What led to it may be half written: the seed comes first, and once more behind it.
+        std::fprintf(stderr, "seed %" PRIu64 ": %s\n", trace->seed(), what);
+        trace->dump(stderr);
         std::fprintf(stderr, "FINDING seed %" PRIu64 ": %s\n", trace->seed(), what);
         std::fflush(nullptr);
         std::_Exit(dst::sim::process_told);
@@ -64,9 +73,9 @@ extern "C" void report_abort(int signal) {
 
 /// True unless there is a finding of those that are searched for.
 bool run_one(std::uint64_t seed, const ScenarioOptions& options, const Search& search, Coverage& coverage) {
-    alarm(seed_seconds_max);
+    limit_processor_time(seed_seconds_max);
     const ScenarioResult result = dst::sim::run_seed(seed, options, coverage);
-    alarm(0);
+    limit_processor_time(0);
     if (!result.finding.empty()) {
         std::printf("FINDING seed %" PRIu64 ": %s\n  %s\n", seed, result.finding.c_str(), result.shape.c_str());
     }
@@ -135,7 +144,7 @@ int main(int argc, char** argv) {
     }
 #endif
     std::signal(SIGABRT, report_abort);
-    std::signal(SIGALRM, report_abort);
+    std::signal(SIGPROF, report_abort);
 #ifndef DST_SANITIZE
     // M12: who leaves it out writes to memory that was given back. Sanitizers have more to say of it.
     for (const int fault : {SIGSEGV, SIGBUS, SIGFPE}) std::signal(fault, report_abort);

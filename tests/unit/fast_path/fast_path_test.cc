@@ -10,7 +10,6 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -76,8 +75,7 @@ constexpr std::uint32_t short_bytes = 4096;
 constexpr std::uint32_t block_bytes = 512;
 constexpr unsigned depth = 32;
 constexpr double wakes_max = 0.2;
-/// What goes on in the background, looks at connections and idle regions and the like, allocates, a few times a second.
-constexpr double background_allocations_max = 100;
+constexpr int rounds_max = 5;
 
 struct Silent : EventSink {
     void event(Severity, std::string_view, std::string_view, std::initializer_list<EventField>) override {}
@@ -214,31 +212,36 @@ protected:
         drain_until([this] { return out_ == 0; });
     }
 
-    /// Allocations and wakes for each request, once everything has found its size. How often the threads find each
-    /// other asleep depends on what else the machine does, so that the best of three rounds counts; long requests leave
-    /// them time to fall asleep.
-    void measure(std::uint32_t bytes, std::uint64_t requests) {
+    /// Allocations and wakes for each request, once everything has found its size. Of requests of 4 KiB no round may
+    /// allocate; with long ones the pools of all threads take some rounds to meet their deepest queue, so that the best
+    /// round counts. So it does for wakes: how often the threads find each other asleep depends on what else the
+    /// machine does, and long requests leave them time to fall asleep.
+    void measure(std::uint32_t bytes, std::uint64_t requests, std::uint64_t allocations_max) {
         request_bytes_ = bytes;
+        const bool brief = bytes <= short_bytes;
         for (const bool writes : {true, false}) {
             writes_ = writes;
             run(requests);
             double fewest_wakes = 1;
-            for (int round = 0; round < 3 && fewest_wakes >= wakes_max; ++round) {
+            std::uint64_t fewest_allocations = requests;
+            for (int round = 0; round < rounds_max; ++round) {
                 const std::string what = std::to_string(bytes) + (writes ? " bytes written" : " bytes read");
                 const std::uint64_t woken = dst_lun_wakes(lun_);
-                const auto begun = std::chrono::steady_clock::now();
                 const std::uint64_t allocated = allocations;
                 run(requests);
                 const std::uint64_t more = allocations - allocated;
-                const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
                 const double each_wakes = static_cast<double>(dst_lun_wakes(lun_) - woken) / requests;
                 std::cout << what << ": " << more << " allocations in " << requests << " requests, " << each_wakes
                           << " wakes a request\n";
-                EXPECT_LT(more, background_allocations_max * (1 + took.count())) << what;
+                if (brief) {
+                    EXPECT_LT(more, allocations_max) << what;
+                }
+                fewest_allocations = std::min(fewest_allocations, more);
                 fewest_wakes = std::min(fewest_wakes, each_wakes);
-                if (bytes > short_bytes) break;
+                if (fewest_allocations < allocations_max && (!brief || fewest_wakes < wakes_max)) break;
             }
-            if (bytes <= short_bytes) {
+            EXPECT_LT(fewest_allocations, allocations_max) << bytes << " " << writes;
+            if (brief) {
                 EXPECT_LT(fewest_wakes, wakes_max) << writes;
             }
         }
@@ -246,9 +249,10 @@ protected:
     }
 
     void measure_all() {
-        measure(short_bytes, 20'000);
-        measure(64 * 1024, 2'000);
-        measure(request_bytes_max, 500);
+        measure(short_bytes, 20'000, 200);
+        measure(64 * 1024, 2'000, 20);
+        // A netnode keeps few idle buffers of this size (session/buffer_pool.h), and now and then needs one more.
+        measure(request_bytes_max, 500, 50);
     }
 
 private:
